@@ -1,0 +1,34 @@
+/*
+ * What the parts of the seam share (store.c, store_options.c, store_iterator.c): RocksDB's types
+ * appear here and nowhere else.
+ */
+#ifndef DAL_STATE_STORE_PRIVATE_H
+#define DAL_STATE_STORE_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include <rocksdb/c.h>
+
+#include "state/store.h"
+
+struct dal_store {
+	rocksdb_t *db;
+	rocksdb_column_family_handle_t *family; /* the default one; get_many needs its handle */
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *write, *write_synced;
+	char *path;
+	atomic_bool broken; /* a write failed: no more are tried */
+};
+
+struct dal_store_snapshot {
+	const rocksdb_snapshot_t *snapshot;
+	rocksdb_readoptions_t *read; /* reads as of it */
+};
+
+/* RocksDB's own options for a shape; `compress` false: the build has no LZ4. Owned by the caller. */
+rocksdb_options_t *dal_store_options_new(const struct dal_store_options *options, bool compress);
+
+/* Takes RocksDB's message (frees it): the errno that fits, negated. NULL is 0. */
+int dal_store_errno_take(char *message);
+
+#endif
