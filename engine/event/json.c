@@ -1,0 +1,178 @@
+#include "engine/event/json.h"
+
+#include "engine/base/digest.h"
+#include "engine/base/error.h"
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
+#include "engine/event/json_parser.h"
+
+/* Memory that a larger text left behind is given back. */
+#define GIANT (4 * DAL_MIB)
+
+struct dal_json *dal_json_new(void)
+{
+	struct dal_json *json = dal_calloc(1, sizeof(*json));
+	json->parser = dal_calloc(1, sizeof(*json->parser));
+	json->parser->index = dal_json_index_new();
+	dal_random(json->parser->seed, sizeof(json->parser->seed));
+	return json;
+}
+
+static void free_memory(struct dal_json *json)
+{
+	struct dal_json_parser *parser = json->parser;
+	free(json->nodes);
+	json->nodes = NULL;
+	free(parser->copy);
+	free(parser->keys);
+	free(parser->slots);
+	free(parser->unescaped);
+	*parser = (struct dal_json_parser){.index = parser->index,
+					   .seed = {parser->seed[0], parser->seed[1]}};
+}
+
+void dal_json_free(struct dal_json *json)
+{
+	if (!json) {
+		return;
+	}
+	free_memory(json);
+	dal_json_index_free(json->parser->index);
+	free(json->parser);
+	free(json);
+}
+
+/* The old content is of no use, so it isn't copied. */
+static void *renew(void *old, size_t *capacity, size_t count, size_t size)
+{
+	if (count <= *capacity) {
+		return old;
+	}
+	free(old);
+	*capacity = count + count / 4 + 64;
+	return dal_malloc(*capacity * size);
+}
+
+static void keep_copy(struct dal_json *json, struct dal_slice text)
+{
+	struct dal_json_parser *parser = json->parser;
+	parser->copy = renew(parser->copy, &parser->copy_capacity, text.size + DAL_JSON_PADDING, 1);
+	if (text.size) {
+		memcpy(parser->copy, text.data, text.size);
+	}
+	memset(parser->copy + text.size, 0, DAL_JSON_PADDING);
+	json->text = parser->copy;
+}
+
+static bool parse(struct dal_json *json, int flags, struct dal_json_error *error)
+{
+	struct dal_json_parser *parser = json->parser;
+	const uint32_t *places;
+	size_t count;
+	if (json->size > DAL_LIMIT_JSON_BYTES) {
+		*error = (struct dal_json_error){DAL_LIMIT_JSON_BYTES, "text too large"};
+		return false;
+	}
+	if (!dal_json_index_run(parser->index, json->text, json->size, &places, &count)) {
+		dal_json_explain(dal_slice(json->text, json->size), error);
+		return false;
+	}
+	/* A node has a structural character of its own, and so has a key. */
+	json->nodes = renew(json->nodes, &parser->node_capacity, count, sizeof(*json->nodes));
+	parser->keys = renew(parser->keys, &parser->key_capacity, count, sizeof(*parser->keys));
+	return dal_json_walk(json, places, count, flags, error);
+}
+
+int dal_json_parse(struct dal_json *json, struct dal_slice text, int flags,
+		   struct dal_json_error *error)
+{
+	struct dal_json_error ignored;
+	if (json->parser->copy_capacity + json->parser->node_capacity > GIANT && text.size < GIANT / 8) {
+		free_memory(json);
+	}
+	json->count = 0;
+	json->size = text.size;
+	json->text = text.data;
+	if (!(flags & DAL_JSON_PADDED) && text.size <= DAL_LIMIT_JSON_BYTES) {
+		keep_copy(json, text);
+	}
+	if (!parse(json, flags, error ? error : &ignored)) {
+		json->count = 0;
+		return DAL_JSON_INVALID;
+	}
+	return 0;
+}
+
+int64_t dal_json_integer(const struct dal_json *json, uint32_t node)
+{
+	DAL_ASSERT(node < json->count && dal_json_kind(json, node) == DAL_JSON_INTEGER);
+	const char *at = json->text + json->nodes[node].start;
+	const char *end = json->text + json->nodes[node].end;
+	bool negative = *at == '-';
+	uint64_t value = 0;
+	for (at += negative; at < end; at++) {
+		value = value * 10 + (uint64_t)(*at - '0');
+	}
+	return (int64_t)(negative ? 0 - value : value);
+}
+
+double dal_json_double(const struct dal_json *json, uint32_t node)
+{
+	enum dal_json_kind kind = dal_json_kind(json, node);
+	DAL_ASSERT(node < json->count && (kind == DAL_JSON_INTEGER || kind == DAL_JSON_FLOAT));
+	struct dal_slice raw = dal_json_raw(json, node);
+	return dal_json_text_to_double(raw.data, raw.size);
+}
+
+static bool key_is(const struct dal_json *json, uint32_t node, struct dal_slice key)
+{
+	const struct dal_json_node *n = &json->nodes[node];
+	if (n->info & DAL_JSON_ESCAPED) {
+		return n->end - n->start > key.size &&
+		       dal_slice_equal(dal_json_string(json, node), key);
+	}
+	return dal_slice_equal(dal_slice(json->text + n->start, n->end - n->start), key);
+}
+
+uint32_t dal_json_find(const struct dal_json *json, uint32_t object, struct dal_slice key)
+{
+	if (object >= json->count || dal_json_kind(json, object) != DAL_JSON_OBJECT) {
+		return DAL_JSON_NONE;
+	}
+	uint32_t end = json->nodes[object].next;
+	for (uint32_t node = object + 1; node < end; node = json->nodes[node + 1].next) {
+		if (key_is(json, node, key)) {
+			return node + 1;
+		}
+	}
+	return DAL_JSON_NONE;
+}
+
+uint32_t dal_json_at(const struct dal_json *json, uint32_t array, uint32_t index)
+{
+	if (array >= json->count || dal_json_kind(json, array) != DAL_JSON_ARRAY ||
+	    index >= dal_json_count(json, array)) {
+		return DAL_JSON_NONE;
+	}
+	uint32_t node = array + 1;
+	for (; index > 0; index--) {
+		node = json->nodes[node].next;
+	}
+	return node;
+}
+
+void dal_json_place(struct dal_slice text, size_t position, int *line, int *column)
+{
+	size_t start = 0;
+	*line = 1;
+	if (position > text.size) {
+		position = text.size;
+	}
+	for (size_t i = 0; i < position; i++) {
+		if (text.data[i] == '\n') {
+			(*line)++;
+			start = i + 1;
+		}
+	}
+	*column = (int)(position - start) + 1;
+}

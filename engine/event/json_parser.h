@@ -1,0 +1,58 @@
+/*
+ * The inside of the JSON reader, shared by json*.c. Private to engine/event.
+ *
+ * json.c owns the parser; json_parse.c walks the structural index and lays the nodes; json_scan.c
+ * says where a text went wrong that the first stage refused; json_string.c knows escapes;
+ * json_keys.c finds duplicate keys.
+ */
+#ifndef DAL_EVENT_JSON_PARSER_H
+#define DAL_EVENT_JSON_PARSER_H
+
+#include "engine/event/json.h"
+#include "engine/event/json_index.h"
+
+#define DAL_JSON_ESCAPED 8u /* bit in a string node's info */
+
+/* A key of an object that is still open, or has just been closed. */
+struct dal_json_key {
+	uint32_t hash;
+	uint32_t node; /* DAL_JSON_NONE once a later one replaced it */
+};
+
+struct dal_json_parser {
+	struct dal_json_index *index;
+	char *copy; /* of a text that came without padding */
+	size_t copy_capacity;
+	size_t node_capacity;
+	struct dal_json_key *keys; /* a stack: of all open objects, outermost first */
+	size_t key_capacity;
+	uint32_t *slots; /* hash table of json_keys.c */
+	size_t slot_capacity;
+	uint64_t seed[2]; /* random: nobody can choose keys that collide */
+
+	/*
+	 * Unescaped strings. They are never longer than their source, so each has its place at its
+	 * node's `start`, and nothing moves. The size + 1 is in the node's info above bit 3, or 0.
+	 */
+	char *unescaped;
+	size_t unescaped_capacity;
+};
+
+/* Lays the nodes of json->text; room for `count` nodes and keys is there. */
+bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
+		   struct dal_json_error *error);
+/* The first mistake that the first stage refuses. */
+void dal_json_explain(struct dal_slice text, struct dal_json_error *error);
+/* Checks the escapes of a string's content from its first backslash; a NUL's place goes to `*nul`. */
+bool dal_json_check_escapes(const char *text, size_t first, size_t end, size_t *nul,
+			    struct dal_json_error *error);
+
+uint32_t dal_json_key_hash(const struct dal_json *json, uint32_t node);
+/*
+ * Looks for duplicates among the keys[0..count) of one object. The position of the first key that
+ * repeats another, or 0; with `last_wins` the replaced ones become DAL_JSON_NONE, and 1 is given.
+ */
+size_t dal_json_keys_repeat(const struct dal_json *json, struct dal_json_key *keys, size_t count,
+			    bool last_wins);
+
+#endif
