@@ -1,120 +1,127 @@
-#include "engine/base/error.h"
+#include <endian.h>
+
 #include "engine/base/limits.h"
 #include "engine/event/json_parser.h"
+
+/*
+ * The state of a walk stays in registers: everything on the way of a valid text is inlined, and no
+ * function that is not gets the address of a `struct walk`.
+ */
+#define HOT static inline __attribute__((always_inline))
+#define COLD static __attribute__((cold, noinline))
 
 /* A container that is still open. */
 struct frame {
 	uint32_t node;
 	uint32_t count; /* elements or members so far */
 	size_t keys;    /* where its keys begin on the stack of keys */
+	uint64_t seen;  /* one bit for each key; a key whose bit is set already may repeat another */
+	bool suspect;   /* there was such a key */
 };
 
 struct walk {
 	struct dal_json *json;
 	const char *text;
+	struct dal_json_node *nodes;
+	uint32_t count;
 	const uint32_t *place; /* the next structural character; *end is the text's size */
 	const uint32_t *end;
 	size_t backslash; /* the next one not yet passed, or the text's size */
 	size_t keys;
-	int depth;
 	bool trusted, last_wins;
 	struct dal_json_error *error;
-	struct frame *open; /* DAL_LIMIT_JSON_DEPTH of them */
+	struct frame *frames; /* DAL_LIMIT_JSON_DEPTH of them */
+	int depth;
 };
 
 enum step { REFUSED, MORE, DONE };
 
-static __attribute__((cold, noinline)) enum step refuse(struct walk *walk, size_t position,
-							const char *reason)
+COLD enum step refuse(struct dal_json_error *error, size_t position, const char *reason)
 {
-	*walk->error = (struct dal_json_error){position, reason};
+	*error = (struct dal_json_error){position, reason};
 	return REFUSED;
 }
 
 /* At the next structural character something else was expected. */
-static __attribute__((cold, noinline)) enum step unexpected(struct walk *walk, const char *reason)
+HOT enum step unexpected(const struct walk *walk, const char *reason)
 {
-	return refuse(walk, *walk->place, walk->place == walk->end ? "the text ends too early" : reason);
+	bool at_end = walk->place == walk->end;
+	return refuse(walk->error, *walk->place, at_end ? "the text ends too early" : reason);
 }
 
-/* The next structural character, NUL at the end (where it is none that anybody expects). */
-static char peek(const struct walk *walk)
+/* The next structural character; NUL at the end, as nobody expects one. */
+HOT char peek(const struct walk *walk)
 {
 	return walk->place < walk->end ? walk->text[*walk->place] : '\0';
 }
 
-static bool is_space(char c)
+HOT bool is_space(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static bool is_digit(char c)
+HOT void lay(struct walk *walk, size_t start, size_t end, uint32_t info)
 {
-	return c >= '0' && c <= '9';
+	uint32_t node = walk->count++;
+	walk->nodes[node] = (struct dal_json_node){
+		.start = (uint32_t)start, .end = (uint32_t)end, .next = node + 1, .info = info};
 }
 
-static void lay(struct walk *walk, size_t start, size_t end, uint32_t info)
-{
-	uint32_t index = walk->json->count++;
-	walk->json->nodes[index] = (struct dal_json_node){
-		.start = (uint32_t)start, .end = (uint32_t)end, .next = index + 1, .info = info};
-}
-
-static __attribute__((noinline)) enum step read_escapes(struct walk *walk, size_t end, bool key)
+static __attribute__((noinline)) bool check_escapes(const char *text, size_t first, size_t end,
+						    bool key, struct dal_json_error *error)
 {
 	size_t nul = 0;
-	size_t first = walk->backslash;
-	if (!walk->trusted &&
-	    !dal_json_check_escapes(walk->text, first, end, &nul, walk->error)) {
-		return REFUSED;
+	if (!dal_json_check_escapes(text, first, end, &nul, error)) {
+		return false;
 	}
-	if (key && nul) {
-		return refuse(walk, nul, "NUL in a key");
-	}
-	const char *next = memchr(walk->text + end, '\\', walk->json->size - end);
-	walk->backslash = next ? (size_t)(next - walk->text) : walk->json->size;
-	return DONE;
+	return !key || !nul || refuse(error, nul, "NUL in a key") != REFUSED;
+}
+
+static __attribute__((noinline)) size_t next_backslash(const char *text, size_t at, size_t size)
+{
+	const char *next = memchr(text + at, '\\', size - at);
+	return next ? (size_t)(next - text) : size;
 }
 
 /* Between a string and the next structural character is nothing but its closing quote and space. */
-static enum step read_string(struct walk *walk, bool key)
+HOT enum step read_string(struct walk *walk, bool key)
 {
+	const char *text = walk->text;
 	size_t start = (size_t)*walk->place++ + 1;
 	size_t end = *walk->place - 1u;
-	while (end > start && walk->text[end] != '"') {
+	while (end > start && text[end] != '"') {
 		end--;
 	}
-	if (end < start || walk->text[end] != '"') {
-		return refuse(walk, start - 1, "string without an end");
+	if (end < start || text[end] != '"') {
+		return refuse(walk->error, start - 1, "string without an end");
 	}
 	uint32_t info = DAL_JSON_STRING;
 	if (walk->backslash < end) {
-		if (read_escapes(walk, end, key) == REFUSED) {
+		if (!walk->trusted && !check_escapes(text, walk->backslash, end, key, walk->error)) {
 			return REFUSED;
 		}
+		walk->backslash = next_backslash(text, end, walk->json->size);
 		info |= DAL_JSON_ESCAPED;
 	}
 	lay(walk, start, end, info);
 	return DONE;
 }
 
-static enum step read_word(struct walk *walk, const char *word, size_t size,
-			   enum dal_json_kind kind)
+HOT enum step read_word(struct walk *walk, const char *word, size_t size, enum dal_json_kind kind)
 {
 	size_t start = *walk->place++;
 	size_t limit = *walk->place;
 	if (limit - start < size || memcmp(walk->text + start, word, size) != 0 ||
 	    (limit - start > size && !is_space(walk->text[start + size]))) {
-		return refuse(walk, start, "expected a value");
+		return refuse(walk->error, start, "expected a value");
 	}
 	lay(walk, start, start + size, kind);
 	return DONE;
 }
 
-/* Skips digits; `at` itself if there are none. */
-static size_t skip_digits(const char *text, size_t at, size_t limit)
+HOT size_t skip_digits(const char *text, size_t at, size_t limit)
 {
-	while (at < limit && is_digit(text[at])) {
+	while (at < limit && text[at] >= '0' && text[at] <= '9') {
 		at++;
 	}
 	return at;
@@ -126,34 +133,39 @@ static bool fits_int64(const char *digits, size_t count, bool negative)
 	return count < 19 || (count == 19 && memcmp(digits, largest, 19) <= 0);
 }
 
-/* A fraction and an exponent, from `at`; the number's end in `*end`. */
-static enum step read_float(struct walk *walk, size_t start, size_t at, size_t limit, size_t *end)
+/* A fraction and an exponent, from `at`: where they end, or 0 with `error` filled. */
+static size_t read_fraction(const char *text, size_t at, size_t limit, struct dal_json_error *error)
 {
-	const char *text = walk->text;
-	bool can_overflow = at - start > 300;
-	if (at < limit && text[at] == '.') {
-		*end = skip_digits(text, at + 1, limit);
-		if (*end == at + 1) {
-			return refuse(walk, *end, "expected a digit");
+	size_t end = at;
+	if (text[at] == '.') {
+		end = skip_digits(text, at + 1, limit);
+		if (end == at + 1) {
+			refuse(error, end, "expected a digit");
+			return 0;
 		}
-		at = *end;
 	}
-	if (at < limit && (text[at] | 0x20) == 'e') {
-		at += 1 + (at + 1 < limit && (text[at + 1] == '+' || text[at + 1] == '-'));
-		*end = skip_digits(text, at, limit);
-		if (*end == at) {
-			return refuse(walk, at, "expected a digit");
+	if (end < limit && (text[end] | 0x20) == 'e') {
+		at = end + 1;
+		at += at < limit && (text[at] == '+' || text[at] == '-');
+		end = skip_digits(text, at, limit);
+		if (end == at) {
+			refuse(error, end, "expected a digit");
+			return 0;
 		}
-		can_overflow |= *end - at > 2;
 	}
-	if (can_overflow && !walk->trusted &&
-	    __builtin_isinf(dal_json_text_to_double(text + start, *end - start))) {
-		return refuse(walk, start, "number too large");
-	}
-	return DONE;
+	return end;
 }
 
-static enum step read_number(struct walk *walk)
+/* Only an exponent of three digits, or hundreds of them before the point, can exceed binary64. */
+HOT bool is_too_large(const char *text, size_t start, size_t point, size_t end)
+{
+	if (point - start < 300 && end - point < 5) {
+		return false;
+	}
+	return __builtin_isinf(dal_json_text_to_double(text + start, end - start));
+}
+
+HOT enum step read_number(struct walk *walk)
 {
 	const char *text = walk->text;
 	size_t start = *walk->place++;
@@ -161,33 +173,66 @@ static enum step read_number(struct walk *walk)
 	bool negative = text[start] == '-';
 	size_t digits = start + negative;
 	size_t end = skip_digits(text, digits, limit);
+	uint32_t kind = negative && text[digits] == '0' ? DAL_JSON_FLOAT : DAL_JSON_INTEGER;
 	if (end == digits) {
-		return refuse(walk, end, "expected a digit");
+		return refuse(walk->error, end, "expected a digit");
 	}
 	if (text[digits] == '0' && end - digits > 1) {
-		return refuse(walk, digits, "number with a leading zero");
+		return refuse(walk->error, digits, "number with a leading zero");
 	}
-	uint32_t kind = negative && text[digits] == '0' ? DAL_JSON_FLOAT : DAL_JSON_INTEGER;
 	if (end < limit && (text[end] == '.' || (text[end] | 0x20) == 'e')) {
+		size_t point = end;
 		kind = DAL_JSON_FLOAT;
-		if (read_float(walk, start, end, limit, &end) == REFUSED) {
+		end = read_fraction(text, point, limit, walk->error);
+		if (end == 0) {
 			return REFUSED;
 		}
+		if (!walk->trusted && is_too_large(text, start, point, end)) {
+			return refuse(walk->error, start, "number too large");
+		}
 	} else if (!fits_int64(text + digits, end - digits, negative)) {
-		return refuse(walk, start, "integer outside 64 bits");
+		return refuse(walk->error, start, "integer outside 64 bits");
 	}
 	if (end < limit && !is_space(text[end])) {
-		return refuse(walk, end, "unexpected character in a number");
+		return refuse(walk->error, end, "unexpected character in a number");
 	}
 	lay(walk, start, end, kind);
 	return DONE;
 }
 
-/* A key and its colon. */
-static enum step read_key(struct walk *walk)
+HOT uint64_t load(const char *at)
 {
-	struct dal_json *json = walk->json;
-	uint32_t node = json->count;
+	uint64_t value;
+	memcpy(&value, at, sizeof(value));
+	return le64toh(value);
+}
+
+/*
+ * A bit for a key, by its first and last 8 bytes and its size: quick, and good for small objects. It
+ * reads up to 8 bytes behind the key, which the padding allows.
+ */
+HOT uint64_t key_bit(const char *key, size_t size)
+{
+	uint64_t some = size >= 8  ? load(key) * 3 ^ load(key + size - 8)
+			: size > 0 ? load(key) << (64 - 8 * size)
+				   : 0;
+	return 1ull << ((some + size) * 0x9E3779B97F4A7C15ull >> 58);
+}
+
+HOT void note_key(struct walk *walk, uint32_t node)
+{
+	struct frame *frame = &walk->frames[walk->depth - 1];
+	const struct dal_json_node *n = &walk->nodes[node];
+	uint64_t bit = key_bit(walk->text + n->start, n->end - n->start);
+	frame->suspect |= (frame->seen & bit) != 0 || (n->info & DAL_JSON_ESCAPED) != 0;
+	frame->seen |= bit;
+	walk->json->parser->keys[walk->keys++].node = node;
+}
+
+/* A key and its colon. */
+HOT enum step read_key(struct walk *walk)
+{
+	uint32_t node = walk->count;
 	if (peek(walk) != '"') {
 		return unexpected(walk, "expected a key in quotes");
 	}
@@ -199,8 +244,7 @@ static enum step read_key(struct walk *walk)
 	}
 	walk->place++;
 	if (!walk->trusted || walk->last_wins) {
-		json->parser->keys[walk->keys++] =
-			(struct dal_json_key){dal_json_key_hash(json, node), node};
+		note_key(walk, node);
 	}
 	return MORE;
 }
@@ -227,51 +271,55 @@ static uint32_t drop_replaced(struct dal_json *json, uint32_t object,
 	return kept;
 }
 
-static enum step check_keys(struct walk *walk, struct frame *frame)
+static __attribute__((noinline)) bool check_keys(struct dal_json *json, struct frame *frame,
+						 size_t count, bool last_wins,
+						 struct dal_json_error *error)
 {
-	struct dal_json_key *keys = walk->json->parser->keys + frame->keys;
-	size_t count = walk->keys - frame->keys;
-	walk->keys = frame->keys;
-	size_t repeated = dal_json_keys_repeat(walk->json, keys, count, walk->last_wins);
-	if (repeated && !walk->last_wins) {
-		return refuse(walk, repeated, "duplicate key");
+	struct dal_json_key *keys = json->parser->keys + frame->keys;
+	size_t repeated = dal_json_keys_repeat(json, keys, count, last_wins);
+	if (repeated && !last_wins) {
+		return refuse(error, repeated, "duplicate key") != REFUSED;
 	}
 	if (repeated) {
-		frame->count = drop_replaced(walk->json, frame->node, keys, count);
+		frame->count = drop_replaced(json, frame->node, keys, count);
 	}
-	return DONE;
+	return true;
 }
 
-static enum step close_container(struct walk *walk)
+HOT enum step close_container(struct walk *walk)
 {
-	struct frame *frame = &walk->open[--walk->depth];
-	struct dal_json_node *node = &walk->json->nodes[frame->node];
-	if (walk->keys - frame->keys > 1 && check_keys(walk, frame) == REFUSED) {
-		return REFUSED;
+	struct frame *frame = &walk->frames[--walk->depth];
+	if (frame->suspect) {
+		walk->json->count = walk->count;
+		if (!check_keys(walk->json, frame, walk->keys - frame->keys, walk->last_wins,
+				walk->error)) {
+			return REFUSED;
+		}
+		walk->count = walk->json->count;
 	}
 	walk->keys = frame->keys;
+	struct dal_json_node *node = &walk->nodes[frame->node];
 	node->end = *walk->place++ + 1;
-	node->next = walk->json->count;
+	node->next = walk->count;
 	node->info |= frame->count << 4;
 	return DONE;
 }
 
-static enum step open_container(struct walk *walk, enum dal_json_kind kind)
+HOT enum step open_container(struct walk *walk, enum dal_json_kind kind)
 {
 	if (walk->depth == DAL_LIMIT_JSON_DEPTH) {
-		return refuse(walk, *walk->place, "nested too deep");
+		return refuse(walk->error, *walk->place, "nested too deep");
 	}
-	walk->open[walk->depth++] = (struct frame){.node = walk->json->count, .keys = walk->keys};
-	lay(walk, *walk->place, 0, kind);
-	walk->place++;
+	walk->frames[walk->depth++] = (struct frame){.node = walk->count, .keys = walk->keys};
+	lay(walk, *walk->place++, 0, kind);
 	if (peek(walk) == (kind == DAL_JSON_OBJECT ? '}' : ']')) {
 		return close_container(walk);
 	}
 	return kind == DAL_JSON_OBJECT ? read_key(walk) : MORE;
 }
 
-/* Reads a value, of a container its opening: MORE if a value of its own comes next. */
-static enum step read_value(struct walk *walk)
+/* Reads a value, of a container its opening: MORE if a value in it comes next. */
+HOT enum step read_value(struct walk *walk)
 {
 	switch (peek(walk)) {
 	case '"':
@@ -295,11 +343,11 @@ static enum step read_value(struct walk *walk)
 }
 
 /* What follows a value: MORE if that is another one, DONE at the end of the outermost. */
-static enum step after_value(struct walk *walk)
+HOT enum step after_value(struct walk *walk)
 {
 	while (walk->depth > 0) {
-		struct frame *frame = &walk->open[walk->depth - 1];
-		bool object = dal_json_kind(walk->json, frame->node) == DAL_JSON_OBJECT;
+		struct frame *frame = &walk->frames[walk->depth - 1];
+		bool object = (walk->nodes[frame->node].info & 7) == DAL_JSON_OBJECT;
 		char c = peek(walk);
 		frame->count++;
 		if (c == ',') {
@@ -319,18 +367,18 @@ static enum step after_value(struct walk *walk)
 bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
 		   struct dal_json_error *error)
 {
-	const char *backslash = memchr(json->text, '\\', json->size);
-	struct frame open[DAL_LIMIT_JSON_DEPTH];
+	struct frame frames[DAL_LIMIT_JSON_DEPTH];
 	struct walk walk = {
 		.json = json,
 		.text = json->text,
+		.nodes = json->nodes,
 		.place = places,
 		.end = places + count,
-		.backslash = backslash ? (size_t)(backslash - json->text) : json->size,
+		.backslash = next_backslash(json->text, 0, json->size),
 		.trusted = flags & DAL_JSON_TRUSTED,
 		.last_wins = flags & DAL_JSON_LAST_WINS,
 		.error = error,
-		.open = open,
+		.frames = frames,
 	};
 	enum step step;
 	do {
@@ -340,7 +388,8 @@ bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, 
 		}
 	} while (step == MORE);
 	if (step == DONE && walk.place != walk.end) {
-		step = refuse(&walk, *walk.place, "expected nothing behind the value");
+		step = refuse(error, *walk.place, "expected nothing behind the value");
 	}
+	json->count = walk.count;
 	return step == DONE;
 }

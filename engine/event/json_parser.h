@@ -15,8 +15,8 @@
 
 /* A key of an object that is still open, or has just been closed. */
 struct dal_json_key {
-	uint32_t hash;
 	uint32_t node; /* DAL_JSON_NONE once a later one replaced it */
+	uint32_t hash; /* of json_keys.c */
 };
 
 struct dal_json_parser {
@@ -47,10 +47,9 @@ void dal_json_explain(struct dal_slice text, struct dal_json_error *error);
 bool dal_json_check_escapes(const char *text, size_t first, size_t end, size_t *nul,
 			    struct dal_json_error *error);
 
-uint32_t dal_json_key_hash(const struct dal_json *json, uint32_t node);
 /*
- * Looks for duplicates among the keys[0..count) of one object. The position of the first key that
- * repeats another, or 0; with `last_wins` the replaced ones become DAL_JSON_NONE, and 1 is given.
+ * Looks for duplicates among the keys[0..count) of one object: the position of the first that repeats
+ * another, or 0. With `last_wins` it goes on, and the replaced ones become DAL_JSON_NONE.
  */
 size_t dal_json_keys_repeat(const struct dal_json *json, struct dal_json_key *keys, size_t count,
 			    bool last_wins);

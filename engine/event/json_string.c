@@ -150,7 +150,7 @@ struct dal_slice dal_json_string(const struct dal_json *json, uint32_t node)
 	struct dal_json_parser *parser = json->parser;
 	if (parser->unescaped_capacity < json->size) {
 		free(parser->unescaped);
-		parser->unescaped = dal_malloc(json->size);
+		parser->unescaped = dal_malloc(json->size + DAL_JSON_PADDING);
 		parser->unescaped_capacity = json->size;
 	}
 	char *place = parser->unescaped + n->start;
