@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Runs the suites and counts their cases: the last line is "N passed, N failed".
+
+Usage: tests/run.py [SUITE...]   (./dev test builds first and then calls this)
+
+A suite is one of:
+
+  unit, cases    executables of the build folder that print TAP or are cmocka programs
+  asan           the same two, built with AddressSanitizer and UndefinedBehaviorSanitizer
+  tsan           the unit tests of what has threads, built with ThreadSanitizer (in "all")
+  e2e, crash     pytest folders; crash may also be executables that print TAP
+  fuzz           libFuzzer: each target over its corpus, and on for some seconds
+  tidy           tests/tidy/tidy.py, which reads the source
+
+What is not there yet is no failure; what ends without a plan, by a signal or too late, is one.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from collections import namedtuple
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+LOGS = BUILD / "logs"
+USUAL = ["tidy", "unit", "cases", "asan", "fuzz", "e2e", "crash"]
+EXTRA = ["tsan"]
+TIME_LIMIT_S = 300
+PYTEST_LIMIT_S = 3600
+FUZZ_S = {"usual": 30, "all": 300}
+
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+Result = namedtuple("Result", "passed failed skipped names")
+
+
+def failure(name):
+    return Result(0, 1, 0, [name])
+
+
+def add(results):
+    total = Result(0, 0, 0, [])
+    for result in results:
+        total = Result(*(a + b for a, b in zip(total, result)))
+    return total
+
+
+def run(command, log, limit_s, environment=None):
+    """The output and exit status of a program that gets no longer than its limit; its whole
+    process group ends with it. The output goes to the log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    child = subprocess.Popen(
+        [str(word) for word in command],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        output, _ = child.communicate(timeout=limit_s)
+        status = child.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+        status = "no end after %d s" % limit_s
+    log.write_bytes(output)
+    return output.decode(errors="replace"), status
+
+
+def count_tap(name, output, status):
+    """Test Anything Protocol, as cmocka and our own programs print it."""
+    plan = None
+    cases = {"passed": 0, "skipped": 0}
+    failed = []
+    for line in output.splitlines():
+        match = re.match(r"1\.\.(\d+)", line)
+        if match:
+            plan = (plan or 0) + int(match.group(1))  # a cmocka program may run several groups
+            continue
+        match = re.match(r"(not )?ok\b(?: \d+)?(?: -)? ?(.*)", line)
+        if not match:
+            continue
+        if re.search(r"# *skip", match.group(2), re.IGNORECASE):
+            cases["skipped"] += 1
+        elif match.group(1):
+            failed.append("%s: %s" % (name, match.group(2)))
+        else:
+            cases["passed"] += 1
+    seen = sum(cases.values()) + len(failed)
+    if plan is None:
+        failed.append("%s: printed no plan (status %s)" % (name, status))
+    elif seen != plan:
+        failed.append("%s: %d of %d cases (status %s)" % (name, seen, plan, status))
+    elif status != 0 and not failed:
+        failed.append("%s: status %s" % (name, status))
+    return Result(cases["passed"], len(failed), cases["skipped"], failed)
+
+
+def count_junit(name, path, status):
+    if not path.exists():
+        return failure("%s: no report (status %s)" % (name, status))
+    passed = skipped = 0
+    failed = []
+    for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+        outcome = {child.tag for child in case}
+        if outcome & {"failure", "error"}:
+            failed.append("%s: %s.%s" % (name, case.get("classname"), case.get("name")))
+        elif "skipped" in outcome:
+            skipped += 1
+        else:
+            passed += 1
+    if status != 0 and not failed:
+        failed.append("%s: status %s" % (name, status))
+    return Result(passed, len(failed), skipped, failed)
+
+
+def show(name, result, seconds):
+    text = "%-32s %4d passed" % (name, result.passed)
+    if result.skipped:
+        text += ", %d skipped" % result.skipped
+    if result.failed:
+        text += ", %d failed" % result.failed
+    print("%s  %.1f s" % (text, seconds), flush=True)
+    for failed in result.names:
+        print("    failed: %s" % failed, flush=True)
+
+
+def timed(name, action):
+    start = time.monotonic()
+    result = action()
+    show(name, result, time.monotonic() - start)
+    return result
+
+
+def meson_tests(build, suite):
+    """What `test(..., suite: SUITE)` declares in the meson.build files."""
+    listing = subprocess.run(
+        ["meson", "introspect", "--tests", str(build)], check=True, capture_output=True, cwd=ROOT
+    )
+    wanted = re.compile(r"(.*:)?%s$" % re.escape(suite))
+    return [
+        test for test in json.loads(listing.stdout) if any(wanted.match(s) for s in test["suite"])
+    ]
+
+
+def run_programs(build, suite, label, only=""):
+    results = []
+    for test in meson_tests(build, suite):
+        if not re.match(only, test["name"]):
+            continue
+        name = "%s/%s" % (label, test["name"])
+        log = LOGS / label / (re.sub(r"[^\w.-]+", "_", test["name"]) + ".log")
+        environment = {**SANITIZER_ENVIRONMENT, "CMOCKA_MESSAGE_OUTPUT": "TAP", **test["env"]}
+        limit_s = test["timeout"] if test["timeout"] > 30 else TIME_LIMIT_S  # 30: meson's default
+
+        def one():
+            output, status = run(test["cmd"], log, limit_s, environment)
+            return count_tap(name, output, status)
+
+        results.append(timed(name, one))
+    return add(results)
+
+
+def run_pytest(suite):
+    folder = ROOT / "tests" / suite
+    if not any(folder.glob("test_*.py")):
+        return add([])
+    report = LOGS / suite / "report.xml"
+    report.unlink(missing_ok=True)
+    command = [BUILD / "venv/bin/python", "-m", "pytest", "-q", "--junitxml", report, folder]
+
+    def one():
+        _, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S)
+        return count_junit(suite, report, status)
+
+    return timed(suite, one)
+
+
+def run_fuzz(seconds):
+    """Two cases a target: its corpus goes through, and so does what is found in some seconds."""
+    results = []
+    for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.c")):
+        target = source.name[: -len("_fuzz.c")]
+        for case, limit_s in ("corpus", 0), ("search", seconds):
+            name = "fuzz/%s %s" % (target, case)
+
+            def one():
+                log = LOGS / "fuzz" / ("%s_%s.log" % (target, case))
+                _, status = run(fuzz_command(target, limit_s), log, limit_s + TIME_LIMIT_S)
+                return Result(1, 0, 0, []) if status == 0 else failure(
+                    "%s: status %s, see %s" % (name, status, log.relative_to(ROOT)))
+
+            results.append(timed(name, one))
+    return add(results)
+
+
+def fuzz_command(target, seconds):
+    program = ROOT / "build-fuzz/tests/fuzz" / ("%s_fuzz" % target)
+    corpus = ROOT / "tests/fuzz/corpus" / target
+    found = BUILD / "fuzz" / target  # new inputs go here, not into the kept corpus
+    found.mkdir(parents=True, exist_ok=True)
+    options = ["-artifact_prefix=%s/" % found, "-timeout=20", "-rss_limit_mb=2048"]
+    folders = [corpus] if corpus.exists() else []
+    if seconds == 0:
+        return [program, "-runs=0", *options, *folders]
+    queue = found / "corpus"
+    queue.mkdir(exist_ok=True)
+    return [program, "-max_total_time=%d" % seconds, *options, queue, *folders]
+
+
+def run_tidy():
+    def one():
+        command = [sys.executable, ROOT / "tests/tidy/tidy.py"]
+        output, status = run(command, LOGS / "tidy/tidy.log", TIME_LIMIT_S)
+        return count_tap("tidy", output, status)
+
+    return timed("tidy", one)
+
+
+def run_suite(suite, seconds):
+    if suite in ("unit", "cases"):
+        return run_programs(BUILD, suite, suite)
+    if suite == "asan":
+        build = ROOT / "build-asan"
+        return add([run_programs(build, kind, "asan-" + kind) for kind in ("unit", "cases")])
+    if suite == "tsan":
+        return run_programs(ROOT / "build-tsan", "unit", "tsan", r"(base|log|stream|dispatch|http)\b")
+    if suite == "crash":
+        return add([run_programs(BUILD, "crash", "crash"), run_pytest("crash")])
+    return {"e2e": lambda: run_pytest("e2e"), "fuzz": lambda: run_fuzz(seconds), "tidy": run_tidy}[
+        suite]()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=" ".join(USUAL + EXTRA))
+    suites = parser.parse_args().suites
+    everything = "all" in suites
+    suites = USUAL + EXTRA if everything else suites or USUAL
+    for suite in suites:
+        if suite not in USUAL + EXTRA:
+            parser.error("no suite \"%s\": there are %s and all" % (suite, ", ".join(USUAL + EXTRA)))
+    results = []
+    for suite in suites:
+        try:
+            results.append(run_suite(suite, FUZZ_S["all" if everything else "usual"]))
+        except (OSError, subprocess.CalledProcessError) as error:
+            results.append(failure("%s: %s" % (suite, error)))
+            print("    failed: %s: %s" % (suite, error))
+    total = add(results)
+    print("logs: %s" % LOGS.relative_to(ROOT))
+    skipped = ", %d skipped" % total.skipped if total.skipped else ""
+    print("%d passed, %d failed%s" % (total.passed, total.failed, skipped))
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
