@@ -58,7 +58,8 @@ static void date_from_days(int64_t days, int64_t *year, int *month, int *day)
 	int64_t day_of_era = shifted - era * 146097;
 	int64_t year_of_era =
 		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int64_t day_of_year = day_of_era -
+			      (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	int64_t from_march = (5 * day_of_year + 2) / 153;
 
 	*day = (int)(day_of_year - (153 * from_march + 2) / 5 + 1);
@@ -79,8 +80,8 @@ void dal_clock_format(int64_t time_us, char out[DAL_CLOCK_TEXT_BYTES])
 	length = snprintf(out, DAL_CLOCK_TEXT_BYTES, "%04lld-%02d-%02dT%02d:%02d:%02d",
 			  (long long)year, month, day, second / 3600, second / 60 % 60,
 			  second % 60);
-	snprintf(out + length, (size_t)(DAL_CLOCK_TEXT_BYTES - length),
-		 fraction ? ".%06dZ" : "Z", fraction);
+	snprintf(out + length, (size_t)(DAL_CLOCK_TEXT_BYTES - length), fraction ? ".%06dZ" : "Z",
+		 fraction);
 }
 
 /* Takes `count` digits and, if `then` is not NUL, that character. */
@@ -150,9 +151,8 @@ static bool take_offset(struct dal_slice *from, int64_t *offset_seconds)
 	if (sign.data[0] == 'Z' || sign.data[0] == 'z') {
 		return from->size == 0;
 	}
-	if ((sign.data[0] != '+' && sign.data[0] != '-') ||
-	    !take_digits(from, 2, ':', &hours) || !take_digits(from, 2, '\0', &minutes) ||
-	    hours > 23 || minutes > 59) {
+	if ((sign.data[0] != '+' && sign.data[0] != '-') || !take_digits(from, 2, ':', &hours) ||
+	    !take_digits(from, 2, '\0', &minutes) || hours > 23 || minutes > 59) {
 		return false;
 	}
 	*offset_seconds = (sign.data[0] == '+' ? 60 : -60) * (hours * 60 + minutes);

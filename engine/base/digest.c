@@ -88,8 +88,7 @@ struct dal_hmac *dal_hmac_new(struct dal_slice key)
 
 	hmac->context = EVP_MAC_CTX_new(method);
 	EVP_MAC_free(method); /* the context holds it */
-	DAL_ASSERT(hmac->context &&
-		   EVP_MAC_init(hmac->context, bytes, key.size, parameters) == 1);
+	DAL_ASSERT(hmac->context && EVP_MAC_init(hmac->context, bytes, key.size, parameters) == 1);
 	return hmac;
 }
 

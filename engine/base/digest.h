@@ -18,9 +18,13 @@ struct dal_digest {
 };
 
 struct dal_digest dal_digest_of(struct dal_slice data);
-struct dal_digest dal_digest_hmac(struct dal_slice key, struct dal_slice data); /* RFC 2104, SHA-256 */
+/* RFC 2104 with SHA-256. */
+struct dal_digest dal_digest_hmac(struct dal_slice key, struct dal_slice data);
 
-/* A digest over many pieces; each piece is preceded by its length, so that ("a","bc") != ("ab","c"). */
+/*
+ * A digest over many pieces. Each is preceded by its length (eight bytes, big-endian), so that
+ * ("a", "bc") is not ("ab", "c").
+ */
 struct dal_digester;
 struct dal_digester *dal_digester_new(void);
 void dal_digester_add(struct dal_digester *digester, struct dal_slice piece);
@@ -43,11 +47,17 @@ void dal_random(void *out, size_t size); /* from the kernel; aborts if it can't 
 void dal_uuid_random(char out[DAL_UUID_TEXT_BYTES]);
 void dal_uuid_derive(struct dal_slice name, char out[DAL_UUID_TEXT_BYTES]);
 
-void dal_hex_encode(struct dal_slice data, struct dal_buffer *out); /* lower case, appended */
+/*
+ * All of these append. A decoder is strict, takes one text for each value, and leaves `out` as it
+ * was if it refuses. Hexadecimal is written in lower case and read in either.
+ */
+void dal_hex_encode(struct dal_slice data, struct dal_buffer *out);
 bool dal_hex_decode(struct dal_slice text, struct dal_buffer *out);
-void dal_base64_encode(struct dal_slice data, struct dal_buffer *out);     /* RFC 4648 section 4 */
-bool dal_base64_decode(struct dal_slice text, struct dal_buffer *out);     /* strict */
-void dal_base64url_encode(struct dal_slice data, struct dal_buffer *out);  /* section 5, no padding */
+/* RFC 4648 section 4. */
+void dal_base64_encode(struct dal_slice data, struct dal_buffer *out);
+bool dal_base64_decode(struct dal_slice text, struct dal_buffer *out);
+/* Section 5, without padding. */
+void dal_base64url_encode(struct dal_slice data, struct dal_buffer *out);
 bool dal_base64url_decode(struct dal_slice text, struct dal_buffer *out);
 
 #endif

@@ -32,7 +32,10 @@ void dal_error_set(struct dal_error *error, const char *format, ...)
 void dal_error_at(struct dal_error *error, const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* A list of errors, or of warnings. A zeroed struct is empty. Keeps at most DAL_LIMIT_ERRORS, counts all. */
+/*
+ * A list of errors, or of warnings. A zeroed struct is empty. Keeps at most DAL_LIMIT_ERRORS,
+ * counts all.
+ */
 struct dal_errors {
 	struct dal_error *items;
 	size_t count, capacity;
@@ -46,7 +49,7 @@ void dal_errors_push(struct dal_errors *errors, const struct dal_error *error);
 /* By file (in byte order), then line, then order of arrival. */
 void dal_errors_sort(struct dal_errors *errors);
 
-/* The nearest of `names` to a misspelt `word`, or NULL if none is near (edit distance over a third). */
+/* The nearest of `names` to a misspelt `word`; NULL if over a third would have to change. */
 const char *dal_error_suggest(const char *word, const char *const *names, size_t count);
 
 /* Bugs: a message with file and line on stderr, then abort. Stays on in release builds. */

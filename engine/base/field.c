@@ -185,8 +185,7 @@ static bool take_section(struct dal_slice *name, const char *section)
 	size_t front = sizeof(prefix) - 1;
 	size_t size = front + strlen(section) + 1;
 
-	if (name->size <= size || !dal_slice_starts(*name, prefix) ||
-	    name->data[size - 1] != '_' ||
+	if (name->size <= size || !dal_slice_starts(*name, prefix) || name->data[size - 1] != '_' ||
 	    !spelt(dal_slice(name->data + front, size - front - 1), section)) {
 		return false;
 	}

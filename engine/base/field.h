@@ -19,23 +19,23 @@
 
 enum dal_field_kind {
 	DAL_FIELD_STRING = 1, /* text */
-	DAL_FIELD_NAME,     /* [a-z0-9][a-z0-9._-]{0,63} */
-	DAL_FIELD_INTEGER,  /* number */
-	DAL_FIELD_NUMBER,   /* real */
-	DAL_FIELD_BOOLEAN,  /* boolean */
-	DAL_FIELD_DURATION, /* number, microseconds; written "10s", "250ms", "24h" */
-	DAL_FIELD_SIZE,     /* number, bytes; written "256MB" (10^6), "256MiB" (2^20) or an integer */
-	DAL_FIELD_RATE,     /* real, per second; written "50/s", "10/m" */
-	DAL_FIELD_STRINGS,  /* items: a list of strings; one string is a list of one */
-	DAL_FIELD_MAP,      /* items with keys: strings (or numbers, booleans as text) or secrets */
-	DAL_FIELD_SECRET,   /* text: the secret's name until the app resolves it, then its value */
-	DAL_FIELD_SECRETS,  /* items: one secret or a list */
-	DAL_FIELD_TABLE,    /* items: by the fields of `fields`, in their order */
-	DAL_FIELD_TABLES,   /* items with keys: each a TABLE by `fields` (log.topics) */
-	DAL_FIELD_PATH,     /* text: a path into the event, "data.customer" */
-	DAL_FIELD_PATTERN,  /* number: a pattern's index in the rule set */
-	DAL_FIELD_FUNCTION, /* number: a Lua function's index in the rule set */
-	DAL_FIELD_JSON,     /* text: any plain value, as canonical JSON */
+	DAL_FIELD_NAME,       /* text: [a-z0-9][a-z0-9._-]{0,63} */
+	DAL_FIELD_INTEGER,    /* number */
+	DAL_FIELD_NUMBER,     /* real */
+	DAL_FIELD_BOOLEAN,    /* boolean */
+	DAL_FIELD_DURATION,   /* number, microseconds; written "10s", "250ms", "24h" */
+	DAL_FIELD_SIZE,       /* number, bytes; written "256MB" (10^6), "256MiB" (2^20), 4096 */
+	DAL_FIELD_RATE,       /* real, per second; written "50/s", "10/m" */
+	DAL_FIELD_STRINGS,    /* items: a list of strings; one string is a list of one */
+	DAL_FIELD_MAP,        /* items with keys: strings (numbers, booleans as text), secrets */
+	DAL_FIELD_SECRET,     /* text: the secret's name until the app resolves it to its value */
+	DAL_FIELD_SECRETS,    /* items: one secret or a list */
+	DAL_FIELD_TABLE,      /* items: by the fields of `fields`, in their order */
+	DAL_FIELD_TABLES,     /* items with keys: each a TABLE by `fields` (log.topics) */
+	DAL_FIELD_PATH,       /* text: a path into the event, "data.customer" */
+	DAL_FIELD_PATTERN,    /* number: a pattern's index in the rule set */
+	DAL_FIELD_FUNCTION,   /* number: a Lua function's index in the rule set */
+	DAL_FIELD_JSON,       /* text: any plain value, as canonical JSON */
 };
 
 /*
@@ -47,12 +47,12 @@ enum dal_field_kind {
 struct dal_field {
 	const char *name;
 	enum dal_field_kind kind;
-	int or_kind;           /* a second kind, or DAL_FIELD_NONE */
-	const char *fallback;  /* the default as people would write it ("{}": empty), or NULL: unset */
+	int or_kind;          /* a second kind, or DAL_FIELD_NONE */
+	const char *fallback; /* the default as people write it ("{}": empty), or NULL: unset */
 	bool required;
-	const char *const *choices; /* for STRING: NULL-terminated, or NULL: any */
+	const char *const *choices;     /* for STRING: NULL-terminated, or NULL: any */
 	const struct dal_field *fields; /* for TABLE, TABLES: ends with a NULL name */
-	const char *doc;       /* one sentence */
+	const char *doc;                /* one sentence */
 };
 
 enum dal_declare_right {
@@ -61,9 +61,9 @@ enum dal_declare_right {
 };
 
 struct dal_declarable {
-	const char *name;    /* "func": the word in Lua */
-	bool named;          /* func "thumbnail" { ... }; otherwise at most one: http { ... } */
-	int rights;          /* who may write it: bits of dal_declare_right */
+	const char *name; /* "func": the word in Lua */
+	bool named;       /* func "thumbnail" { ... }; otherwise at most one: http { ... } */
+	int rights;       /* who may write it: bits of dal_declare_right */
 	const struct dal_field *fields; /* ends with a NULL name */
 	const char *doc;
 };
@@ -80,14 +80,14 @@ struct dal_value {
 	int64_t number;
 	double real;
 	bool boolean;
-	struct dal_value *items;  /* owned */
+	struct dal_value *items; /* owned */
 	size_t count;
 };
 
 struct dal_declaration {
 	const struct dal_declarable *what;
-	char *name;               /* "" if not named */
-	char *file;               /* as shown to people */
+	char *name; /* "" if not named */
+	char *file; /* as shown to people */
 	int line;
 	size_t index;             /* in the order of declaration, over the whole app */
 	struct dal_value *values; /* one a field, in the table's order */

@@ -57,8 +57,8 @@ static size_t number_prefix(struct dal_slice text)
 {
 	size_t size = 0;
 
-	while (size < text.size && (name_start(text.data[size]) ? text.data[size] <= '9'
-								 : text.data[size] == '.')) {
+	while (size < text.size &&
+	       (name_start(text.data[size]) ? text.data[size] <= '9' : text.data[size] == '.')) {
 		size++;
 	}
 	return size;
@@ -160,7 +160,8 @@ static bool text_set(struct dal_value *value, struct dal_slice text)
 /* "a, b" to items of one kind; "" and "{}" to none. */
 static bool list_parse(struct dal_slice text, enum dal_field_kind kind, struct dal_value *out)
 {
-	struct dal_slice rest = dal_slice_is(text, "{}") ? dal_slice(NULL, 0) : dal_slice_trim(text);
+	struct dal_slice rest = dal_slice_is(text, "{}") ? dal_slice(NULL, 0)
+							 : dal_slice_trim(text);
 	size_t capacity = 0;
 
 	while (rest.size) {
@@ -256,8 +257,8 @@ static void refuse(const struct dal_field *field, struct dal_slice text, struct 
 		dal_error_set(error, "%s: expected %s", field->name, dal_buffer_cstr(&expected));
 	} else {
 		dal_error_set(error, "%s: expected %s, not \"%.*s\"", field->name,
-			      dal_buffer_cstr(&expected),
-			      (int)(text.size < 100 ? text.size : 100), text.size ? text.data : "");
+			      dal_buffer_cstr(&expected), (int)(text.size < 100 ? text.size : 100),
+			      text.size ? text.data : "");
 	}
 	dal_buffer_deinit(&expected);
 }

@@ -88,7 +88,8 @@ static char *folder_of(const char *path)
 	if (!slash) {
 		return dal_strdup(".");
 	}
-	return slash == path ? dal_strdup("/") : dal_slice_dup(dal_slice(path, (size_t)(slash - path)));
+	return slash == path ? dal_strdup("/")
+			     : dal_slice_dup(dal_slice(path, (size_t)(slash - path)));
 }
 
 /* A rename is durable once its folder is. */

@@ -15,7 +15,10 @@ void *dal_map_get(const struct dal_map *map, struct dal_slice key); /* NULL if a
 void *dal_map_set(struct dal_map *map, struct dal_slice key, void *value);
 void *dal_map_remove(struct dal_map *map, struct dal_slice key); /* what was there, or NULL */
 size_t dal_map_size(const struct dal_map *map);
-/* Walks all in no order: start with *cursor = 0; false at the end. No change during the walk, but for removing the entry just given. */
+/*
+ * Walks all, in an order that differs from map to map: start with *cursor = 0; false at the end. No
+ * change during the walk, but for removing the entry just given.
+ */
 bool dal_map_next(const struct dal_map *map, size_t *cursor, struct dal_slice *key, void **value);
 
 #endif

@@ -20,7 +20,7 @@ char *dal_asprintf(const char *format, ...) __attribute__((format(printf, 1, 2))
 #define DAL_GROW(array, count, capacity)                                                           \
 	do {                                                                                       \
 		if ((count) == (capacity)) {                                                       \
-			(capacity) = (capacity) ? (capacity) * 2 : 8;                              \
+			(capacity) = (capacity) ? (capacity)*2 : 8;                                \
 			(array) = dal_reallocarray((array), (capacity), sizeof(*(array)));         \
 		}                                                                                  \
 	} while (0)

@@ -15,11 +15,10 @@ static const struct {
 	int64_t us;
 	const char *text; /* in seconds, as the page prints it */
 } bounds[] = {
-	{100, "0.0001"},    {250, "0.00025"},    {500, "0.0005"},   {1000, "0.001"},
-	{2500, "0.0025"},   {5000, "0.005"},     {10000, "0.01"},   {25000, "0.025"},
-	{50000, "0.05"},    {100000, "0.1"},     {250000, "0.25"},  {500000, "0.5"},
-	{1000000, "1"},     {2500000, "2.5"},    {5000000, "5"},    {10000000, "10"},
-	{30000000, "30"},   {60000000, "60"},
+	{100, "0.0001"},  {250, "0.00025"}, {500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"},
+	{5000, "0.005"},  {10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},
+	{250000, "0.25"}, {500000, "0.5"},  {1000000, "1"},   {2500000, "2.5"}, {5000000, "5"},
+	{10000000, "10"}, {30000000, "30"}, {60000000, "60"},
 };
 
 #define BOUND_COUNT (sizeof(bounds) / sizeof(bounds[0]))
@@ -27,8 +26,8 @@ static const struct {
 struct dal_metric {
 	struct dal_metric *next; /* in its family, by age */
 	const struct family *family;
-	char *labels; /* "" if it has none */
-	_Atomic int64_t value; /* of a histogram: the sum, microseconds */
+	char *labels;              /* "" if it has none */
+	_Atomic int64_t value;     /* of a histogram: the sum, microseconds */
 	_Atomic int64_t buckets[]; /* of a histogram: BOUND_COUNT + 1, not cumulative */
 };
 
@@ -84,8 +83,8 @@ static struct dal_metric *metric_new(const char *name, const char *help, const c
 				     enum kind kind)
 {
 	size_t buckets = kind == HISTOGRAM ? BOUND_COUNT + 1 : 0;
-	struct dal_metric *metric =
-		dal_calloc(1, sizeof(*metric) + buckets * sizeof(metric->buckets[0]));
+	struct dal_metric *metric = dal_calloc(1, sizeof(*metric) +
+							  buckets * sizeof(metric->buckets[0]));
 	struct family *family = family_get(name, help, kind);
 
 	metric->family = family;
@@ -201,8 +200,8 @@ static void print_name(struct dal_buffer *out, const struct dal_metric *metric, 
 	}
 }
 
-static void print_bucket(struct dal_buffer *out, const struct dal_metric *metric,
-			 const char *bound, int64_t count)
+static void print_bucket(struct dal_buffer *out, const struct dal_metric *metric, const char *bound,
+			 int64_t count)
 {
 	dal_buffer_printf(out, "%s_bucket{%s%sle=\"%s\"} %lld\n", metric->family->name,
 			  metric->labels, metric->labels[0] ? "," : "", bound, (long long)count);

@@ -1,5 +1,5 @@
 /*
- * Metrics that each folder registers and the metrics page prints as Prometheus text (version 0.0.4).
+ * Metrics: each folder registers its own, the page prints all as Prometheus text (version 0.0.4).
  *
  * A metric lives as long as the process; registering the same name and labels again gives the same
  * one. Updating is a relaxed atomic add: any thread, no lock. Registering and printing lock.

@@ -112,9 +112,9 @@ static void await(struct dal_queue *queue, int64_t timeout_us)
 
 	while (queue->count == 0 && !queue->woken && result != ETIMEDOUT) {
 		queue->waiting = true;
-		result = timeout_us < 0 ? pthread_cond_wait(&queue->filled, &queue->mutex)
-					: pthread_cond_timedwait(&queue->filled, &queue->mutex,
-								 &deadline);
+		result = timeout_us < 0
+				 ? pthread_cond_wait(&queue->filled, &queue->mutex)
+				 : pthread_cond_timedwait(&queue->filled, &queue->mutex, &deadline);
 		queue->waiting = false;
 	}
 }

@@ -26,7 +26,10 @@ struct dal_slice {
 };
 
 /* A slice of a string literal, usable in static initialisers. */
-#define DAL_SLICE_LITERAL(text) {(text), sizeof(text) - 1}
+#define DAL_SLICE_LITERAL(text)                                                                    \
+	{                                                                                          \
+		(text), sizeof(text) - 1                                                           \
+	}
 
 static inline struct dal_slice dal_slice(const void *data, size_t size)
 {
@@ -61,7 +64,7 @@ int dal_slice_compare(struct dal_slice a, struct dal_slice b);
 bool dal_slice_equal_nocase(struct dal_slice a, struct dal_slice b);
 /* Without leading and trailing spaces and tabs. */
 struct dal_slice dal_slice_trim(struct dal_slice a);
-/* Splits at the first `at`: `head` gets what is before, the rest comes back in `tail`. False if there is none. */
+/* Splits at the first `at`: `head` is before it, `tail` behind. False if there is none. */
 bool dal_slice_cut(struct dal_slice a, char at, struct dal_slice *head, struct dal_slice *tail);
 /* A NUL-terminated copy; the caller frees it with free(). */
 char *dal_slice_dup(struct dal_slice a);
@@ -76,7 +79,7 @@ struct dal_buffer {
 };
 
 void dal_buffer_deinit(struct dal_buffer *buffer);
-/* Room for `more` bytes behind `size`; returns the place to write to. Grow `size` by hand afterwards. */
+/* Room for `more` bytes behind `size`; returns where they go. Grow `size` by hand afterwards. */
 char *dal_buffer_reserve(struct dal_buffer *buffer, size_t more);
 void dal_buffer_append(struct dal_buffer *buffer, const void *data, size_t size);
 void dal_buffer_text(struct dal_buffer *buffer, const char *text);

@@ -170,8 +170,22 @@ static void parses_durations(void **state)
 static void refuses_other_durations(void **state)
 {
 	static const char *const wrong[] = {
-		"",   "10",   "s",     "-1s",	"1.5s",	 "10 s", "10S",	       "1w",
-		"1y", "10us", "10ss", "36526d", "9999999999999999999d", "1h30m", "+1s", "9223372036854775807ms",
+		"",
+		"10",
+		"s",
+		"-1s",
+		"1.5s",
+		"10 s",
+		"10S",
+		"1w",
+		"1y",
+		"10us",
+		"10ss",
+		"36526d",
+		"9999999999999999999d",
+		"1h30m",
+		"+1s",
+		"9223372036854775807ms",
 	};
 	int64_t us;
 

@@ -33,8 +33,7 @@ static void assert_round_trip(struct dal_slice data)
 
 	dal_buffer_text(&out, "before");
 	dal_compress(compressor, data, &frame);
-	assert_int_equal(
-		dal_decompress(compressor, dal_buffer_slice(&frame), data.size, &out), 0);
+	assert_int_equal(dal_decompress(compressor, dal_buffer_slice(&frame), data.size, &out), 0);
 	assert_int_equal(out.size, data.size + 6);
 	assert_true(dal_slice_equal(dal_slice(out.data + 6, data.size), data));
 	dal_buffer_deinit(&frame);

@@ -65,9 +65,10 @@ static void pieces_have_borders(void **state)
 	assert_memory_not_equal(one.bytes, other.bytes, DAL_DIGEST_BYTES);
 	assert_memory_equal(one.bytes, again.bytes, DAL_DIGEST_BYTES);
 	/* The sizes are eight bytes, big-endian: the state's digests are compared across versions. */
-	assert_memory_equal(one.bytes,
-			    dal_digest_of(dal_slice("\0\0\0\0\0\0\0\1a\0\0\0\0\0\0\0\2bc", 19)).bytes,
-			    DAL_DIGEST_BYTES);
+	assert_memory_equal(
+		one.bytes,
+		dal_digest_of(dal_slice("\0\0\0\0\0\0\0\1a\0\0\0\0\0\0\0\2bc", 19)).bytes,
+		DAL_DIGEST_BYTES);
 }
 
 static void compares_digests(void **state)
@@ -86,20 +87,13 @@ static void hash_is_the_same_for_ever(void **state)
 		size_t size;
 		uint64_t hash;
 	} fixed[] = {
-		{0, UINT64_C(0x677d3326f5a0c876)},
-		{1, UINT64_C(0x941bdceb446a71ec)},
-		{3, UINT64_C(0x44b3554c797d4c0d)},
-		{4, UINT64_C(0x00c20929b7718de5)},
-		{7, UINT64_C(0x024cbf1614b8bfe1)},
-		{8, UINT64_C(0x65dd87bc365f6724)},
-		{15, UINT64_C(0x3c471e68369f0d02)},
-		{16, UINT64_C(0x0c0cf055eaa5869b)},
-		{17, UINT64_C(0x1403fa3f2d2026f1)},
-		{33, UINT64_C(0x899e85021166d7c6)},
-		{48, UINT64_C(0xa32c06684a1da5e8)},
-		{49, UINT64_C(0x1ad88647f65c3ac2)},
-		{97, UINT64_C(0xd79c67e9a36784c7)},
-		{200, UINT64_C(0x1c4ac65bb3a190f9)},
+		{0, UINT64_C(0x677d3326f5a0c876)},  {1, UINT64_C(0x941bdceb446a71ec)},
+		{3, UINT64_C(0x44b3554c797d4c0d)},  {4, UINT64_C(0x00c20929b7718de5)},
+		{7, UINT64_C(0x024cbf1614b8bfe1)},  {8, UINT64_C(0x65dd87bc365f6724)},
+		{15, UINT64_C(0x3c471e68369f0d02)}, {16, UINT64_C(0x0c0cf055eaa5869b)},
+		{17, UINT64_C(0x1403fa3f2d2026f1)}, {33, UINT64_C(0x899e85021166d7c6)},
+		{48, UINT64_C(0xa32c06684a1da5e8)}, {49, UINT64_C(0x1ad88647f65c3ac2)},
+		{97, UINT64_C(0xd79c67e9a36784c7)}, {200, UINT64_C(0x1c4ac65bb3a190f9)},
 	};
 	char data[200];
 
@@ -131,14 +125,15 @@ static void hash_spreads(void **state)
 			int distance;
 
 			data[bit / 8] ^= (char)(1 << bit % 8);
-			distance = __builtin_popcountll(hash ^ dal_hash64(dal_slice(data, size), 0));
+			distance = __builtin_popcountll(hash ^
+							dal_hash64(dal_slice(data, size), 0));
 			data[bit / 8] ^= (char)(1 << bit % 8);
 			assert_in_range(distance, 8, 56);
 			changed += distance;
 		}
 		assert_in_range(changed / (int)(size * 8), 26, 38);
-		assert_in_range(__builtin_popcountll(hash ^ dal_hash64(dal_slice(data, size), 1)), 8,
-				56);
+		assert_in_range(__builtin_popcountll(hash ^ dal_hash64(dal_slice(data, size), 1)),
+				8, 56);
 	}
 }
 
@@ -273,8 +268,9 @@ static void base64_both_ways(void **state)
 
 static void base64_is_strict(void **state)
 {
-	static const char *const wrong[] = {"Zg",   "Zg=",  "Zg===", "Zh==", "Zm9=", "Z===", "====",
-					    "=", "Zg==Zg==", "Zm9v\n", "Zm9 ", "-_-_", "Z=g=", "Zm9v="};
+	static const char *const wrong[] = {"Zg",   "Zg=",  "Zg===", "Zh==",     "Zm9=",
+					    "Z===", "====", "=",     "Zg==Zg==", "Zm9v\n",
+					    "Zm9 ", "-_-_", "Z=g=",  "Zm9v="};
 	static const char *const wrong_url[] = {"Z", "Zg==", "Zh", "+/+/", "Zm9", "Zm9v="};
 	struct dal_buffer out = {0};
 

@@ -263,10 +263,15 @@ static void completes_tables(void **state)
 static void takes_the_environment(void **state)
 {
 	char *environment[] = {
-		(char *)"HOME=/root",	      (char *)"DALAMB_HTTP_LISTEN=127.0.0.1:9000",
-		(char *)"DALAMB_HTTP_KIND=kafka", (char *)"DALAMB_HTTP_DISK_FREE=1MiB",
-		(char *)"DALAMB_HTTPS_LISTEN=x",  (char *)"DALAMB_LOG_KIND=y",
-		(char *)"DALAMB_TOKEN",	      (char *)"DALAMB_HTTP_BROKERS=a:1,b:2", NULL,
+		(char *)"HOME=/root",
+		(char *)"DALAMB_HTTP_LISTEN=127.0.0.1:9000",
+		(char *)"DALAMB_HTTP_KIND=kafka",
+		(char *)"DALAMB_HTTP_DISK_FREE=1MiB",
+		(char *)"DALAMB_HTTPS_LISTEN=x",
+		(char *)"DALAMB_LOG_KIND=y",
+		(char *)"DALAMB_TOKEN",
+		(char *)"DALAMB_HTTP_BROKERS=a:1,b:2",
+		NULL,
 	};
 
 	(void)state;

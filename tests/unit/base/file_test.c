@@ -96,8 +96,8 @@ static void makes_folders(void **state)
 
 static void lists_in_byte_order(void **state)
 {
-	static const char *const made[] = {"list/b.lua", "list/B.lua", "list/a.lua", "list/.h.lua",
-					   "list/c.txt", "list/lua"};
+	static const char *const made[] = {"list/b.lua",  "list/B.lua", "list/a.lua",
+					   "list/.h.lua", "list/c.txt", "list/lua"};
 	static const char *const expected[] = {"B.lua", "a.lua", "b.lua"};
 	char **names;
 	size_t count;
@@ -153,9 +153,12 @@ static void tells_the_free_space(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writes_and_reads),	cmocka_unit_test(a_failed_write_leaves_nothing),
-		cmocka_unit_test(makes_folders),	cmocka_unit_test(lists_in_byte_order),
-		cmocka_unit_test(one_holder_of_a_lock), cmocka_unit_test(tells_the_free_space),
+		cmocka_unit_test(writes_and_reads),
+		cmocka_unit_test(a_failed_write_leaves_nothing),
+		cmocka_unit_test(makes_folders),
+		cmocka_unit_test(lists_in_byte_order),
+		cmocka_unit_test(one_holder_of_a_lock),
+		cmocka_unit_test(tells_the_free_space),
 	};
 
 	return cmocka_run_group_tests_name("base/file", tests, set_up, tear_down);

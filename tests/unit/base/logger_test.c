@@ -50,7 +50,8 @@ static void assert_line(const char *expected)
 }
 
 #define TIME "0000-00-00T00:00:00Z"
-#define JSON(text) "{\"time\":\"" TIME "\",\"level\":\"warn\",\"part\":\"log\",\"text\":\"" text "\"}\n"
+#define JSON(text)                                                                                 \
+	"{\"time\":\"" TIME "\",\"level\":\"warn\",\"part\":\"log\",\"text\":\"" text "\"}\n"
 
 static void writes_a_json_object(void **state)
 {
@@ -113,12 +114,9 @@ static void keeps_errno(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(writes_a_json_object),
-		cmocka_unit_test(escapes_json),
-		cmocka_unit_test(replaces_what_is_no_utf8),
-		cmocka_unit_test(writes_text),
-		cmocka_unit_test(keeps_to_the_level),
-		cmocka_unit_test(keeps_errno),
+		cmocka_unit_test(writes_a_json_object),     cmocka_unit_test(escapes_json),
+		cmocka_unit_test(replaces_what_is_no_utf8), cmocka_unit_test(writes_text),
+		cmocka_unit_test(keeps_to_the_level),       cmocka_unit_test(keeps_errno),
 	};
 
 	return cmocka_run_group_tests_name("base/logger", tests, NULL, NULL);

@@ -141,8 +141,8 @@ static void walks_while_removing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets_gets_and_removes),  cmocka_unit_test(keys_are_bytes),
-		cmocka_unit_test(agrees_with_an_array),	  cmocka_unit_test(churn_does_not_grow_it),
+		cmocka_unit_test(sets_gets_and_removes), cmocka_unit_test(keys_are_bytes),
+		cmocka_unit_test(agrees_with_an_array),  cmocka_unit_test(churn_does_not_grow_it),
 		cmocka_unit_test(walks_while_removing),
 	};
 

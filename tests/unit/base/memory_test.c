@@ -108,8 +108,8 @@ static void overflow_aborts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(copies_and_prints),   cmocka_unit_test(nothing_is_still_an_address),
-		cmocka_unit_test(grows_an_array),      cmocka_unit_test(finds_the_container),
+		cmocka_unit_test(copies_and_prints), cmocka_unit_test(nothing_is_still_an_address),
+		cmocka_unit_test(grows_an_array),    cmocka_unit_test(finds_the_container),
 		cmocka_unit_test(overflow_aborts),
 	};
 

@@ -83,8 +83,8 @@ static void families_are_sorted(void **state)
 
 static void observes(void **state)
 {
-	struct dal_metric *histogram =
-		dal_metric_histogram("test_wait_seconds", "Waits.", "function=\"a\"");
+	struct dal_metric *histogram = dal_metric_histogram("test_wait_seconds", "Waits.",
+							    "function=\"a\"");
 
 	(void)state;
 	dal_metric_observe_us(histogram, 0);

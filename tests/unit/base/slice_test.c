@@ -178,7 +178,8 @@ static void varints_of_all_lengths(void **state)
 static void refuses_broken_lengths(void **state)
 {
 	struct dal_slice over = dal_slice("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10);
-	struct dal_slice without_end = dal_slice("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 11);
+	struct dal_slice without_end = dal_slice("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00",
+						 11);
 	struct dal_slice too_short = dal_slice("\x05text", 5);
 	struct dal_slice text;
 	uint64_t value;
