@@ -5,11 +5,11 @@ Usage: tests/run.py [SUITE...]   (./dev test builds first and then calls this)
 
 A suite is one of:
 
-  unit, cases    executables of the build folder that print TAP or are cmocka programs
+  unit, cases    executables that print TAP, declared by test(..., suite: 'unit') in meson.build
   asan           the same two, built with AddressSanitizer and UndefinedBehaviorSanitizer
   tsan           the unit tests of what has threads, built with ThreadSanitizer (in "all")
   e2e, crash     pytest folders; crash may also be executables that print TAP
-  fuzz           libFuzzer: each target over its corpus, and on for some seconds
+  fuzz           libFuzzer: each target for some seconds, from its corpus on
   tidy           tests/tidy/tidy.py, which reads the source
 
 What is not there yet is no failure; what ends without a plan, by a signal or too late, is one.
@@ -33,6 +33,7 @@ LOGS = BUILD / "logs"
 USUAL = ["tidy", "unit", "cases", "asan", "fuzz", "e2e", "crash"]
 EXTRA = ["tsan"]
 TIME_LIMIT_S = 300
+END_LINES = 40
 PYTEST_LIMIT_S = 3600
 FUZZ_S = {"usual": 30, "all": 300}
 
@@ -127,6 +128,12 @@ def count_junit(name, path, status):
     return Result(passed, len(failed), skipped, failed)
 
 
+def tell_end(output):
+    """What a failed program said last, where a person who reads CI's output sees it."""
+    for line in output.splitlines()[-END_LINES:]:
+        print("    | %s" % line, flush=True)
+
+
 def show(name, result, seconds):
     text = "%-32s %4d passed" % (name, result.passed)
     if result.skipped:
@@ -168,7 +175,10 @@ def run_programs(build, suite, label, only=""):
 
         def one():
             output, status = run(test["cmd"], log, limit_s, environment)
-            return count_tap(name, output, status)
+            result = count_tap(name, output, status)
+            if result.failed:
+                tell_end(output)
+            return result
 
         results.append(timed(name, one))
     return add(results)
@@ -183,48 +193,57 @@ def run_pytest(suite):
     command = [BUILD / "venv/bin/python", "-m", "pytest", "-q", "--junitxml", report, folder]
 
     def one():
-        _, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S)
-        return count_junit(suite, report, status)
+        output, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S)
+        result = count_junit(suite, report, status)
+        if result.failed:
+            tell_end(output)
+        return result
 
     return timed(suite, one)
 
 
 def run_fuzz(seconds):
-    """Two cases a target: its corpus goes through, and so does what is found in some seconds."""
+    """A case a target: some seconds of search, from its corpus on. (The corpus alone is a case of
+    the suite "cases", with every compiler.)"""
     results = []
     for source in sorted((ROOT / "tests/fuzz").glob("*_fuzz.c")):
         target = source.name[: -len("_fuzz.c")]
-        for case, limit_s in ("corpus", 0), ("search", seconds):
-            name = "fuzz/%s %s" % (target, case)
+        log = LOGS / "fuzz" / (target + ".log")
 
-            def one():
-                log = LOGS / "fuzz" / ("%s_%s.log" % (target, case))
-                _, status = run(fuzz_command(target, limit_s), log, limit_s + TIME_LIMIT_S)
-                return Result(1, 0, 0, []) if status == 0 else failure(
-                    "%s: status %s, see %s" % (name, status, log.relative_to(ROOT)))
+        def one():
+            output, status = run(fuzz_command(target, seconds), log, seconds + TIME_LIMIT_S)
+            if status == 0:
+                return Result(1, 0, 0, [])
+            tell_end(output)
+            return failure("fuzz %s: status %s" % (target, status))
 
-            results.append(timed(name, one))
+        results.append(timed("fuzz/" + target, one))
     return add(results)
 
 
 def fuzz_command(target, seconds):
-    program = ROOT / "build-fuzz/tests/fuzz" / ("%s_fuzz" % target)
-    corpus = ROOT / "tests/fuzz/corpus" / target
-    found = BUILD / "fuzz" / target  # new inputs go here, not into the kept corpus
-    found.mkdir(parents=True, exist_ok=True)
-    options = ["-artifact_prefix=%s/" % found, "-timeout=20", "-rss_limit_mb=2048"]
-    folders = [corpus] if corpus.exists() else []
-    if seconds == 0:
-        return [program, "-runs=0", *options, *folders]
+    found = BUILD / "fuzz" / target  # what is found goes here, not into the kept corpus
     queue = found / "corpus"
-    queue.mkdir(exist_ok=True)
-    return [program, "-max_total_time=%d" % seconds, *options, queue, *folders]
+    queue.mkdir(parents=True, exist_ok=True)
+    kept = ROOT / "tests/fuzz/corpus" / target
+    return [
+        ROOT / "build-fuzz/tests/fuzz" / (target + "_fuzz"),
+        "-max_total_time=%d" % seconds,
+        "-timeout=20",
+        "-rss_limit_mb=2048",
+        "-artifact_prefix=%s/" % found,
+        queue,
+        *([kept] if kept.is_dir() else []),
+    ]
 
 
 def run_tidy():
     def one():
         command = [sys.executable, ROOT / "tests/tidy/tidy.py"]
         output, status = run(command, LOGS / "tidy/tidy.log", TIME_LIMIT_S)
+        for line in output.splitlines():
+            if line.startswith("#"):
+                print("    %s" % line)
         return count_tap("tidy", output, status)
 
     return timed("tidy", one)

@@ -23,15 +23,12 @@ static void mark_cut(char *text, size_t capacity)
 
 static void copy_text(char *out, size_t capacity, const char *text)
 {
-	size_t length = text ? strlen(text) : 0;
+	size_t length = strlen(text);
 
-	if (length < capacity) {
-		memcpy(out, text ? text : "", length);
-		out[length] = '\0';
-		return;
+	memcpy(out, text, length < capacity ? length + 1 : capacity);
+	if (length >= capacity) {
+		mark_cut(out, capacity);
 	}
-	memcpy(out, text, capacity);
-	mark_cut(out, capacity);
 }
 
 static void error_fill(struct dal_error *error, const char *file, int line, const char *format,
@@ -44,7 +41,7 @@ static void error_fill(struct dal_error *error, const char *file, int line, cons
 	if (length < 0 || (size_t)length >= sizeof(filled.text)) {
 		mark_cut(filled.text, sizeof(filled.text));
 	}
-	copy_text(filled.file, sizeof(filled.file), file);
+	copy_text(filled.file, sizeof(filled.file), file ? file : "");
 	*error = filled;
 }
 

@@ -17,7 +17,7 @@ struct dal_queue {
 	size_t capacity, first, count;
 	bool waiting;   /* the consumer sleeps on `filled` */
 	bool woken;     /* a wake that no pop has returned for yet */
-	int descriptor; /* an eventfd that is readable while count > 0 or woken; -1 until asked for */
+	int descriptor; /* an eventfd, readable while count > 0 or woken; -1 until asked for */
 };
 
 struct dal_queue *dal_queue_new(size_t capacity)

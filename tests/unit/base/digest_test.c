@@ -64,7 +64,8 @@ static void pieces_have_borders(void **state)
 	(void)state;
 	assert_memory_not_equal(one.bytes, other.bytes, DAL_DIGEST_BYTES);
 	assert_memory_equal(one.bytes, again.bytes, DAL_DIGEST_BYTES);
-	/* The sizes are eight bytes, big-endian: the state's digests are compared across versions. */
+	/* The sizes are eight bytes, big-endian: the state's digests are compared across versions.
+	 */
 	assert_memory_equal(
 		one.bytes,
 		dal_digest_of(dal_slice("\0\0\0\0\0\0\0\1a\0\0\0\0\0\0\0\2bc", 19)).bytes,
