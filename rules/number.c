@@ -1,0 +1,157 @@
+#include "rules/number.h"
+
+#include "engine/base/digest.h"
+
+#define DIGITS 19
+/* Far beyond what the JSON reader lets through; keeps the sums below inside an int. */
+#define EXPONENT_MAX 100000000
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* What follows an 'e'. */
+static int read_exponent(const char *at, const char *end)
+{
+	bool negative = at < end && *at == '-';
+	int value = 0;
+	at += at < end && (*at == '-' || *at == '+');
+	for (; at < end; at++) {
+		value = value < EXPONENT_MAX ? value * 10 + (*at - '0') : value;
+	}
+	return negative ? -value : value;
+}
+
+static struct dal_slice read_tail(const char *at, const char *end)
+{
+	while (end > at && !(is_digit(end[-1]) && end[-1] != '0')) {
+		end--;
+	}
+	return dal_slice(at, (size_t)(end - at));
+}
+
+struct dal_number dal_number_read(struct dal_slice text)
+{
+	struct dal_number number = {.sign = 1};
+	const char *at = text.data, *end = at + text.size, *tail = NULL;
+	int digits = 0, whole = 0;
+	bool fraction = false;
+
+	if (at < end && *at == '-') {
+		number.sign = -1;
+		at++;
+	}
+	for (; at < end && (is_digit(*at) || *at == '.'); at++) {
+		if (*at == '.') {
+			fraction = true;
+			continue;
+		}
+		if (digits == 0 && *at == '0') {
+			whole -= fraction;
+			continue;
+		}
+		whole += !fraction;
+		if (digits == DIGITS) {
+			tail = tail ? tail : at;
+			continue;
+		}
+		number.mantissa = number.mantissa * 10 + (uint64_t)(*at - '0');
+		digits++;
+	}
+	if (digits == 0) {
+		return (struct dal_number){0};
+	}
+	if (tail) {
+		number.tail = read_tail(tail, at);
+	}
+	for (; digits < DIGITS; digits++) {
+		number.mantissa *= 10;
+	}
+	number.exponent = whole + (at < end ? read_exponent(at + 1, end) : 0);
+	return number;
+}
+
+/* The next digit of a tail, '0' behind its end, where zeros are all that could follow. */
+static char next_digit(struct dal_slice *tail)
+{
+	char c = '0';
+	if (tail->size > 0 && tail->data[0] == '.') {
+		tail->data++;
+		tail->size--;
+	}
+	if (tail->size > 0) {
+		c = *tail->data++;
+		tail->size--;
+	}
+	return c;
+}
+
+static int compare_tails(struct dal_slice a, struct dal_slice b)
+{
+	while (a.size > 0 || b.size > 0) {
+		char x = next_digit(&a), y = next_digit(&b);
+		if (x != y) {
+			return x < y ? -1 : 1;
+		}
+	}
+	return 0;
+}
+
+int dal_number_compare(const struct dal_number *a, const struct dal_number *b)
+{
+	if (a->sign != b->sign) {
+		return a->sign < b->sign ? -1 : 1;
+	}
+	if (a->exponent != b->exponent) {
+		return a->exponent < b->exponent ? -a->sign : a->sign;
+	}
+	if (a->mantissa != b->mantissa) {
+		return a->mantissa < b->mantissa ? -a->sign : a->sign;
+	}
+	return a->sign * compare_tails(a->tail, b->tail);
+}
+
+uint64_t dal_number_hash(const struct dal_number *number, uint64_t seed)
+{
+	uint64_t words[2] = {number->mantissa,
+			     (uint64_t)(uint32_t)number->exponent << 8 | (uint8_t)number->sign};
+	/* Numbers that differ in their tails alone are rare enough to share a hash. */
+	return dal_hash64(dal_slice(words, sizeof(words)), seed);
+}
+
+void dal_number_print(const struct dal_number *number, struct dal_buffer *out)
+{
+	if (number->sign == 0) {
+		dal_buffer_byte(out, '0');
+		return;
+	}
+	struct dal_buffer digits = {0};
+	dal_buffer_printf(&digits, "%llu", (unsigned long long)number->mantissa);
+	for (size_t i = 0; i < number->tail.size; i++) {
+		if (number->tail.data[i] != '.') {
+			dal_buffer_byte(&digits, number->tail.data[i]);
+		}
+	}
+	while (digits.data[digits.size - 1] == '0') {
+		digits.size--;
+	}
+	dal_buffer_text(out, number->sign < 0 ? "-" : "");
+	if (number->exponent >= (int)digits.size && number->exponent <= 18) {
+		dal_buffer_slice_append(out, dal_buffer_slice(&digits));
+		for (int i = (int)digits.size; i < number->exponent; i++) {
+			dal_buffer_byte(out, '0');
+		}
+	} else if (number->exponent > 0 && number->exponent < (int)digits.size) {
+		dal_buffer_append(out, digits.data, (size_t)number->exponent);
+		dal_buffer_byte(out, '.');
+		dal_buffer_append(out, digits.data + number->exponent,
+				  digits.size - (size_t)number->exponent);
+	} else {
+		dal_buffer_printf(out, "0.%s", dal_buffer_cstr(&digits));
+		if (number->exponent != 0) {
+			dal_buffer_printf(out, "e%d", number->exponent);
+		}
+	}
+	dal_buffer_deinit(&digits);
+}

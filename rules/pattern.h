@@ -1,0 +1,55 @@
+/*
+ * Patterns: what a rule or projection is `on`, compiled from their JSON form.
+ *
+ * Semantics are those of AWS EventBridge event patterns with the cases decided as the project's
+ * rule language page (rules/README.md) says. The Lua spelling is turned into this JSON form by
+ * the loader, so there is one parser. A compiled pattern is constant: any thread.
+ *
+ *	{"type": ["order.placed"], "data": {"total": [{"numeric": [">=", 1000]}]}}
+ */
+#ifndef DAL_RULES_PATTERN_H
+#define DAL_RULES_PATTERN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/base/slice.h"
+#include "engine/event/json.h"
+
+struct dal_pattern;
+
+enum dal_pattern_flags {
+	/* Keys are EventBridge's: detail-type is read as type, detail as data. */
+	DAL_PATTERN_EVENTBRIDGE = 1,
+	/* A dot in a key is part of the key (Lua); otherwise "a.b" means nested (EventBridge). */
+	DAL_PATTERN_LITERAL_DOTS = 2,
+};
+
+enum { DAL_PATTERN_INVALID = 1 };
+
+/* 0, or DAL_PATTERN_INVALID: `error` has line and column in the source, the path of the field and the remedy. */
+int dal_pattern_parse(struct dal_slice json, int flags, struct dal_pattern **pattern,
+		      struct dal_error *error);
+void dal_pattern_free(struct dal_pattern *pattern); /* NULL is fine */
+/* The pattern in one canonical JSON form (for digests and messages). Appends. */
+void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out);
+/* Does its `type` name only types that begin with "dalamb." at some value: only then it sees dalamb's own events. */
+bool dal_pattern_names_system(const struct dal_pattern *pattern);
+/* Evaluates it alone, without a matcher; the meaning of a pattern, kept simple. `event` is an OBJECT's node. */
+bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json, uint32_t event);
+
+/* Why not: the first field, in the pattern's order, that failed. */
+struct dal_pattern_miss {
+	struct dal_buffer field;    /* "data.total" */
+	struct dal_buffer found;    /* its value in the event as JSON; empty: missing */
+	struct dal_buffer expected; /* "a number >= 1000", "one of \"FR\", \"DE\"" */
+	struct dal_buffer hint;     /* "differs in case", "is a string, not a number"; or empty */
+};
+
+void dal_pattern_miss_deinit(struct dal_pattern_miss *miss);
+/* True if it matches (then `miss` is empty). */
+bool dal_pattern_explain(const struct dal_pattern *pattern, const struct dal_json *json,
+			 uint32_t event, struct dal_pattern_miss *miss);
+
+#endif

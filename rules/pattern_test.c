@@ -1,0 +1,217 @@
+/*
+ * The meaning of a pattern, kept simple. matcher_*.c must say the same, only faster.
+ */
+#include "rules/casefold.h"
+#include "rules/pattern_tree.h"
+
+static uint32_t kind_next(const struct dal_json *json, uint32_t value, uint32_t *cursor,
+			  bool objects)
+{
+	if (value == DAL_JSON_NONE) {
+		return DAL_JSON_NONE;
+	}
+	uint32_t end = dal_json_next(json, value);
+	while (*cursor < end) {
+		uint32_t node = *cursor;
+		enum dal_json_kind kind = dal_json_kind(json, node);
+		*cursor = kind == DAL_JSON_ARRAY ? node + 1 : dal_json_next(json, node);
+		if (kind != DAL_JSON_ARRAY && (kind == DAL_JSON_OBJECT) == objects) {
+			return node;
+		}
+	}
+	return DAL_JSON_NONE;
+}
+
+uint32_t dal_scalar_next(const struct dal_json *json, uint32_t value, uint32_t *cursor)
+{
+	return kind_next(json, value, cursor, false);
+}
+
+uint32_t dal_object_next(const struct dal_json *json, uint32_t value, uint32_t *cursor)
+{
+	return kind_next(json, value, cursor, true);
+}
+
+static bool starts(struct dal_slice value, struct dal_slice with)
+{
+	return value.size >= with.size && memcmp(value.data, with.data, with.size) == 0;
+}
+
+static bool ends(struct dal_slice value, struct dal_slice with)
+{
+	return value.size >= with.size &&
+	       memcmp(value.data + value.size - with.size, with.data, with.size) == 0;
+}
+
+static bool string_holds(const struct dal_operator *operator, struct dal_slice value)
+{
+	switch (operator->kind) {
+	case DAL_OPERATOR_STRING:
+		return dal_slice_equal(value, operator->text);
+	case DAL_OPERATOR_PREFIX:
+		return starts(value, operator->text);
+	case DAL_OPERATOR_SUFFIX:
+		return ends(value, operator->text);
+	case DAL_OPERATOR_WILDCARD:
+		return dal_wildcard_matches(&operator->wildcard, value);
+	default:
+		return false;
+	}
+}
+
+static bool folded_holds(const struct dal_operator *operator, struct dal_slice value)
+{
+	struct dal_buffer buffer = {0};
+	dal_casefold_append(&buffer, value);
+	struct dal_slice folded = dal_buffer_slice(&buffer);
+	bool holds = operator->kind == DAL_OPERATOR_FOLDED ? dal_slice_equal(folded, operator->folded)
+		     : operator->kind == DAL_OPERATOR_PREFIX_FOLDED
+			     ? starts(folded, operator->folded)
+			     : ends(folded, operator->folded);
+	dal_buffer_deinit(&buffer);
+	return holds;
+}
+
+static bool range_holds(const struct dal_range *range, const struct dal_number *number)
+{
+	if (range->has_lower) {
+		int order = dal_number_compare(number, &range->lower);
+		if (order < 0 || (order == 0 && range->lower_open)) {
+			return false;
+		}
+	}
+	if (range->has_upper) {
+		int order = dal_number_compare(number, &range->upper);
+		if (order > 0 || (order == 0 && range->upper_open)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool number_holds(const struct dal_operator *operator, const struct dal_json *json,
+			 uint32_t scalar)
+{
+	enum dal_json_kind kind = dal_json_kind(json, scalar);
+	if (kind != DAL_JSON_INTEGER && kind != DAL_JSON_FLOAT) {
+		return false;
+	}
+	struct dal_number number = dal_number_read(dal_json_raw(json, scalar));
+	return operator->kind == DAL_OPERATOR_RANGE
+		       ? range_holds(operator->range, &number)
+		       : dal_number_compare(&number, operator->number) == 0;
+}
+
+static bool excludes(const struct dal_excluded *excluded, const struct dal_json *json,
+		     uint32_t scalar)
+{
+	for (uint32_t i = 0; i < excluded->count; i++) {
+		if (dal_operator_holds(&excluded->operators[i], json, scalar)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool dal_operator_holds(const struct dal_operator *operator, const struct dal_json *json,
+			uint32_t scalar)
+{
+	switch (operator->kind) {
+	case DAL_OPERATOR_NULL:
+		return dal_json_kind(json, scalar) == DAL_JSON_NULL;
+	case DAL_OPERATOR_FALSE:
+		return dal_json_kind(json, scalar) == DAL_JSON_FALSE;
+	case DAL_OPERATOR_TRUE:
+		return dal_json_kind(json, scalar) == DAL_JSON_TRUE;
+	case DAL_OPERATOR_STRING:
+	case DAL_OPERATOR_PREFIX:
+	case DAL_OPERATOR_SUFFIX:
+	case DAL_OPERATOR_WILDCARD:
+		return dal_json_kind(json, scalar) == DAL_JSON_STRING &&
+		       string_holds(operator, dal_json_string(json, scalar));
+	case DAL_OPERATOR_FOLDED:
+	case DAL_OPERATOR_PREFIX_FOLDED:
+	case DAL_OPERATOR_SUFFIX_FOLDED:
+		return dal_json_kind(json, scalar) == DAL_JSON_STRING &&
+		       folded_holds(operator, dal_json_string(json, scalar));
+	case DAL_OPERATOR_NUMBER:
+	case DAL_OPERATOR_RANGE:
+		return number_holds(operator, json, scalar);
+	case DAL_OPERATOR_ANYTHING_BUT:
+		return !excludes(&operator->excluded, json, scalar);
+	case DAL_OPERATOR_EXISTS:
+		return true;
+	case DAL_OPERATOR_ABSENT:
+		return false;
+	}
+	return false;
+}
+
+bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
+		    uint32_t value)
+{
+	uint32_t cursor = value, scalars = 0, scalar;
+	while ((scalar = dal_scalar_next(json, value, &cursor)) != DAL_JSON_NONE) {
+		scalars++;
+		for (uint32_t i = 0; i < leaf->operator_count; i++) {
+			if (dal_operator_holds(&leaf->operators[i], json, scalar)) {
+				return true;
+			}
+		}
+	}
+	/* No scalar at all (missing, `[]`, an object): then only exists(false) holds. */
+	for (uint32_t i = 0; scalars == 0 && i < leaf->operator_count; i++) {
+		if (leaf->operators[i].kind == DAL_OPERATOR_ABSENT) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool or_holds(const struct dal_pattern_or *or, const struct dal_json *json, uint32_t object)
+{
+	for (uint32_t i = 0; i < or->count; i++) {
+		if (dal_pattern_object_holds(&or->alternatives[i], json, object)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* All of it within one object of the event; NONE is an object without fields. */
+static bool holds_within(const struct dal_pattern_object *pattern, const struct dal_json *json,
+			 uint32_t object)
+{
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		const struct dal_pattern_field *field = &pattern->fields[i];
+		uint32_t value = dal_json_find(json, object, field->name);
+		if (field->operators ? !dal_leaf_holds(field, json, value)
+				     : !dal_pattern_object_holds(field->object, json, value)) {
+			return false;
+		}
+	}
+	for (uint32_t i = 0; i < pattern->or_count; i++) {
+		if (!or_holds(&pattern->ors[i], json, object)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool dal_pattern_object_holds(const struct dal_pattern_object *pattern, const struct dal_json *json,
+			      uint32_t value)
+{
+	uint32_t cursor = value, objects = 0, object;
+	while ((object = dal_object_next(json, value, &cursor)) != DAL_JSON_NONE) {
+		objects++;
+		if (holds_within(pattern, json, object)) {
+			return true;
+		}
+	}
+	return objects == 0 && holds_within(pattern, json, DAL_JSON_NONE);
+}
+
+bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json, uint32_t event)
+{
+	return dal_pattern_object_holds(&pattern->root, json, event);
+}

@@ -1,0 +1,122 @@
+/*
+ * A pattern as a tree. Private to rules: pattern_*.c make and walk it, matcher_*.c compile it.
+ *
+ * An object holds fields and `$or`s, all of which must hold. A field is a leaf, with a list of
+ * operators of which one must hold for one value, or an object. What each means is in pattern_test.c.
+ */
+#ifndef DAL_RULES_PATTERN_TREE_H
+#define DAL_RULES_PATTERN_TREE_H
+
+#include "rules/arena.h"
+#include "rules/number.h"
+#include "rules/pattern.h"
+#include "rules/wildcard.h"
+
+enum dal_operator_kind {
+	DAL_OPERATOR_NULL,
+	DAL_OPERATOR_FALSE,
+	DAL_OPERATOR_TRUE,
+	DAL_OPERATOR_STRING,        /* equal to text */
+	DAL_OPERATOR_NUMBER,        /* equal to number */
+	DAL_OPERATOR_PREFIX,        /* text */
+	DAL_OPERATOR_SUFFIX,        /* text */
+	DAL_OPERATOR_FOLDED,        /* equal to text without case */
+	DAL_OPERATOR_PREFIX_FOLDED,
+	DAL_OPERATOR_SUFFIX_FOLDED,
+	DAL_OPERATOR_WILDCARD,      /* text, wildcard */
+	DAL_OPERATOR_RANGE,         /* range */
+	DAL_OPERATOR_EXISTS,
+	DAL_OPERATOR_ABSENT,
+	DAL_OPERATOR_ANYTHING_BUT,  /* excluded */
+};
+
+struct dal_range {
+	bool has_lower, has_upper;
+	bool lower_open, upper_open; /* the bound itself is not inside */
+	struct dal_number lower, upper;
+};
+
+struct dal_excluded {
+	struct dal_operator *operators; /* strings, numbers, and what is made of one string */
+	uint32_t count;
+	bool list; /* written as a list */
+};
+
+struct dal_operator {
+	enum dal_operator_kind kind;
+	struct dal_slice text; /* as written: of strings their content, of numbers the literal */
+	union {
+		struct dal_number *number;
+		struct dal_slice folded; /* text, folded */
+		struct dal_wildcard wildcard;
+		struct dal_range *range;
+		struct dal_excluded excluded;
+	};
+};
+
+struct dal_pattern_object;
+
+struct dal_pattern_field {
+	struct dal_slice name;
+	struct dal_operator *operators; /* of a leaf; NULL: an object */
+	uint32_t operator_count;
+	struct dal_pattern_object *object;
+};
+
+struct dal_pattern_or {
+	struct dal_pattern_object *alternatives;
+	uint32_t count;
+};
+
+struct dal_pattern_object {
+	struct dal_pattern_field *fields; /* in the order they were written */
+	uint32_t field_count, field_capacity;
+	struct dal_pattern_or *ors;
+	uint32_t or_count;
+};
+
+struct dal_pattern {
+	struct dal_arena arena; /* holds all of it */
+	struct dal_pattern_object root;
+};
+
+/* The parser's state, for pattern_parse.c and pattern_operator.c. */
+struct dal_pattern_reader {
+	struct dal_arena *arena;
+	const struct dal_json *json;
+	struct dal_slice source;
+	struct dal_buffer path; /* of the field being read, for messages */
+	int flags;
+	int depth;
+	uint32_t values;
+	struct dal_error *error;
+};
+
+/* Sets the error with the place of `node` and the path; false. */
+bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* One entry of a field's list. */
+bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node,
+		       struct dal_operator *operator);
+
+/* Does one scalar of an event satisfy it? Not for EXISTS and ABSENT, which are about the field. */
+bool dal_operator_holds(const struct dal_operator *operator, const struct dal_json *json,
+			uint32_t scalar);
+/* The value of a field (or NONE) against a leaf's list. */
+bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
+		    uint32_t value);
+/* An object pattern against the value of a field, or NONE. */
+bool dal_pattern_object_holds(const struct dal_pattern_object *object, const struct dal_json *json,
+			      uint32_t value);
+
+void dal_operator_print(const struct dal_operator *operator, struct dal_buffer *out);
+
+/*
+ * Walks the scalars of a value, through arrays in arrays: start with *cursor = value. NONE at the
+ * end. Objects are passed over.
+ */
+uint32_t dal_scalar_next(const struct dal_json *json, uint32_t value, uint32_t *cursor);
+/* The same for the objects of a value, not entered. */
+uint32_t dal_object_next(const struct dal_json *json, uint32_t value, uint32_t *cursor);
+
+#endif

@@ -1,0 +1,149 @@
+/*
+ * Answers on stdout what is asked on stdin, one line each, for tests that know the right answer:
+ *
+ *	P PATTERN   ok, or "error LINE:COLUMN: text"
+ *	E EVENT     a digit for each pattern so far: 1 matched, 0 not, - the pattern is invalid
+ *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, with tabs between
+ *	R           forgets all patterns (no answer)
+ *
+ * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own, and
+ * through one matcher of all; where they differ, the digit is '!'.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/memory.h"
+#include "rules/matcher.h"
+
+struct set {
+	struct dal_pattern **patterns; /* NULL: invalid */
+	struct dal_matcher **alone;
+	size_t count, capacity, alone_capacity;
+	struct dal_matcher *all;
+	struct dal_json *json;
+};
+
+static void forget(struct set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		dal_matcher_free(set->alone[i]);
+		dal_pattern_free(set->patterns[i]);
+	}
+	dal_matcher_free(set->all);
+	set->all = NULL;
+	set->count = 0;
+}
+
+static void add(struct set *set, struct dal_slice text)
+{
+	struct dal_error error;
+	struct dal_pattern *pattern = NULL;
+	if (dal_pattern_parse(text, 0, &pattern, &error) == 0) {
+		puts("ok");
+	} else {
+		printf("error %d:%d: %s\n", error.line, error.column, error.text);
+	}
+	if (set->count == set->capacity) {
+		set->capacity = set->capacity ? set->capacity * 2 : 64;
+		set->patterns =
+			dal_reallocarray(set->patterns, set->capacity, sizeof(*set->patterns));
+		set->alone = dal_reallocarray(set->alone, set->capacity, sizeof(*set->alone));
+	}
+	const struct dal_pattern *const one[] = {pattern};
+	set->patterns[set->count] = pattern;
+	set->alone[set->count++] = dal_matcher_new(one, 1);
+	dal_matcher_free(set->all);
+	set->all = NULL;
+}
+
+static bool matches_alone(const struct dal_matcher *matcher, const struct dal_json *json)
+{
+	const uint32_t *ids;
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	size_t count = dal_matcher_match(matcher, scratch, json, DAL_JSON_ROOT, &ids);
+	dal_matcher_scratch_free(scratch);
+	return count == 1;
+}
+
+static void ask(struct set *set, struct dal_slice text)
+{
+	const uint32_t *ids;
+	if (dal_json_parse(set->json, text, 0, NULL) != 0) {
+		puts("error");
+		return;
+	}
+	if (!set->all) {
+		set->all = dal_matcher_new((const struct dal_pattern *const *)set->patterns,
+					   set->count);
+	}
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(set->all);
+	size_t left = dal_matcher_match(set->all, scratch, set->json, DAL_JSON_ROOT, &ids);
+	for (size_t i = 0; i < set->count; i++) {
+		if (!set->patterns[i]) {
+			putchar('-');
+			continue;
+		}
+		bool all = left > 0 && *ids == i;
+		ids += all;
+		left -= all;
+		bool test = dal_pattern_test(set->patterns[i], set->json, DAL_JSON_ROOT);
+		bool alone = matches_alone(set->alone[i], set->json);
+		putchar(all != test || alone != test ? '!' : test ? '1' : '0');
+	}
+	puts(left > 0 ? "!" : "");
+	dal_matcher_scratch_free(scratch);
+}
+
+static void explain(struct set *set, char *text)
+{
+	struct dal_pattern_miss miss = {0};
+	unsigned long index = strtoul(text, &text, 10);
+	if (index >= set->count || !set->patterns[index] ||
+	    dal_json_parse(set->json, dal_slice_text(text), 0, NULL) != 0) {
+		puts("error");
+		return;
+	}
+	if (dal_pattern_explain(set->patterns[index], set->json, DAL_JSON_ROOT, &miss)) {
+		puts("match");
+	} else {
+		printf("%s\t%s\t", dal_buffer_cstr(&miss.field), dal_buffer_cstr(&miss.found));
+		printf("%s\t%s\n", dal_buffer_cstr(&miss.expected), dal_buffer_cstr(&miss.hint));
+	}
+	dal_pattern_miss_deinit(&miss);
+}
+
+int main(void)
+{
+	struct set set = {.json = dal_json_new()};
+	char *line = NULL;
+	size_t capacity = 0;
+	ssize_t size;
+
+	while ((size = getline(&line, &capacity, stdin)) > 0) {
+		line[size - 1] = line[size - 1] == '\n' ? '\0' : line[size - 1];
+		struct dal_slice text = dal_slice_text(size > 2 ? line + 2 : "");
+		switch (line[0]) {
+		case 'P':
+			add(&set, text);
+			break;
+		case 'E':
+			ask(&set, text);
+			break;
+		case 'X':
+			explain(&set, line + 2);
+			break;
+		case 'R':
+			forget(&set);
+			break;
+		default:
+			fprintf(stderr, "a line begins with P, E, X or R: %s\n", line);
+			return 2;
+		}
+	}
+	forget(&set);
+	free(set.patterns);
+	free(set.alone);
+	dal_json_free(set.json);
+	free(line);
+	return 0;
+}
