@@ -134,7 +134,8 @@ static bool fits_int64(const char *digits, size_t count, bool negative)
 }
 
 /* A fraction and an exponent, from `at`: where they end, or 0 with `error` filled. */
-static size_t read_fraction(const char *text, size_t at, size_t limit, struct dal_json_error *error)
+static size_t read_fraction(const char *text, size_t at, size_t limit, size_t *exponent_digits,
+			    struct dal_json_error *error)
 {
 	size_t end = at;
 	if (text[at] == '.') {
@@ -152,17 +153,26 @@ static size_t read_fraction(const char *text, size_t at, size_t limit, struct da
 			refuse(error, end, "expected a digit");
 			return 0;
 		}
+		*exponent_digits = end - at;
 	}
 	return end;
 }
 
-/* Only an exponent of three digits, or hundreds of them before the point, can exceed binary64. */
-HOT bool is_too_large(const char *text, size_t start, size_t point, size_t end)
+/* A number with a fraction or an exponent from `point`: its end, or 0 with `error` filled. */
+static __attribute__((noinline)) size_t read_float(const char *text, size_t start, size_t point,
+						   size_t limit, bool trusted,
+						   struct dal_json_error *error)
 {
-	if (point - start < 300 && end - point < 5) {
-		return false;
+	size_t exponent_digits = 0;
+	size_t end = read_fraction(text, point, limit, &exponent_digits, error);
+	/* With fewer digits no number gets near the largest. */
+	bool may_overflow = exponent_digits > 2 || point - start > 200;
+	if (end && may_overflow && !trusted &&
+	    __builtin_isinf(dal_json_text_to_double(text + start, end - start))) {
+		refuse(error, start, "number too large");
+		return 0;
 	}
-	return __builtin_isinf(dal_json_text_to_double(text + start, end - start));
+	return end;
 }
 
 HOT enum step read_number(struct walk *walk)
@@ -181,14 +191,10 @@ HOT enum step read_number(struct walk *walk)
 		return refuse(walk->error, digits, "number with a leading zero");
 	}
 	if (end < limit && (text[end] == '.' || (text[end] | 0x20) == 'e')) {
-		size_t point = end;
 		kind = DAL_JSON_FLOAT;
-		end = read_fraction(text, point, limit, walk->error);
+		end = read_float(text, start, end, limit, walk->trusted, walk->error);
 		if (end == 0) {
 			return REFUSED;
-		}
-		if (!walk->trusted && is_too_large(text, start, point, end)) {
-			return refuse(walk->error, start, "number too large");
 		}
 	} else if (!fits_int64(text + digits, end - digits, negative)) {
 		return refuse(walk->error, start, "integer outside 64 bits");
