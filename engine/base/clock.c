@@ -70,7 +70,7 @@ static void date_from_days(int64_t days, int64_t *year, int *month, int *day)
 void dal_clock_format(int64_t time_us, char out[DAL_CLOCK_TEXT_BYTES])
 {
 	int64_t seconds = floor_div(time_us, SECOND_US);
-	int fraction = (int)(time_us - seconds * SECOND_US);
+	int fraction = (int)((time_us % SECOND_US + SECOND_US) % SECOND_US);
 	int64_t days = floor_div(seconds, DAY_SECONDS);
 	int second = (int)(seconds - days * DAY_SECONDS);
 	int64_t year;
