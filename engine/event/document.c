@@ -6,6 +6,15 @@
 #include "engine/base/memory.h"
 #include "engine/event/json.h"
 
+static void refuse(struct dal_error *error, const char *reason, int line, int column)
+{
+	dal_error_set(error, "not valid JSON: %s (line %d, column %d)", reason, line, column);
+	if (error) {
+		error->line = line;
+		error->column = column;
+	}
+}
+
 /*
  * jansson is told only what the reader took: so depth is limited (its dump recurses) and both
  * refuse the same texts, with the reader's position.
@@ -14,21 +23,19 @@ static json_t *load(struct dal_slice text, struct dal_error *error)
 {
 	struct dal_json *json = dal_json_new();
 	struct dal_json_error why;
-	int line, column;
-	json_t *value = NULL;
-	if (dal_json_parse(json, text, 0, &why) != 0) {
+	bool good = dal_json_parse(json, text, 0, &why) == 0;
+	dal_json_free(json);
+	if (!good) {
+		int line, column;
 		dal_json_place(text, why.position, &line, &column);
-		dal_error_set(error, "not valid JSON: %s (line %d, column %d)", why.reason, line, column);
-		dal_json_free(json);
+		refuse(error, why.reason, line, column);
 		return NULL;
 	}
-	dal_json_free(json);
 	json_error_t refused;
-	value = json_loadb(text.data, text.size,
-			   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &refused);
+	json_t *value = json_loadb(text.data, text.size,
+				   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &refused);
 	if (!value) {
-		dal_error_set(error, "not valid JSON: %s (line %d, column %d)", refused.text, refused.line,
-			      refused.column);
+		refuse(error, refused.text, refused.line, refused.column);
 	}
 	return value;
 }

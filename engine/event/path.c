@@ -95,7 +95,7 @@ static bool read_quoted(struct reader *reader)
 	}
 	reader->at++;
 	if (peek(reader) != ']') {
-		return refuse(reader, start, "a key in quotes that does not end with \"]");
+		return refuse(reader, start, "expected \"] behind the key that begins");
 	}
 	if (!add_quoted(reader, start)) {
 		return false;
