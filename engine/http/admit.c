@@ -172,6 +172,7 @@ static bool admit_body(struct dal_http_request *request)
 	if (route->body_limit == 0 && request->expected <= DAL_HTTP_SWALLOW_BYTES) {
 		request->discard = true;
 	} else if (request->expected > route->body_limit) {
+		request->close = true;
 		dal_http_problem(request, 413, "the body is larger than %llu bytes",
 				 (unsigned long long)route->body_limit);
 		return false;
