@@ -78,10 +78,17 @@ static void slice_begin(struct dal_dedup *dedup, int64_t now_us)
 	dedup->count++;
 }
 
+/* Nothing was added to the oldest slice from then on. */
+static int64_t oldest_end_us(const struct dal_dedup *dedup)
+{
+	int64_t end_us = dedup->slices[0].start_us + dedup->window_us / PARTS;
+	bool cut_short = dedup->count > 1 && dedup->slices[1].start_us < end_us;
+	return cut_short ? dedup->slices[1].start_us : end_us;
+}
+
 int64_t dal_dedup_advance(struct dal_dedup *dedup, int64_t now_us)
 {
-	/* A slice ends where the next one starts; the window is counted from there. */
-	while (dedup->count > 1 && dedup->slices[1].start_us + dedup->window_us <= now_us) {
+	while (dedup->count > 0 && oldest_end_us(dedup) + dedup->window_us <= now_us) {
 		drop_oldest(dedup);
 	}
 	const struct slice *last = dedup->count ? &dedup->slices[dedup->count - 1] : NULL;

@@ -33,6 +33,7 @@ struct dal_embedded {
 	struct dal_writer *writer; /* NULL: read-only */
 	_Atomic uint64_t end;      /* the first offset that readers may not see */
 	_Atomic uint64_t origin;
+	atomic_bool damaged;       /* a block that can't be read was met, and reported */
 };
 
 /* The two secret hashes of a dedup or request key. */

@@ -73,15 +73,20 @@ int dal_embedded_find(struct dal_store *store, uint64_t offset,
 	return r == 0 ? head_of(key, value, head) : r;
 }
 
+/* Once a process: whoever reads meets it again and again. */
 static void report_damage(struct dal_embedded *log, uint64_t offset)
 {
+	if (atomic_exchange(&log->damaged, true)) {
+		return;
+	}
 	dal_logger_write(DAL_LOGGER_ERROR, "log",
 			 "%s: the block of offset %llu is damaged or missing: stop, and restore "
 			 "the folder from a copy",
 			 log->path, (unsigned long long)offset);
 }
 
-/* Append times ascend with offsets, so that the offsets are bisected. Damaged blocks on the way count as too early. */
+/* Append times ascend with offsets, so that the offsets are bisected. A damaged block on the way
+ * counts as too early. */
 size_t dal_embedded_at(struct dal_log *base, uint16_t lane, int64_t time_us,
 		       struct dal_log_mark *marks, size_t capacity)
 {
@@ -172,8 +177,8 @@ static int iterator_make(struct embedded_reader *reader)
 	return 0;
 }
 
-/* The head of the block of `next` from the store. An iterator sees nothing that was written after it
- * was made: if it has no more, a new one is made. */
+/* The head of the block of `next` from the store. An iterator sees nothing that was written after
+ * it was made: if it has no more, a new one is made. */
 static int head_next(struct embedded_reader *reader, struct dal_block_head *head)
 {
 	struct dal_slice key;
