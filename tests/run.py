@@ -43,15 +43,16 @@ SANITIZER_ENVIRONMENT = {
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
 
-Result = namedtuple("Result", "passed failed skipped names")
+# How many passed, and the names of the others.
+Result = namedtuple("Result", "passed failed skipped")
 
 
 def failure(name):
-    return Result(0, 1, 0, [name])
+    return Result(0, [name], [])
 
 
 def add(results):
-    total = Result(0, 0, 0, [])
+    total = Result(0, [], [])
     for result in results:
         total = Result(*(a + b for a, b in zip(total, result)))
     return total
@@ -84,48 +85,47 @@ def run(command, log, limit_s, environment=None):
 def count_tap(name, output, status):
     """Test Anything Protocol, as cmocka and our own programs print it."""
     plan = None
-    cases = {"passed": 0, "skipped": 0}
-    failed = []
+    result = Result(0, [], [])
     for line in output.splitlines():
-        match = re.match(r"1\.\.(\d+)", line)
-        if match:
-            plan = (plan or 0) + int(match.group(1))  # a cmocka program may run several groups
-            continue
-        match = re.match(r"(not )?ok\b(?: \d+)?(?: -)? ?(.*)", line)
-        if not match:
-            continue
-        if re.search(r"# *skip", match.group(2), re.IGNORECASE):
-            cases["skipped"] += 1
-        elif match.group(1):
-            failed.append("%s: %s" % (name, match.group(2)))
-        else:
-            cases["passed"] += 1
-    seen = sum(cases.values()) + len(failed)
+        planned = re.match(r"1\.\.(\d+)", line)
+        case = re.match(r"(not )?ok\b(?: \d+)?(?: -)? *(.*)", line)
+        if planned:
+            plan = (plan or 0) + int(planned.group(1))  # cmocka: one a group
+        elif case:
+            result = add([result, count_case(name, case.group(1), case.group(2))])
+    seen = result.passed + len(result.failed) + len(result.skipped)
     if plan is None:
-        failed.append("%s: printed no plan (status %s)" % (name, status))
-    elif seen != plan:
-        failed.append("%s: %d of %d cases (status %s)" % (name, seen, plan, status))
-    elif status != 0 and not failed:
-        failed.append("%s: status %s" % (name, status))
-    return Result(cases["passed"], len(failed), cases["skipped"], failed)
+        return add([result, failure("%s: printed no plan (status %s)" % (name, status))])
+    if seen != plan:
+        return add([result, failure("%s: %d of %d cases (status %s)" % (name, seen, plan, status))])
+    if status != 0 and not result.failed:
+        return add([result, failure("%s: status %s" % (name, status))])
+    return result
+
+
+def count_case(name, is_not, text):
+    full_name = "%s: %s" % (name, text)
+    if re.search(r"# *skip", text, re.IGNORECASE):
+        return Result(0, [], [full_name])
+    return failure(full_name) if is_not else Result(1, [], [])
 
 
 def count_junit(name, path, status):
     if not path.exists():
         return failure("%s: no report (status %s)" % (name, status))
-    passed = skipped = 0
-    failed = []
+    result = Result(0, [], [])
     for case in xml.etree.ElementTree.parse(path).iter("testcase"):
-        outcome = {child.tag for child in case}
-        if outcome & {"failure", "error"}:
-            failed.append("%s: %s.%s" % (name, case.get("classname"), case.get("name")))
+        outcome = {child.tag: child.get("message") for child in case}
+        full_name = "%s: %s.%s" % (name, case.get("classname"), case.get("name"))
+        if "failure" in outcome or "error" in outcome:
+            result.failed.append(full_name)
         elif "skipped" in outcome:
-            skipped += 1
+            result.skipped.append("%s (%s)" % (full_name, outcome["skipped"]))
         else:
-            passed += 1
-    if status != 0 and not failed:
-        failed.append("%s: status %s" % (name, status))
-    return Result(passed, len(failed), skipped, failed)
+            result = result._replace(passed=result.passed + 1)
+    if status != 0 and not result.failed:
+        result.failed.append("%s: status %s" % (name, status))
+    return result
 
 
 def tell_end(output):
@@ -134,15 +134,18 @@ def tell_end(output):
         print("    | %s" % line, flush=True)
 
 
+def counts(result):
+    text = "%d passed, %d failed" % (result.passed, len(result.failed))
+    return text + (", %d skipped" % len(result.skipped) if result.skipped else "")
+
+
 def show(name, result, seconds):
-    text = "%-32s %4d passed" % (name, result.passed)
-    if result.skipped:
-        text += ", %d skipped" % result.skipped
-    if result.failed:
-        text += ", %d failed" % result.failed
-    print("%s  %.1f s" % (text, seconds), flush=True)
-    for failed in result.names:
-        print("    failed: %s" % failed, flush=True)
+    print("%-32s %s  %.1f s" % (name, counts(result), seconds))
+    for skipped in result.skipped:
+        print("    skipped: %s" % skipped)
+    for failed in result.failed:
+        print("    failed: %s" % failed)
+    sys.stdout.flush()
 
 
 def timed(name, action):
@@ -213,7 +216,7 @@ def run_fuzz(seconds):
         def one():
             output, status = run(fuzz_command(target, seconds), log, seconds + TIME_LIMIT_S)
             if status == 0:
-                return Result(1, 0, 0, [])
+                return Result(1, [], [])
             tell_end(output)
             return failure("fuzz %s: status %s" % (target, status))
 
@@ -281,8 +284,7 @@ def main():
             print("    failed: %s: %s" % (suite, error))
     total = add(results)
     print("logs: %s" % LOGS.relative_to(ROOT))
-    skipped = ", %d skipped" % total.skipped if total.skipped else ""
-    print("%d passed, %d failed%s" % (total.passed, total.failed, skipped))
+    print(counts(total))
     return 1 if total.failed or total.passed == 0 else 0
 
 
