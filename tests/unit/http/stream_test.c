@@ -1,0 +1,488 @@
+/* Bodies in pieces and answers without end. */
+#include "tests/unit/http/harness.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+
+/* --- bodies --- */
+
+struct upload {
+	struct dal_http_request *request;
+	uint64_t size, sum;
+	pthread_t waker;
+	bool pause;
+};
+
+static void upload_free(void *own)
+{
+	free(own);
+}
+
+static void *resume_soon(void *data)
+{
+	usleep(1000);
+	dal_http_resume(data);
+	return NULL;
+}
+
+static struct upload *upload_of(struct dal_http_request *request)
+{
+	struct upload *upload = dal_http_attached(request);
+
+	if (upload == NULL) {
+		upload = dal_calloc(1, sizeof(*upload));
+		dal_http_attach(request, upload, upload_free);
+	}
+	return upload;
+}
+
+static int take(struct dal_http_request *request, struct dal_slice piece, void *data)
+{
+	struct upload *upload = upload_of(request);
+	pthread_t waker;
+
+	(void)data;
+	if (piece.size == 0) {
+		struct dal_buffer out = {0};
+		dal_buffer_printf(&out, "size %llu sum %llu", (unsigned long long)upload->size,
+				  (unsigned long long)upload->sum);
+		dal_http_reply_take(request, 200, "text/plain", NULL, &out);
+		return 0;
+	}
+	upload->size += piece.size;
+	for (size_t i = 0; i < piece.size; i++) {
+		upload->sum = upload->sum * 31 + (unsigned char)piece.data[i];
+	}
+	if (upload->size % 3 == 0) {
+		dal_http_resume(request); /* before the pause: not lost */
+		return DAL_HTTP_PAUSE;
+	}
+	assert_int_equal(pthread_create(&waker, NULL, resume_soon, request), 0);
+	pthread_detach(waker);
+	return DAL_HTTP_PAUSE;
+}
+
+static void say_chunked(int fd, const char *body, size_t size, size_t chunk)
+{
+	struct dal_buffer out = {0};
+
+	for (size_t at = 0; at < size; at += chunk) {
+		size_t part = size - at < chunk ? size - at : chunk;
+		dal_buffer_printf(&out, "%zx\r\n", part);
+		dal_buffer_append(&out, body + at, part);
+		dal_buffer_text(&out, "\r\n");
+	}
+	dal_buffer_text(&out, "0\r\n\r\n");
+	harness_say(fd, out.data, out.size);
+	dal_buffer_deinit(&out);
+}
+
+/* With a pause after every piece nothing is lost and nothing comes twice. */
+static void test_body_pauses(void **state)
+{
+	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, take};
+	static const size_t chunks[] = {0, 1, 2, 7, 1000, 70000};
+	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
+	char body[2000];
+	uint64_t sum = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(body); i++) {
+		body[i] = (char)(i * 7);
+		sum = sum * 31 + (unsigned char)body[i];
+	}
+	int fd = harness_dial(server);
+	for (size_t i = 0; i < sizeof(chunks) / sizeof(*chunks); i++) {
+		size_t size = chunks[i] == 1 || chunks[i] == 2 ? 100 : sizeof(body);
+		struct dal_buffer answer = {0}, expected = {0};
+		uint64_t wanted = 0;
+
+		for (size_t k = 0; k < size; k++) {
+			wanted = wanted * 31 + (unsigned char)body[k];
+		}
+		dal_buffer_printf(&expected, "size %zu sum %llu", size, (unsigned long long)wanted);
+		if (chunks[i] == 0) {
+			char head[200];
+			snprintf(head, sizeof(head), "POST /up HTTP/1.1\r\n" HEAD "Content-Length: %zu\r\n\r\n", size);
+			harness_tell(fd, head);
+			harness_say(fd, body, size);
+		} else {
+			harness_tell(fd, "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n");
+			say_chunked(fd, body, size, chunks[i]);
+		}
+		assert_int_equal(harness_hear(fd, &answer), 200);
+		assert_true(harness_contains(&answer, dal_buffer_cstr(&expected)));
+		dal_buffer_deinit(&answer);
+		dal_buffer_deinit(&expected);
+	}
+	close(fd);
+	harness_stop(server);
+}
+
+static int refuse_second(struct dal_http_request *request, struct dal_slice piece, void *data)
+{
+	struct upload *upload = upload_of(request);
+
+	(void)data;
+	upload->size += piece.size;
+	if (upload->size > 100000) {
+		dal_http_problem(request, 400, "line 7 is no event");
+		return -1;
+	}
+	return 0;
+}
+
+/* A body without end is answered in the middle, and the client, still sending, gets to read it. */
+static void test_body_refused(void **state)
+{
+	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, refuse_second};
+	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
+	struct dal_buffer answer = {0}, body = {0};
+	int fd = harness_dial(server);
+
+	(void)state;
+	memset(dal_buffer_reserve(&body, 400000), 'x', 400000);
+	harness_tell(fd, "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n61A80\r\n");
+	harness_say(fd, body.data, 400000);
+	assert_int_equal(harness_hear(fd, &answer), 400);
+	assert_true(harness_contains(&answer, "line 7 is no event"));
+	assert_true(harness_contains(&answer, "Connection: close"));
+	close(fd);
+	dal_buffer_deinit(&answer);
+	dal_buffer_deinit(&body);
+	harness_stop(server);
+}
+
+static void *reply_soon(void *data)
+{
+	usleep(20000);
+	dal_http_problem(data, 503, "the log is full");
+	return NULL;
+}
+
+static int pause_for_ever(struct dal_http_request *request, struct dal_slice piece, void *data)
+{
+	pthread_t thread;
+
+	(void)data;
+	assert_true(piece.size > 0);
+	assert_int_equal(pthread_create(&thread, NULL, reply_soon, request), 0);
+	pthread_detach(thread);
+	return DAL_HTTP_PAUSE;
+}
+
+static void test_body_answered_in_pause(void **state)
+{
+	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, pause_for_ever};
+	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
+	struct dal_buffer answer = {0};
+
+	(void)state;
+	assert_int_equal(harness_ask(server, "POST /up HTTP/1.1\r\n" HEAD
+					     "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+				     &answer), 503);
+	assert_true(harness_contains(&answer, "Retry-After: 1"));
+	dal_buffer_deinit(&answer);
+	harness_stop(server);
+}
+
+static void echo(struct dal_http_request *request, void *data)
+{
+	(void)data;
+	dal_http_reply(request, 200, "text/plain", NULL, dal_http_body_slice(request));
+}
+
+static const struct dal_http_route limited = {"POST", "/x", DAL_HTTP_INGEST, 100000, echo, NULL};
+
+static void test_limits(void **state)
+{
+	struct dal_http_server *server = harness_start(NULL, &limited, 1, NULL);
+	struct dal_buffer body = {0}, answer = {0};
+	int fd;
+
+	(void)state;
+	memset(dal_buffer_reserve(&body, 3000000), 'x', 3000000);
+	/* Announced: refused before it comes, although the client sends all of it at once. */
+	fd = harness_dial(server);
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 3000000\r\n\r\n");
+	harness_say(fd, body.data, 3000000);
+	assert_int_equal(harness_hear(fd, &answer), 413);
+	assert_true(harness_contains(&answer, "larger than 100000 bytes"));
+	close(fd);
+	/* Not announced: refused at the limit. */
+	fd = harness_dial(server);
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n");
+	say_chunked(fd, body.data, 200000, 5000);
+	assert_int_equal(harness_hear(fd, NULL), 413);
+	close(fd);
+	/* Exactly the limit, and waiting for a word before sending it. */
+	fd = harness_dial(server);
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
+	dal_buffer_clear(&answer);
+	assert_true(harness_hear_text(fd, "HTTP/1.1 100 Continue\r\n\r\n", &answer));
+	harness_say(fd, body.data, 100000);
+	assert_int_equal(harness_hear(fd, NULL), 200);
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 100001\r\n\r\n");
+	dal_buffer_clear(&answer);
+	assert_int_equal(harness_hear(fd, &answer), 413);
+	assert_false(harness_contains(&answer, "100 Continue"));
+	assert_true(harness_closed(fd, 3000));
+	close(fd);
+	dal_buffer_deinit(&body);
+	dal_buffer_deinit(&answer);
+	harness_stop(server);
+}
+
+/* --- streams --- */
+
+struct feed {
+	pthread_mutex_t lock;
+	int waiting, given, fills;
+	bool end;
+	atomic_int released;
+	_Atomic(struct dal_http_stream *) stream;
+	uint64_t heartbeat_ms;
+};
+
+static int feed_fill(struct dal_buffer *out, void *own)
+{
+	struct feed *feed = own;
+	int result = DAL_HTTP_STREAM_WAIT;
+
+	pthread_mutex_lock(&feed->lock);
+	feed->fills++;
+	if (feed->waiting > 0) {
+		dal_buffer_printf(out, "data: %d\n\n", feed->given++);
+		feed->waiting--;
+		result = 0;
+	} else if (feed->end) {
+		dal_buffer_text(out, "data: end\n\n");
+		result = DAL_HTTP_STREAM_END;
+	}
+	pthread_mutex_unlock(&feed->lock);
+	return result;
+}
+
+static void feed_release(void *own)
+{
+	atomic_fetch_add(&((struct feed *)own)->released, 1);
+}
+
+static void follow(struct dal_http_request *request, void *data)
+{
+	struct feed *feed = data;
+	const struct dal_http_header_line lines[] = {{"Cache-Control", "no-store"}, {NULL, NULL}};
+	struct dal_http_stream_options options = {
+		.status = 200, .type = "text/event-stream", .headers = lines, .fill = feed_fill,
+		.release = feed_release, .own = feed, .heartbeat_ms = feed->heartbeat_ms, .heartbeat = ": \n\n",
+	};
+
+	atomic_store(&feed->stream, dal_http_stream_start(request, &options));
+}
+
+static void feed_add(struct feed *feed, int count)
+{
+	pthread_mutex_lock(&feed->lock);
+	feed->waiting += count;
+	pthread_mutex_unlock(&feed->lock);
+	dal_http_stream_wake(atomic_load(&feed->stream));
+}
+
+static void wait_for(atomic_int *number, int wanted)
+{
+	for (int i = 0; i < 5000 && atomic_load(number) != wanted; i++) {
+		usleep(1000);
+	}
+	assert_int_equal(atomic_load(number), wanted);
+}
+
+static const struct dal_http_route following = {"GET", "/feed", DAL_HTTP_QUERY, 0, follow, NULL};
+
+static void test_stream(void **state)
+{
+	struct feed feed = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiting = 2};
+	struct dal_http_server *server = harness_start(NULL, &following, 1, &feed);
+	struct dal_buffer got = {0};
+	int fd = harness_dial(server);
+
+	(void)state;
+	harness_tell(fd, "GET /feed HTTP/1.1\r\n" HEAD "\r\n");
+	assert_true(harness_hear_text(fd, "data: 1\n\n", &got));
+	assert_true(harness_contains(&got, "Content-Type: text/event-stream\r\n"));
+	assert_true(harness_contains(&got, "Cache-Control: no-store\r\n"));
+	for (int i = 0; i < 100; i++) {
+		char wanted[32];
+		feed_add(&feed, 3);
+		snprintf(wanted, sizeof(wanted), "data: %d\n\n", i * 3 + 4);
+		assert_true(harness_hear_text(fd, wanted, &got));
+	}
+	pthread_mutex_lock(&feed.lock);
+	int fills = feed.fills;
+	pthread_mutex_unlock(&feed.lock);
+	usleep(100000);
+	pthread_mutex_lock(&feed.lock);
+	assert_int_equal(feed.fills, fills); /* nothing to send: nothing runs */
+	feed.end = true;
+	pthread_mutex_unlock(&feed.lock);
+	dal_http_stream_wake(atomic_load(&feed.stream));
+	assert_true(harness_hear_text(fd, "data: end\n\n\r\n0\r\n\r\n", &got));
+	wait_for(&feed.released, 1);
+	/* The connection goes on. */
+	harness_tell(fd, "HEAD /feed HTTP/1.1\r\n" HEAD "\r\n");
+	wait_for(&feed.released, 2);
+	close(fd);
+	dal_buffer_deinit(&got);
+	harness_stop(server);
+}
+
+static void test_heartbeats(void **state)
+{
+	struct feed feed = {.lock = PTHREAD_MUTEX_INITIALIZER, .heartbeat_ms = 50};
+	struct dal_http_server *server = harness_start(NULL, &following, 1, &feed);
+	struct dal_buffer got = {0};
+	int fd = harness_dial(server);
+
+	(void)state;
+	harness_tell(fd, "GET /feed HTTP/1.1\r\n" HEAD "\r\n");
+	assert_true(harness_hear_text(fd, ": \n\n\r\n4\r\n: \n\n\r\n4\r\n: \n\n", &got));
+	feed_add(&feed, 1);
+	assert_true(harness_hear_text(fd, "data: 0\n\n", &got));
+	close(fd);
+	/* A client that has gone is found out by its heartbeat. */
+	wait_for(&feed.released, 1);
+	dal_buffer_deinit(&got);
+	harness_stop(server);
+}
+
+/* A hundred sleeping streams cost no time, and end when the server stops. */
+static void test_many_streams(void **state)
+{
+	struct feed feed = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct dal_http_server *server = harness_start(NULL, &following, 1, &feed);
+	int fds[100];
+	struct timespec before, after;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		struct dal_buffer got = {0};
+		fds[i] = harness_dial(server);
+		harness_tell(fds[i], "GET /feed HTTP/1.1\r\n" HEAD "\r\n");
+		assert_true(harness_hear_text(fds[i], "\r\n\r\n", &got));
+		dal_buffer_deinit(&got);
+	}
+	usleep(50000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	usleep(500000);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	int64_t spent_us = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+	assert_true(spent_us < 250000);
+	dal_http_server_stop(server, 5000);
+	assert_int_equal(atomic_load(&feed.released), 100);
+	for (int i = 0; i < 100; i++) {
+		assert_true(harness_closed(fds[i], 1000));
+		close(fds[i]);
+	}
+	dal_http_server_free(server);
+}
+
+/* --- time --- */
+
+static void test_slow_header(void **state)
+{
+	struct dal_http_options options = {.read_timeout_ms = 300};
+	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
+	struct dal_buffer answer = {0};
+	int silent = harness_dial(server), slow = harness_dial(server);
+	int64_t start = dal_clock_monotonic_us();
+
+	(void)state;
+	harness_tell(slow, "POST /x HTTP/1.1\r\nHost: loc");
+	/* A byte now and then keeps no connection alive. */
+	for (int i = 0; i < 200 && !harness_closed(silent, 0); i++) {
+		harness_say(slow, "a", 1);
+		usleep(20000);
+	}
+	assert_true(harness_closed(silent, 1000));
+	assert_int_equal(harness_hear(slow, &answer), 408);
+	assert_true(harness_contains(&answer, "not read whole in time"));
+	assert_true(dal_clock_monotonic_us() - start >= 300000);
+	close(silent);
+	close(slow);
+	dal_buffer_deinit(&answer);
+	harness_stop(server);
+}
+
+static void test_slow_body(void **state)
+{
+	struct dal_http_options options = {.read_timeout_ms = 300};
+	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
+	int fd = harness_dial(server), status;
+
+	(void)state;
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 1000\r\n\r\n");
+	for (int i = 0; i < 30; i++) {
+		harness_say(fd, "a", 1);
+		usleep(20000);
+	}
+	status = harness_hear(fd, NULL);
+	assert_int_equal(status, 408);
+	assert_true(harness_closed(fd, 5000));
+	close(fd);
+	harness_stop(server);
+}
+
+static int swallow(struct dal_http_request *request, struct dal_slice piece, void *data)
+{
+	(void)data;
+	if (piece.size == 0) {
+		dal_http_reply(request, 200, NULL, NULL, dal_slice(NULL, 0));
+	}
+	return 0;
+}
+
+/* A body of any length: as long as it likes at the minimum rate, not below. */
+static void test_minimum_rate(void **state)
+{
+	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, swallow};
+	struct dal_http_options options = {.read_timeout_ms = 300};
+	struct dal_http_server *server = harness_start(&options, &route, 1, NULL);
+	int fast = harness_dial(server), slow = harness_dial(server);
+	static const char head[] = "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n";
+
+	(void)state;
+	harness_tell(fast, head);
+	harness_tell(slow, head);
+	for (int i = 0; i < 40; i++) {
+		char chunk[128];
+		snprintf(chunk, sizeof(chunk), "64\r\n%0100d\r\n", i);
+		harness_tell(fast, chunk); /* 5 KB/s */
+		harness_tell(slow, i % 10 ? "" : "1\r\na\r\n");
+		usleep(20000);
+	}
+	harness_tell(fast, "0\r\n\r\n");
+	assert_int_equal(harness_hear(fast, NULL), 200);
+	assert_int_equal(harness_hear(slow, NULL), 408);
+	close(fast);
+	close(slow);
+	harness_stop(server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_body_pauses),   cmocka_unit_test(test_body_refused),
+		cmocka_unit_test(test_body_answered_in_pause), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_stream),	      cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_many_streams),  cmocka_unit_test(test_slow_header),
+		cmocka_unit_test(test_slow_body),     cmocka_unit_test(test_minimum_rate),
+	};
+
+	return cmocka_run_group_tests_name("http streams", tests, NULL, NULL);
+}
