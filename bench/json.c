@@ -1,5 +1,5 @@
 /*
- * How fast JSON is read: ns an event and MB/s, of an event of 320 bytes and a nested payload of 10 KB.
+ * How fast JSON is read, in ns and MB/s: an event of 330 bytes, a nested payload of 10 KB.
  *
  *	bench_json [SECONDS]
  */
@@ -12,20 +12,23 @@
 
 static void small_event(struct dal_buffer *out)
 {
-	dal_buffer_text(out,
-			"{\"specversion\":\"1.0\",\"id\":\"5f0c2b1e-7c1d-4d0a-9c3e-2f9f3c7a1b44\","
-			"\"source\":\"/shop/checkout\",\"type\":\"order.placed\",\"subject\":\"customer-1042\","
-			"\"time\":\"2026-11-24T10:13:26.123456Z\",\"data\":{\"order\":918273,\"customer\":"
-			"\"customer-1042\",\"total\":129.95,\"currency\":\"EUR\",\"items\":[{\"sku\":\"A-17\","
-			"\"count\":2},{\"sku\":\"B-4\",\"count\":1}],\"paid\":true}}");
+	dal_buffer_text(
+		out, "{\"specversion\":\"1.0\",\"id\":\"5f0c2b1e-7c1d-4d0a-9c3e-2f9f3c7a1b44\","
+		     "\"source\":\"/shop/checkout\",\"type\":\"order.placed\","
+		     "\"subject\":\"customer-1042\",\"time\":\"2026-11-24T10:13:26.123456Z\","
+		     "\"data\":{\"order\":918273,\"customer\":\"customer-1042\",\"total\":129.95,"
+		     "\"currency\":\"EUR\",\"items\":[{\"sku\":\"A-17\",\"count\":2},"
+		     "{\"sku\":\"B-4\",\"count\":1}],\"paid\":true}}");
 }
 
 /* A person as GitHub writes one: names with a common end, urls. */
 static void put_person(struct dal_json_writer *w, int n)
 {
-	static const char *const urls[] = {"avatar_url",        "followers_url", "following_url",
-					   "gists_url",         "starred_url",   "subscriptions_url",
-					   "organizations_url", "repos_url",     "events_url"};
+	static const char *const urls[] = {"avatar_url",        "followers_url",
+					   "following_url",     "gists_url",
+					   "starred_url",       "subscriptions_url",
+					   "organizations_url", "repos_url",
+					   "events_url"};
 	char url[80];
 	dal_json_begin_object(w);
 	dal_json_key(w, "login");
@@ -37,7 +40,8 @@ static void put_person(struct dal_json_writer *w, int n)
 	dal_json_key(w, "gravatar_id");
 	dal_json_put_null(w);
 	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
-		snprintf(url, sizeof(url), "https://api.github.com/users/octocat/%s{/%d}", urls[i], n);
+		snprintf(url, sizeof(url), "https://api.github.com/users/octocat/%s{/%d}", urls[i],
+			 n);
 		dal_json_key(w, urls[i]);
 		dal_json_put_text(w, url);
 	}
@@ -93,7 +97,8 @@ static void measure(const char *name, struct dal_buffer *text, int flags, bool v
 	while ((double)took < seconds * 1e6) {
 		for (size_t i = 0; i < step; i++) {
 			if (dal_json_parse(json, dal_buffer_slice(text), flags, &error) != 0) {
-				fprintf(stderr, "%s: %s at %zu\n", name, error.reason, error.position);
+				fprintf(stderr, "%s: %s at %zu\n", name, error.reason,
+					error.position);
 				exit(1);
 			}
 			if (view) {

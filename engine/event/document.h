@@ -1,8 +1,9 @@
 /*
- * Small documents as people read them: pretty-printed, sorted; jansson's whole place.
+ * Small documents as people read and compare them: laid out with an indent, sorted; equal or not.
  *
- * For the command line and for files that are edited by hand, never for the hot path (jansson is
- * 25 to 60 times slower than the tape). Any thread; nothing is shared.
+ * For the command line, rule tests and files that are edited by hand, never for the hot path.
+ * Numbers keep the text they came with (129.95 stays 129.95). The only user of jansson, which
+ * compares. Any thread; nothing is shared.
  */
 #ifndef DAL_EVENT_DOCUMENT_H
 #define DAL_EVENT_DOCUMENT_H
@@ -14,10 +15,10 @@
 
 enum { DAL_DOCUMENT_INVALID = 1 };
 
-/* Appends `json` (any JSON value) with an indent of `indent` spaces, keys sorted if asked. 0 or DAL_DOCUMENT_INVALID. */
+/* Appends `json` (any value) with an indent of `indent` spaces. 0 or DAL_DOCUMENT_INVALID. */
 int dal_document_format(struct dal_slice json, int indent, bool sorted, struct dal_buffer *out,
 			struct dal_error *error);
-/* Are two JSON texts the same value (key order and spacing aside; 1 and 1.0 differ)? False if either is invalid. */
+/* Are they the same value (order of keys aside; 1 and 1.0 differ)? False if one is invalid. */
 bool dal_document_equal(struct dal_slice a, struct dal_slice b);
 
 #endif

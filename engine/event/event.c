@@ -11,12 +11,22 @@ static bool name_is(struct dal_slice name, const char *text)
 	return memcmp(name.data, text, name.size) == 0;
 }
 
+/* Of a string that most often has no escape: without a call then. */
+static struct dal_slice quick_string(const struct dal_json *json, uint32_t node)
+{
+	const struct dal_json_node *n = &json->nodes[node];
+	if ((n->info & 15) == DAL_JSON_STRING) {
+		return dal_slice(json->text + n->start, n->end - n->start);
+	}
+	return dal_json_string(json, node);
+}
+
 static struct dal_slice text_of(const struct dal_json *json, uint32_t node)
 {
 	if (dal_json_kind(json, node) != DAL_JSON_STRING) {
 		return (struct dal_slice){0};
 	}
-	return dal_json_string(json, node);
+	return quick_string(json, node);
 }
 
 /* The member of `event` that holds an attribute as text, or NULL. */
@@ -80,7 +90,7 @@ void dal_event_view(struct dal_event *event, const struct dal_json *json)
 	}
 	uint32_t end = dal_json_next(json, DAL_JSON_ROOT);
 	for (uint32_t key = DAL_JSON_ROOT + 1; key < end; key = dal_json_next(json, key + 1)) {
-		view_member(event, dal_json_string(json, key), key + 1);
+		view_member(event, quick_string(json, key), key + 1);
 	}
 	if (event->data_base64 != DAL_JSON_NONE) {
 		event->data = DAL_JSON_NONE;

@@ -31,28 +31,29 @@ struct dal_place {
 /* A view. Attributes that are absent (or null) are empty slices and DAL_JSON_NONE. */
 struct dal_event {
 	const struct dal_json *json;
-	uint32_t data;             /* node; NONE if absent or given as base64 */
-	uint32_t data_base64;      /* node of the string */
+	uint32_t data;        /* node; NONE if absent or given as base64 */
+	uint32_t data_base64; /* node of the string */
 	struct dal_slice id, source, type, subject, time, partitionkey, datacontenttype;
-	struct dal_slice cause;    /* dalambcause */
-	int64_t hops;              /* dalambhops; 0 if absent */
-	bool reserved;             /* its type or one of its attributes belongs to dalamb */
-	struct dal_place place;    /* filled in by whoever read it from the log */
-	int64_t appended_us;       /* likewise */
+	struct dal_slice cause; /* dalambcause */
+	int64_t hops;           /* dalambhops; 0 if absent */
+	bool reserved;          /* its type or one of its attributes belongs to dalamb */
+	struct dal_place place; /* filled in by whoever read it from the log */
+	int64_t appended_us;    /* likewise */
 };
 
 enum { DAL_EVENT_INVALID = 1 };
 
 /*
- * Checks the envelope: a JSON object; specversion "1.0"; id, source, type non-empty strings; subject
- * non-empty if there; time per RFC 3339; attribute names [a-z0-9]+ (longer than 20 is accepted);
- * extension values strings, integers (32 bits) or booleans; null is unset; not both data and
+ * Checks the envelope: a JSON object; specversion "1.0"; id, source, type non-empty strings;
+ * subject, partitionkey, datacontenttype, dataschema non-empty if there; time per RFC 3339;
+ * attribute names [a-z0-9]+ (longer than 20 is accepted); extension values strings, integers (32
+ * bits) or booleans; no control characters in strings; null is unset; not both data and
  * data_base64; base64 valid. 0, or DAL_EVENT_INVALID: `error` names attribute and remedy.
  */
 int dal_event_read(struct dal_event *event, const struct dal_json *json, struct dal_error *error);
 /* The same without any check, for events from the log. What lacks is empty. */
 void dal_event_view(struct dal_event *event, const struct dal_json *json);
-/* The node of a top-level attribute by name, extensions included; DAL_JSON_NONE if absent or null. */
+/* The node of an attribute by name, extensions included; DAL_JSON_NONE if absent or null. */
 uint32_t dal_event_attribute(const struct dal_event *event, struct dal_slice name);
 /* The key that places it: partitionkey, else subject, else empty. */
 struct dal_slice dal_event_key(const struct dal_event *event);
@@ -67,12 +68,12 @@ struct dal_attribute {
 struct dal_event_parts {
 	const struct dal_attribute *attributes; /* all but specversion; empty values are left out */
 	size_t count;
-	struct dal_slice data;     /* JSON, or empty for none */
-	struct dal_slice binary;   /* bytes, written as data_base64; used if `data` is empty and has_binary */
+	struct dal_slice data;   /* JSON, or empty for none */
+	struct dal_slice binary; /* bytes, written as data_base64 if has_binary and no `data` */
 	bool has_binary;
 };
 
-/* Appends the structured form. Nothing is checked: read it back where the parts come from outside. */
+/* Appends the structured form. Nothing is checked: read back what has parts from outside. */
 void dal_event_build(const struct dal_event_parts *parts, struct dal_buffer *out);
 
 /* "events/0/17". */
@@ -85,11 +86,11 @@ bool dal_place_parse(struct dal_slice text, const char *default_topic, struct da
 #define DAL_ROW_FAILED "failed"
 
 struct dal_row_id {
-	struct dal_slice log;         /* the log's id */
+	struct dal_slice log; /* the log's id */
 	struct dal_place cause;
 	struct dal_slice declaration; /* rule or projection */
 	struct dal_slice target;      /* function's name, "emit" or "failed" */
-	uint32_t index;               /* among the rows of this declaration and target for this cause */
+	uint32_t index; /* among the rows of this declaration and target for this cause */
 };
 
 void dal_row_id_format(const struct dal_row_id *id, struct dal_buffer *out);

@@ -38,9 +38,9 @@ static bool is_name(struct dal_slice name)
 /* The attributes of the specification itself, and partitionkey: text that is not empty. */
 static bool is_text_attribute(struct dal_slice name)
 {
-	static const char *const names[] = {"id",   "source",	       "type",	     "subject",
-					    "time", "datacontenttype", "dataschema", "partitionkey",
-					    "specversion"};
+	static const char *const names[] = {"id",         "source",       "type",
+					    "subject",    "time",         "datacontenttype",
+					    "dataschema", "partitionkey", "specversion"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (dal_slice_is(name, names[i])) {
 			return true;
@@ -78,7 +78,8 @@ static bool check_value(const struct dal_json *json, struct dal_slice name, uint
 		       refuse(error, name, "an integer of 32 bits; write a larger one as a string");
 	}
 	return kind == DAL_JSON_TRUE || kind == DAL_JSON_FALSE ||
-	       refuse(error, name, "a string, an integer or a boolean; other values belong in \"data\"");
+	       refuse(error, name,
+		      "a string, an integer or a boolean; other values belong in \"data\"");
 }
 
 static bool check_base64(const struct dal_json *json, uint32_t value, struct dal_error *error)
@@ -88,8 +89,9 @@ static bool check_base64(const struct dal_json *json, uint32_t value, struct dal
 		    dal_base64_decode(dal_json_string(json, value), &bytes);
 	dal_buffer_deinit(&bytes);
 	if (!good) {
-		dal_error_set(error, "\"data_base64\": expected a string of base64 (RFC 4648 section 4, "
-				     "with padding)");
+		dal_error_set(error,
+			      "\"data_base64\": expected a string of base64 (RFC 4648 section 4, "
+			      "with padding)");
 	}
 	return good;
 }
@@ -105,8 +107,9 @@ static bool check_member(const struct dal_json *json, uint32_t key, struct dal_e
 		return check_base64(json, value, error);
 	}
 	if (!is_name(name)) {
-		dal_error_set(error, "attribute \"%.*s\": a name has lower-case letters and digits only; "
-				     "the payload belongs in \"data\"",
+		dal_error_set(error,
+			      "attribute \"%.*s\": a name has lower-case letters and digits only; "
+			      "the payload belongs in \"data\"",
 			      SHOWN(name));
 		return false;
 	}
@@ -129,8 +132,10 @@ static bool check_required(const struct dal_event *event, struct dal_error *erro
 	}
 	for (size_t i = 0; i < sizeof(required) / sizeof(*required); i++) {
 		if (required[i].value.size == 0) {
-			dal_error_set(error, "attribute \"%s\" is missing: expected text that is not empty",
-				      required[i].name);
+			dal_error_set(
+				error,
+				"attribute \"%s\" is missing: expected text that is not empty",
+				required[i].name);
 			return false;
 		}
 	}
@@ -156,7 +161,9 @@ static bool check_payload(const struct dal_event *event, struct dal_error *error
 int dal_event_read(struct dal_event *event, const struct dal_json *json, struct dal_error *error)
 {
 	if (json->count == 0 || dal_json_kind(json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		dal_error_set(error, "expected a JSON object: a CloudEvent with specversion, id, source, type");
+		dal_error_set(
+			error,
+			"expected a JSON object: a CloudEvent with specversion, id, source, type");
 		return DAL_EVENT_INVALID;
 	}
 	uint32_t end = dal_json_next(json, DAL_JSON_ROOT);

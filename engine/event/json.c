@@ -18,6 +18,14 @@ struct dal_json *dal_json_new(void)
 	return json;
 }
 
+static size_t held_bytes(const struct dal_json_parser *parser)
+{
+	return parser->copy_capacity + parser->unescaped_capacity +
+	       parser->node_capacity * sizeof(struct dal_json_node) +
+	       parser->key_capacity * sizeof(struct dal_json_key) +
+	       parser->slot_capacity * sizeof(uint32_t);
+}
+
 static void free_memory(struct dal_json *json)
 {
 	struct dal_json_parser *parser = json->parser;
@@ -87,7 +95,7 @@ int dal_json_parse(struct dal_json *json, struct dal_slice text, int flags,
 		   struct dal_json_error *error)
 {
 	struct dal_json_error ignored;
-	if (json->parser->copy_capacity + json->parser->node_capacity > GIANT && text.size < GIANT / 8) {
+	if (text.size < GIANT / 8 && held_bytes(json->parser) > GIANT) {
 		free_memory(json);
 	}
 	json->count = 0;

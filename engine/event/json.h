@@ -47,7 +47,7 @@ struct dal_json_node {
 	uint32_t start; /* byte offset in the text; of a string: behind its opening quote */
 	uint32_t end;   /* one past the value's last byte; of a string: at its closing quote */
 	uint32_t next;
-	uint32_t info;  /* kind in bits 0-2, escaped in bit 3; of containers the count above, else private */
+	uint32_t info; /* kind in bits 0-2, escaped in bit 3; above: of containers the count */
 };
 
 struct dal_json_error {
@@ -56,8 +56,8 @@ struct dal_json_error {
 };
 
 enum dal_json_flags {
-	/* The caller warrants DAL_JSON_PADDING readable bytes behind the text, which then must outlive
-	 * the use of the tape; otherwise the parser keeps a copy. */
+	/* The caller warrants DAL_JSON_PADDING readable bytes behind the text, which then must
+	 * outlive the use of the tape; otherwise the parser keeps a copy. */
 	DAL_JSON_PADDED = 1,
 	/* The text was validated before (it comes from the log): duplicates and surrogates are not
 	 * looked for again; memory stays safe on any input. */
@@ -108,7 +108,7 @@ static inline struct dal_slice dal_json_raw(const struct dal_json *json, uint32_
 	return (struct dal_slice){json->text + n->start - quote, n->end - n->start + 2 * quote};
 }
 
-/* A string's content: a slice of the source, or unescaped into memory of the parser. Asserts the kind. */
+/* Of STRING: a slice of the source, or unescaped into memory of the parser. */
 struct dal_slice dal_json_string(const struct dal_json *json, uint32_t node);
 /* Of INTEGER. */
 int64_t dal_json_integer(const struct dal_json *json, uint32_t node);

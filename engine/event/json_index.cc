@@ -29,9 +29,10 @@ static constexpr size_t giant_bytes = 4 * 1024 * 1024;
 static void set_capacity(dal_json_index &index, size_t size)
 {
 	size_t capacity = size < smallest_bytes ? smallest_bytes : size + size / 4;
-	auto failed = index.stage ? index.stage->set_capacity(capacity)
-				  : simdjson::get_active_implementation()->create_dom_parser_implementation(
-					    capacity, 1, index.stage);
+	const auto *best = simdjson::get_active_implementation().operator->();
+	auto failed = index.stage
+			      ? index.stage->set_capacity(capacity)
+			      : best->create_dom_parser_implementation(capacity, 1, index.stage);
 	if (failed) {
 		out_of_memory(size);
 	}
@@ -71,10 +72,11 @@ bool dal_json_index_run(struct dal_json_index *index, const char *text, size_t s
 	return true;
 }
 
-/* Out of range is all that from_chars says: is a number that is not zero too large, or too small? */
+/* Out of range is all that from_chars says: is a number other than zero too large or too small? */
 static bool too_large(const char *text, size_t size)
 {
-	long digits = 0; /* before the point, from the first that is not zero; below 0: zeros behind it */
+	/* Digits before the point, from the first that is not zero; below 0: zeros behind it. */
+	long digits = 0;
 	bool point = false, started = false;
 	size_t i = 0;
 	for (; i < size && text[i] != 'e' && text[i] != 'E'; i++) {

@@ -9,7 +9,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Up to 8 bytes; it reads 8, for which there is room behind the text and behind what was unescaped. */
+/* Up to 8 bytes; it reads 8: there is room behind the text and behind what was unescaped. */
 static uint64_t load(const char *at, size_t size)
 {
 	uint64_t value;
@@ -42,7 +42,7 @@ static size_t clear_slots(struct dal_json_parser *parser, size_t keys)
 	return slots;
 }
 
-/* The earlier key that keys[i] repeats, or NULL; keys[i] goes into the table, which holds index + 1. */
+/* The earlier key that keys[i] repeats, or NULL. keys[i] takes its slot, which holds i + 1. */
 static struct dal_json_key *insert(const struct dal_json *json, struct dal_json_key *keys, size_t i,
 				   size_t mask)
 {

@@ -15,8 +15,8 @@ struct frame {
 	uint32_t node;
 	uint32_t count; /* elements or members so far */
 	size_t keys;    /* where its keys begin on the stack of keys */
-	uint64_t seen;  /* one bit for each key; a key whose bit is set already may repeat another */
-	bool suspect;   /* there was such a key */
+	uint64_t seen; /* one bit for each key; a key whose bit is set already may repeat another */
+	bool suspect;  /* there was such a key */
 };
 
 struct walk {
@@ -97,7 +97,8 @@ HOT enum step read_string(struct walk *walk, bool key)
 	}
 	uint32_t info = DAL_JSON_STRING;
 	if (walk->backslash < end) {
-		if (!walk->trusted && !check_escapes(text, walk->backslash, end, key, walk->error)) {
+		if (!walk->trusted &&
+		    !check_escapes(text, walk->backslash, end, key, walk->error)) {
 			return REFUSED;
 		}
 		walk->backslash = next_backslash(text, end, walk->json->size);
@@ -214,8 +215,8 @@ HOT uint64_t load(const char *at)
 }
 
 /*
- * A bit for a key, by its first and last 8 bytes and its size: quick, and good for small objects. It
- * reads up to 8 bytes behind the key, which the padding allows.
+ * A bit for a key, by its first and last 8 bytes and its size: quick, and good for small objects.
+ * It reads up to 8 bytes behind the key, which the padding allows.
  */
 HOT uint64_t key_bit(const char *key, size_t size)
 {
@@ -361,7 +362,8 @@ HOT enum step after_value(struct walk *walk)
 			return object ? read_key(walk) : MORE;
 		}
 		if (c != (object ? '}' : ']')) {
-			return unexpected(walk, object ? "expected ',' or '}'" : "expected ',' or ']'");
+			return unexpected(walk,
+					  object ? "expected ',' or '}'" : "expected ',' or ']'");
 		}
 		if (close_container(walk) == REFUSED) {
 			return REFUSED;

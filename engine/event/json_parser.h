@@ -43,13 +43,13 @@ bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, 
 		   struct dal_json_error *error);
 /* The first mistake that the first stage refuses. */
 void dal_json_explain(struct dal_slice text, struct dal_json_error *error);
-/* Checks the escapes of a string's content from its first backslash; a NUL's place goes to `*nul`. */
+/* Checks a string's escapes from its first backslash on; where one is a NUL goes to `*nul`. */
 bool dal_json_check_escapes(const char *text, size_t first, size_t end, size_t *nul,
 			    struct dal_json_error *error);
 
 /*
- * Looks for duplicates among the keys[0..count) of one object: the position of the first that repeats
- * another, or 0. With `last_wins` it goes on, and the replaced ones become DAL_JSON_NONE.
+ * Looks for duplicates among the keys[0..count) of one object: the position of the first that
+ * repeats another, or 0. With `last_wins` it goes on, and the replaced ones become DAL_JSON_NONE.
  */
 size_t dal_json_keys_repeat(const struct dal_json *json, struct dal_json_key *keys, size_t count,
 			    bool last_wins);

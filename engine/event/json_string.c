@@ -119,8 +119,8 @@ static size_t unescape_one(const char *text, size_t at, size_t end, char **out)
 		*out += dal_utf8_encode(DAL_UTF8_REPLACEMENT, *out);
 		return 6;
 	}
-	*out += dal_utf8_encode(0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00),
-				*out);
+	uint32_t code = 0x10000 + ((uint32_t)(unit & 0x3FF) << 10) + (uint32_t)(low & 0x3FF);
+	*out += dal_utf8_encode(code, *out);
 	return 12;
 }
 

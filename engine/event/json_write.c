@@ -203,7 +203,7 @@ static void append_exponent(struct dal_buffer *out, const char *digits, int coun
 	dal_json_append_integer(out, exponent);
 }
 
-/* The layout is that of ECMAScript (Number::toString), with ".0" behind what looks like an integer. */
+/* The layout is ECMAScript's (Number::toString), with ".0" behind what looks like an integer. */
 void dal_json_append_double(struct dal_buffer *out, double value)
 {
 	char text[DAL_JSON_DOUBLE_BYTES], digits[DAL_JSON_DOUBLE_BYTES];

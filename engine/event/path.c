@@ -62,7 +62,8 @@ static bool read_bare(struct reader *reader)
 		reader->at++;
 	}
 	if (reader->at == start) {
-		return refuse(reader, start, "expected a name of letters, digits, '_' or '-', or [\"...\"]");
+		return refuse(reader, start,
+			      "expected a name of letters, digits, '_' or '-', or [\"...\"]");
 	}
 	add_step(reader, dal_slice(reader->text.data + start, reader->at - start));
 	return true;

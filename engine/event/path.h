@@ -16,7 +16,7 @@ enum { DAL_PATH_INVALID = 1 };
 enum { DAL_KEY_ABSENT = 1, DAL_KEY_INVALID = 2 };
 
 int dal_path_parse(struct dal_slice text, struct dal_path **path, struct dal_error *error);
-void dal_path_free(struct dal_path *path); /* NULL is fine */
+void dal_path_free(struct dal_path *path);                   /* NULL is fine */
 struct dal_slice dal_path_text(const struct dal_path *path); /* as it was written */
 size_t dal_path_steps(const struct dal_path *path);
 struct dal_slice dal_path_step(const struct dal_path *path, size_t index);
@@ -24,9 +24,10 @@ struct dal_slice dal_path_step(const struct dal_path *path, size_t index);
 uint32_t dal_path_find(const struct dal_path *path, const struct dal_json *json, uint32_t node);
 
 /*
- * A value as the text of a key (events.md, "a key as text"), appended to `out`: strings as they are,
- * integers in decimal, booleans, whole floats as that integer. DAL_KEY_ABSENT for null and NONE;
- * DAL_KEY_INVALID (nothing appended) for containers, other floats, text over DAL_LIMIT_KEY_BYTES.
+ * A value as the text of a key (events.md, "a key as text"), appended to `out`: strings as they
+ * are, integers in decimal, booleans, whole floats as that integer. DAL_KEY_ABSENT for null and
+ * NONE; DAL_KEY_INVALID (nothing appended) for containers, other floats, text over
+ * DAL_LIMIT_KEY_BYTES.
  */
 int dal_key_text(const struct dal_json *json, uint32_t node, struct dal_buffer *out);
 

@@ -23,7 +23,7 @@ static inline size_t dal_utf8_size(const char *text, size_t size)
 	if (s[0] < 0xC2 || s[0] > 0xF4 || size < n) {
 		return 0;
 	}
-	/* The second byte's range excludes overlong forms, surrogates and what lies past U+10FFFF. */
+	/* The second byte's range excludes overlong forms, surrogates, what is past U+10FFFF. */
 	unsigned char low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
 	unsigned char high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
 	if (s[1] < low || s[1] > high) {

@@ -1,6 +1,5 @@
 /*
- * Reads FOLDER/NAME/input.json and compares what comes of it with FOLDER/NAME/expected: one TAP line
- * a case.
+ * Reads FOLDER/NAME/input.json, compares what comes of it with FOLDER/NAME/expected; prints TAP.
  *
  *	cases_json json FOLDER     the tape written again, or "POSITION REASON" of the refusal
  *	cases_json event FOLDER    what the envelope says, or the refusal's text
@@ -94,7 +93,8 @@ static bool run_case(respond *answer, const char *folder, const char *name, int 
 	bool good = there && dal_slice_equal(dal_buffer_slice(&got), dal_buffer_slice(&expected));
 	printf("%sok %d - %s\n", good ? "" : "not ", number, name);
 	if (!good) {
-		printf("# expected %s# got      %s", dal_buffer_cstr(&expected), dal_buffer_cstr(&got));
+		printf("# expected %s# got      %s", dal_buffer_cstr(&expected),
+		       dal_buffer_cstr(&got));
 	}
 	dal_buffer_deinit(&input);
 	dal_buffer_deinit(&expected);

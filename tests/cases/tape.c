@@ -4,7 +4,8 @@
 
 static void put(const struct dal_json *json, uint32_t node, struct dal_json_writer *writer);
 
-static void put_members(const struct dal_json *json, uint32_t object, struct dal_json_writer *writer)
+static void put_members(const struct dal_json *json, uint32_t object,
+			struct dal_json_writer *writer)
 {
 	uint32_t key = object + 1;
 	dal_json_begin_object(writer);
@@ -16,7 +17,8 @@ static void put_members(const struct dal_json *json, uint32_t object, struct dal
 	dal_json_end_object(writer);
 }
 
-static void put_elements(const struct dal_json *json, uint32_t array, struct dal_json_writer *writer)
+static void put_elements(const struct dal_json *json, uint32_t array,
+			 struct dal_json_writer *writer)
 {
 	uint32_t node = array + 1;
 	dal_json_begin_array(writer);

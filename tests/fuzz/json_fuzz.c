@@ -1,6 +1,6 @@
 /*
- * JSON from anywhere: read strictly, as trusted, with the last key winning; walked, converted, read as
- * an event. What is taken strictly must come back the same when it is written and read again.
+ * JSON from anywhere: read strictly, as trusted, with the last key winning; walked, converted, read
+ * as an event. What is taken strictly must come back the same when it is written and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,8 +20,10 @@ static void walk(const struct dal_json *json)
 	struct dal_buffer key = {0};
 	for (uint32_t node = 0; node < json->count; node++) {
 		struct dal_slice raw = dal_json_raw(json, node);
-		DAL_ASSERT(raw.data >= json->text && raw.data + raw.size <= json->text + json->size);
-		DAL_ASSERT(dal_json_next(json, node) > node && dal_json_next(json, node) <= json->count);
+		DAL_ASSERT(raw.data >= json->text &&
+			   raw.data + raw.size <= json->text + json->size);
+		DAL_ASSERT(dal_json_next(json, node) > node &&
+			   dal_json_next(json, node) <= json->count);
 		switch (dal_json_kind(json, node)) {
 		case DAL_JSON_STRING:
 			DAL_ASSERT(dal_json_string(json, node).size <= raw.size - 2);
@@ -56,7 +58,7 @@ static void read_event(const struct dal_json *json)
 	(void)dal_event_read(&event, json, &error);
 }
 
-/* With LAST_WINS objects must end up without duplicates: written again they pass the strict reader. */
+/* Also with LAST_WINS no duplicates may be left: written again it passes the strict reader. */
 static void check_round_trip(const struct dal_json *json)
 {
 	struct dal_buffer once = {0}, twice = {0};
@@ -79,7 +81,8 @@ static int try_flags(struct dal_json *json, struct dal_slice text, int flags)
 		walk(json);
 		read_event(json);
 	} else {
-		DAL_ASSERT(result == DAL_JSON_INVALID && error.reason && error.position <= text.size);
+		DAL_ASSERT(result == DAL_JSON_INVALID && error.reason &&
+			   error.position <= text.size);
 		DAL_ASSERT(json->count == 0);
 	}
 	return result;

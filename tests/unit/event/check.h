@@ -1,8 +1,8 @@
 /*
  * What all tests of this folder include: cmocka, and a comparison of slices that shows both.
  */
-#ifndef DAL_TESTS_UNIT_EVENT_CHECK_H
-#define DAL_TESTS_UNIT_EVENT_CHECK_H
+#ifndef DAL_TESTS_EVENT_CHECK_H
+#define DAL_TESTS_EVENT_CHECK_H
 
 /* In this order: cmocka.h wants them before it. */
 #include <setjmp.h>

@@ -6,16 +6,23 @@ static void documents_are_laid_out(void **state)
 {
 	(void)state;
 	struct dal_buffer out = {0};
-	struct dal_slice json = dal_slice_text("{\"b\":[1,2.5],\"a\":\"\\u00e9\\u0000\"}");
+	struct dal_slice json = dal_slice_text("{\"b\":[1,129.950],\"a\":\"\\u00e9\\u0000\"}");
 	assert_int_equal(dal_document_format(json, 2, true, &out, NULL), 0);
 	assert_slice(dal_buffer_slice(&out),
-		     "{\n  \"a\": \"\xC3\xA9\\u0000\",\n  \"b\": [\n    1,\n    2.5\n  ]\n}");
+		     "{\n  \"a\": \"\xC3\xA9\\u0000\",\n  \"b\": [\n    1,\n    129.950\n  ]\n}");
 	dal_buffer_clear(&out);
 	assert_int_equal(dal_document_format(json, 0, false, &out, NULL), 0);
-	assert_slice(dal_buffer_slice(&out), "{\"b\": [1, 2.5], \"a\": \"\xC3\xA9\\u0000\"}");
+	assert_slice(dal_buffer_slice(&out), "{\"b\": [1, 129.950], \"a\": \"\xC3\xA9\\u0000\"}");
 	dal_buffer_clear(&out);
 	assert_int_equal(dal_document_format(dal_slice_text(" null "), 2, true, &out, NULL), 0);
 	assert_slice(dal_buffer_slice(&out), "null");
+	dal_buffer_clear(&out);
+	json = dal_slice_text(
+		"{\"b\":{\"z\":{},\"a b\":[]},\"aa\":true,\"a\":[{\"x\":\"\\n\"},-0.0]}");
+	assert_int_equal(dal_document_format(json, 1, true, &out, NULL), 0);
+	assert_slice(dal_buffer_slice(&out),
+		     "{\n \"a\": [\n  {\n   \"x\": \"\\n\"\n  },\n  -0.0\n ],\n \"aa\": true,\n"
+		     " \"b\": {\n  \"a b\": [],\n  \"z\": {}\n }\n}");
 	dal_buffer_deinit(&out);
 }
 
@@ -24,7 +31,8 @@ static void mistakes_have_line_and_column(void **state)
 	(void)state;
 	struct dal_buffer out = {0};
 	struct dal_error error;
-	assert_int_equal(dal_document_format(dal_slice_text("{\n \"a\": 1,\n \"a\": 2}"), 2, true, &out, &error),
+	assert_int_equal(dal_document_format(dal_slice_text("{\n \"a\": 1,\n \"a\": 2}"), 2, true,
+					     &out, &error),
 			 DAL_DOCUMENT_INVALID);
 	assert_string_equal(error.text, "not valid JSON: duplicate key (line 3, column 2)");
 	assert_int_equal(error.line, 3);
@@ -50,7 +58,8 @@ static void values_are_compared(void **state)
 		{"1", "", false},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		assert_int_equal(dal_document_equal(dal_slice_text(cases[i].a), dal_slice_text(cases[i].b)),
+		assert_int_equal(dal_document_equal(dal_slice_text(cases[i].a),
+						    dal_slice_text(cases[i].b)),
 				 cases[i].equal);
 	}
 }

@@ -37,7 +37,8 @@ static void a_view_of_anything_is_harmless(void **state)
 		assert_int_equal(event.data, DAL_JSON_NONE);
 		assert_int_equal(event.data_base64, DAL_JSON_NONE);
 		assert_false(event.reserved);
-		assert_int_equal(dal_event_attribute(&event, dal_slice_text("type")), DAL_JSON_NONE);
+		assert_int_equal(dal_event_attribute(&event, dal_slice_text("type")),
+				 DAL_JSON_NONE);
 	}
 	assert_int_equal(dal_json_parse(json, dal_slice_text("{"), 0, NULL), DAL_JSON_INVALID);
 	struct dal_event event;
@@ -48,8 +49,9 @@ static void a_view_of_anything_is_harmless(void **state)
 static void the_view_is_on_the_tape(void **state)
 {
 	(void)state;
-	struct dal_event event = viewed("{\"specversion\":\"1.0\",\"id\":\"a\\u002fb\",\"source\":\"/s\","
-					"\"type\":\"t\",\"data\":{\"n\":[1]},\"dalambhops\":3,\"x\":true}");
+	struct dal_event event = viewed(
+		"{\"specversion\":\"1.0\",\"id\":\"a\\u002fb\",\"source\":\"/s\","
+		"\"type\":\"t\",\"data\":{\"n\":[1]},\"dalambhops\":3,\"x\":true}");
 	assert_slice(event.id, "a/b");
 	assert_slice(dal_json_raw(json, event.data), "{\"n\":[1]}");
 	assert_int_equal(event.hops, 3);
@@ -79,7 +81,9 @@ static const struct dal_attribute attributes[] = {
 	{DAL_SLICE_LITERAL("dalambhops"), DAL_SLICE_LITERAL("2"), true},
 };
 
-#define HEAD "{\"specversion\":\"1.0\",\"id\":\"1\\\"2\",\"source\":\"/s\",\"type\":\"t\",\"dalambhops\":2"
+#define HEAD                                                                                       \
+	"{\"specversion\":\"1.0\",\"id\":\"1\\\"2\",\"source\":\"/s\",\"type\":\"t\","             \
+	"\"dalambhops\":2"
 
 static void what_is_built_reads_back(void **state)
 {
@@ -114,7 +118,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_view_of_anything_is_harmless, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_view_is_on_the_tape, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_key_is_partitionkey_or_subject, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_key_is_partitionkey_or_subject, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(what_is_built_reads_back, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

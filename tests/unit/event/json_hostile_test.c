@@ -7,9 +7,10 @@
 #include "tests/cases/tape.h"
 
 static const char document[] =
-	"{\"specversion\":\"1.0\",\"id\":\"5f0c\\u00e9\",\"source\":\"/shop\",\"type\":\"order.placed\","
-	"\"data\":{\"total\":129.95e0,\"items\":[{\"sku\":\"A\\\"17\",\"count\":-2},{\"sku\":null}],"
-	"\"paid\":true,\"emoji\":\"\\ud83d\\ude00\xF0\x9F\x98\x80\",\"free\":false,\"n\":[[],{}]}}";
+	"{\"specversion\":\"1.0\",\"id\":\"5f0c\\u00e9\",\"source\":\"/shop\","
+	"\"type\":\"order.placed\",\"data\":{\"total\":129.95e0,"
+	"\"items\":[{\"sku\":\"A\\\"17\",\"count\":-2},{\"sku\":null}],\"paid\":true,"
+	"\"emoji\":\"\\ud83d\\ude00\xF0\x9F\x98\x80\",\"free\":false,\"n\":[[],{}]}}";
 
 /* Every byte of the tape is asked for, so that a sanitizer sees what should not be. */
 static void use(const struct dal_json *json)
@@ -44,7 +45,7 @@ static void every_truncation_is_refused(void **state)
 	dal_json_free(json);
 }
 
-/* Flags in turn; what comes of it depends on the byte, but nothing may be read that is not there. */
+/* Flags in turn. What comes of it depends on the byte; nothing may be read that is not there. */
 static void every_changed_byte_is_survived(void **state)
 {
 	(void)state;
@@ -55,7 +56,9 @@ static void every_changed_byte_is_survived(void **state)
 		for (int byte = 0; byte < 256; byte++) {
 			memcpy(text, document, sizeof(document));
 			text[at] = (char)byte;
-			int flags = byte % 3 == 0 ? DAL_JSON_TRUSTED : byte % 3 == 1 ? DAL_JSON_LAST_WINS : 0;
+			int flags = byte % 3 == 0   ? DAL_JSON_TRUSTED
+				    : byte % 3 == 1 ? DAL_JSON_LAST_WINS
+						    : 0;
 			if (parse_exact(json, text, sizeof(document) - 1, flags) == 0) {
 				use(json);
 				taken++;
@@ -89,7 +92,8 @@ static void many_keys_are_not_quadratic(void **state)
 	assert_int_equal(dal_json_count(json, 0), 65536);
 	size_t end = --text.size;
 	dal_buffer_text(&text, ",\"same-start-00000000-same-end\":0}");
-	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, &error), DAL_JSON_INVALID);
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, &error),
+			 DAL_JSON_INVALID);
 	assert_string_equal(error.reason, "duplicate key");
 	assert_int_equal(error.position, end + 1);
 	dal_buffer_deinit(&text);
@@ -106,7 +110,8 @@ static void many_repeated_keys_leave_one(void **state)
 		dal_buffer_printf(&text, "\"\\u0061\":{\"b\":%d,\"b\":[%d]},", i, i);
 	}
 	dal_buffer_text(&text, "\"z\":0}");
-	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), DAL_JSON_LAST_WINS, NULL), 0);
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), DAL_JSON_LAST_WINS, NULL),
+			 0);
 	assert_int_equal(json->count, 8);
 	dal_buffer_clear(&text);
 	dal_tape_write(json, DAL_JSON_ROOT, &text);
@@ -120,7 +125,8 @@ static void too_large_is_refused_unread(void **state)
 	(void)state;
 	struct dal_json *json = dal_json_new();
 	struct dal_json_error error;
-	struct dal_slice text = dal_slice("[", DAL_LIMIT_JSON_BYTES + 1); /* not that many are there */
+	struct dal_slice text = dal_slice("[",
+					  DAL_LIMIT_JSON_BYTES + 1); /* not that many are there */
 	assert_int_equal(dal_json_parse(json, text, 0, &error), DAL_JSON_INVALID);
 	assert_int_equal(error.position, DAL_LIMIT_JSON_BYTES);
 	assert_string_equal(error.reason, "text too large");

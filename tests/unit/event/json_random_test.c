@@ -1,6 +1,7 @@
 /*
- * Random documents: written by a generator of its own, with random space and escapes, they must come
- * through reader and writer unchanged. The seed is fixed: a failure is the same on each machine.
+ * Random documents: written by a generator of its own, with random space and escapes, they must
+ * come through reader and writer unchanged. The seed is fixed: a failure is the same on each
+ * machine.
  */
 #include "tests/unit/event/check.h"
 
@@ -46,11 +47,22 @@ static void put_character(struct texts *texts)
 	static const struct {
 		const char *loose, *tight;
 	} some[] = {
-		{"a", "a"},	   {"\\u0062", "b"},	    {"\\/", "/"},
-		{"\\\"", "\\\""},  {"\\\\", "\\\\"},	    {"\\n", "\\n"},
-		{"\\u0000", "\\u0000"}, {"\\u000A", "\\n"},  {"\\u00e9", "\xC3\xA9"},
-		{"\xC3\xA9", "\xC3\xA9"}, {"\\ud83d\\ude00", "\xF0\x9F\x98\x80"},
-		{"\xE2\x82\xAC", "\xE2\x82\xAC"}, {"{", "{"}, {"\\u005d", "]"}, {" ", " "}, {":,", ":,"},
+		{"a", "a"},
+		{"\\u0062", "b"},
+		{"\\/", "/"},
+		{"\\\"", "\\\""},
+		{"\\\\", "\\\\"},
+		{"\\n", "\\n"},
+		{"\\u0000", "\\u0000"},
+		{"\\u000A", "\\n"},
+		{"\\u00e9", "\xC3\xA9"},
+		{"\xC3\xA9", "\xC3\xA9"},
+		{"\\ud83d\\ude00", "\xF0\x9F\x98\x80"},
+		{"\xE2\x82\xAC", "\xE2\x82\xAC"},
+		{"{", "{"},
+		{"\\u005d", "]"},
+		{" ", " "},
+		{":,", ":,"},
 	};
 	uint32_t which = random_below(sizeof(some) / sizeof(*some));
 	dal_buffer_text(&texts->loose, some[which].loose);
@@ -138,7 +150,8 @@ static void documents_come_back(void **state)
 		dal_buffer_clear(&got);
 		put_value(&texts, 0);
 		int flags = i % 2 ? DAL_JSON_TRUSTED : 0;
-		assert_int_equal(dal_json_parse(json, dal_buffer_slice(&texts.loose), flags, NULL), 0);
+		assert_int_equal(dal_json_parse(json, dal_buffer_slice(&texts.loose), flags, NULL),
+				 0);
 		dal_tape_write(json, DAL_JSON_ROOT, &got);
 		assert_slice(dal_buffer_slice(&got), dal_buffer_cstr(&texts.tight));
 		if (i % 10 == 0) {

@@ -100,7 +100,8 @@ static void numbers_are_exact(void **state)
 {
 	(void)state;
 	struct dal_json *json = parsed("[9223372036854775807,-9223372036854775808,0,-0,0.1,1e23,"
-				       "9007199254740993,8.5e-3]", 0);
+				       "9007199254740993,8.5e-3]",
+				       0);
 	assert_true(dal_json_integer(json, 1) == INT64_MAX);
 	assert_true(dal_json_integer(json, 2) == INT64_MIN);
 	assert_true(dal_json_integer(json, 3) == 0);
@@ -116,8 +117,10 @@ static void numbers_are_exact(void **state)
 static void the_last_of_two_keys_wins(void **state)
 {
 	(void)state;
-	struct dal_json *json = parsed("{\"a\":{\"b\":1,\"b\":[2,3]},\"c\":[{\"d\":4}],\"\\u0061\":5,"
-				       "\"c\":{\"e\":6,\"e\":7},\"f\":8}", DAL_JSON_LAST_WINS);
+	struct dal_json *json = parsed(
+		"{\"a\":{\"b\":1,\"b\":[2,3]},\"c\":[{\"d\":4}],\"\\u0061\":5,"
+		"\"c\":{\"e\":6,\"e\":7},\"f\":8}",
+		DAL_JSON_LAST_WINS);
 	assert_int_equal(dal_json_count(json, 0), 3);
 	assert_int_equal(dal_json_next(json, 0), json->count);
 	assert_int_equal(json->count, 9);
@@ -133,7 +136,8 @@ static void the_last_of_two_keys_wins(void **state)
 static void trusted_skips_what_was_checked(void **state)
 {
 	(void)state;
-	struct dal_json *json = parsed("{\"a\":1,\"a\":2,\"b\":\"\\ud800\\q\\u12\"}", DAL_JSON_TRUSTED);
+	struct dal_json *json = parsed("{\"a\":1,\"a\":2,\"b\":\"\\ud800\\q\\u12\"}",
+				       DAL_JSON_TRUSTED);
 	assert_int_equal(dal_json_count(json, 0), 3);
 	assert_slice(dal_json_string(json, 6), "\xEF\xBF\xBD?q?u12");
 	dal_json_free(json);
@@ -144,7 +148,8 @@ static void a_refusal_empties_the_tape(void **state)
 	(void)state;
 	struct dal_json *json = parsed("[1,2]", 0);
 	struct dal_json_error error;
-	assert_int_equal(dal_json_parse(json, dal_slice_text("[1,x]"), 0, &error), DAL_JSON_INVALID);
+	assert_int_equal(dal_json_parse(json, dal_slice_text("[1,x]"), 0, &error),
+			 DAL_JSON_INVALID);
 	assert_int_equal(json->count, 0);
 	assert_int_equal(error.position, 3);
 	assert_string_equal(error.reason, "expected a value");
@@ -157,7 +162,8 @@ static void place_gives_line_and_column(void **state)
 {
 	(void)state;
 	struct dal_slice text = dal_slice_text("ab\ncd\n");
-	static const int expected[][2] = {{1, 1}, {1, 2}, {1, 3}, {2, 1}, {2, 2}, {2, 3}, {3, 1}, {3, 1}};
+	static const int expected[][2] = {{1, 1}, {1, 2}, {1, 3}, {2, 1},
+					  {2, 2}, {2, 3}, {3, 1}, {3, 1}};
 	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
 		int line, column;
 		dal_json_place(text, i, &line, &column);

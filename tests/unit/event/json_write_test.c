@@ -59,11 +59,12 @@ static void strings_are_escaped(void **state)
 static void what_is_not_utf8_is_replaced(void **state)
 {
 	(void)state;
-	dal_json_append_string(&out, dal_slice_text("ok \xC3\xA9 \xF0\x9F\x98\x80 \x80 \xC3( \xED\xA0\x80 "
-						    "\xF4\x90\x80\x80 \xE2\x82"));
+	dal_json_append_string(&out, dal_slice_text(
+					     "ok \xC3\xA9 \xF0\x9F\x98\x80 \x80 \xC3( \xED\xA0\x80 "
+					     "\xF4\x90\x80\x80 \xE2\x82"));
 	assert_slice(dal_buffer_slice(&out),
-		     "\"ok \xC3\xA9 \xF0\x9F\x98\x80 " FFFD " " FFFD "( " FFFD FFFD FFFD " " FFFD FFFD FFFD FFFD
-		     " " FFFD FFFD "\"");
+		     "\"ok \xC3\xA9 \xF0\x9F\x98\x80 " FFFD " " FFFD "( " FFFD FFFD FFFD
+		     " " FFFD FFFD FFFD FFFD " " FFFD FFFD "\"");
 }
 
 static void integers_reach_both_ends(void **state)

@@ -41,15 +41,17 @@ static void mistakes_are_shown_with_their_place(void **state)
 		const char *text;
 		int column;
 	} cases[] = {
-		{"", 1},	{".", 1},	   {"a.", 3},	     {"a..b", 3},     {".a", 1},
-		{"a b", 2},	{"a[0]", 3},	   {"a[b]", 3},	     {"a[\"b", 3},    {"a[\"b\"", 3},
-		{"a[\"b\"]c", 7}, {"a[\"\\ud800\"]", 4}, {"a[\"\\q\"]", 4}, {"a.[\"b\"]", 3}, {"a[", 3},
-		{"a[\"b\\", 3}, {"a/b", 2}, {"$.a", 1}, {"a[]", 3},
+		{"", 1},           {".", 1},         {"a.", 3},        {"a..b", 3},
+		{".a", 1},         {"a b", 2},       {"a[0]", 3},      {"a[b]", 3},
+		{"a[\"b", 3},      {"a[\"b\"", 3},   {"a[\"b\"]c", 7}, {"a[\"\\ud800\"]", 4},
+		{"a[\"\\q\"]", 4}, {"a.[\"b\"]", 3}, {"a[", 3},        {"a[\"b\\", 3},
+		{"a/b", 2},        {"$.a", 1},       {"a[]", 3},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct dal_path *path;
 		struct dal_error error = {0};
-		if (dal_path_parse(dal_slice_text(cases[i].text), &path, &error) != DAL_PATH_INVALID) {
+		if (dal_path_parse(dal_slice_text(cases[i].text), &path, &error) !=
+		    DAL_PATH_INVALID) {
 			fail_msg("\"%s\" was taken", cases[i].text);
 		}
 		if (error.column != cases[i].column) {
@@ -63,16 +65,17 @@ static void paths_find_nodes(void **state)
 {
 	(void)state;
 	struct dal_json *json = dal_json_new();
-	assert_int_equal(dal_json_parse(json,
-					dal_slice_text("{\"subject\":\"s\",\"data\":{\"a.b\":{\"c\":1},"
-						       "\"list\":[{\"x\":2}],\"\\u0061\":null}}"),
-					0, NULL),
-			 0);
+	assert_int_equal(
+		dal_json_parse(json,
+			       dal_slice_text("{\"subject\":\"s\",\"data\":{\"a.b\":{\"c\":1},"
+					      "\"list\":[{\"x\":2}],\"\\u0061\":null}}"),
+			       0, NULL),
+		0);
 	static const struct {
 		const char *path, *raw; /* NULL: nothing */
 	} cases[] = {
-		{"subject", "\"s\""},	  {"data[\"a.b\"].c", "1"}, {"data.a", "null"},
-		{"data.a.b", NULL},	  {"data.list.x", NULL},    {"data.list", "[{\"x\":2}]"},
+		{"subject", "\"s\""},     {"data[\"a.b\"].c", "1"}, {"data.a", "null"},
+		{"data.a.b", NULL},       {"data.list.x", NULL},    {"data.list", "[{\"x\":2}]"},
 		{"subject.length", NULL}, {"nothing.at.all", NULL},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -152,8 +155,10 @@ static void keys_have_a_largest_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steps_are_keys),	  cmocka_unit_test(mistakes_are_shown_with_their_place),
-		cmocka_unit_test(paths_find_nodes),	  cmocka_unit_test(values_become_keys),
+		cmocka_unit_test(steps_are_keys),
+		cmocka_unit_test(mistakes_are_shown_with_their_place),
+		cmocka_unit_test(paths_find_nodes),
+		cmocka_unit_test(values_become_keys),
 		cmocka_unit_test(keys_have_a_largest_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

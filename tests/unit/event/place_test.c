@@ -35,10 +35,29 @@ static void other_positions_are_refused(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {
-		"",	      "/",	     "//",	   "events",	"events/0",    "events/0/",
-		"/0/17",      "events//17",  "events/0/x", "events/x/1", "events/-1/1", "events/0/-1",
-		"events/0/17/", "events/0/17/1", "events/00/1", "events/0/017", "events/2147483648/1",
-		"events/0/18446744073709551616", "events/0/1 ", "events/+0/1", "-5", "1.5", "0x1",
+		"",
+		"/",
+		"//",
+		"events",
+		"events/0",
+		"events/0/",
+		"/0/17",
+		"events//17",
+		"events/0/x",
+		"events/x/1",
+		"events/-1/1",
+		"events/0/-1",
+		"events/0/17/",
+		"events/0/17/1",
+		"events/00/1",
+		"events/0/017",
+		"events/2147483648/1",
+		"events/0/18446744073709551616",
+		"events/0/1 ",
+		"events/+0/1",
+		"-5",
+		"1.5",
+		"0x1",
 	};
 	struct dal_place place;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -93,8 +112,10 @@ static void other_row_ids_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(positions_come_back),	     cmocka_unit_test(a_bare_offset_needs_a_topic),
-		cmocka_unit_test(other_positions_are_refused), cmocka_unit_test(row_ids_come_back),
+		cmocka_unit_test(positions_come_back),
+		cmocka_unit_test(a_bare_offset_needs_a_topic),
+		cmocka_unit_test(other_positions_are_refused),
+		cmocka_unit_test(row_ids_come_back),
 		cmocka_unit_test(other_row_ids_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
