@@ -9,6 +9,7 @@ A suite is one of:
   asan           the same two, built with AddressSanitizer and UndefinedBehaviorSanitizer
   tsan           the unit tests of what has threads, built with ThreadSanitizer (in "all")
   e2e, crash     pytest folders; crash may also be executables that print TAP
+  e2e-asan       e2e with the program that asan built (in "all")
   fuzz           libFuzzer: each target for some seconds, from its corpus on
   tidy           tests/tidy/tidy.py, which reads the source
 
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOGS = BUILD / "logs"
 USUAL = ["tidy", "unit", "cases", "asan", "fuzz", "e2e", "crash"]
-EXTRA = ["tsan"]
+EXTRA = ["tsan", "e2e-asan"]
 TIME_LIMIT_S = 300
 END_LINES = 40
 PYTEST_LIMIT_S = 3600
@@ -187,16 +188,18 @@ def run_programs(build, suite, label, only=""):
     return add(results)
 
 
-def run_pytest(suite):
-    folder = ROOT / "tests" / suite
+def run_pytest(suite, folder, build=BUILD):
+    """The program under test is $DALAMB_PROGRAM."""
+    folder = ROOT / "tests" / folder
     if not any(folder.glob("test_*.py")):
         return add([])
     report = LOGS / suite / "report.xml"
+    environment = {**SANITIZER_ENVIRONMENT, "DALAMB_PROGRAM": str(build / "dalamb")}
     report.unlink(missing_ok=True)
     command = [BUILD / "venv/bin/python", "-m", "pytest", "-q", "--junitxml", report, folder]
 
     def one():
-        output, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S)
+        output, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S, environment)
         result = count_junit(suite, report, status)
         if result.failed:
             tell_end(output)
@@ -252,18 +255,28 @@ def run_tidy():
     return timed("tidy", one)
 
 
+def run_asan():
+    build = ROOT / "build-asan"
+    return add([run_programs(build, kind, "asan-" + kind) for kind in ("unit", "cases")])
+
+
+def run_tsan():
+    threaded = r"(base|log|stream|dispatch|http|functions)[ _]"
+    return run_programs(ROOT / "build-tsan", "unit", "tsan", threaded)
+
+
 def run_suite(suite, seconds):
-    if suite in ("unit", "cases"):
-        return run_programs(BUILD, suite, suite)
-    if suite == "asan":
-        build = ROOT / "build-asan"
-        return add([run_programs(build, kind, "asan-" + kind) for kind in ("unit", "cases")])
-    if suite == "tsan":
-        return run_programs(ROOT / "build-tsan", "unit", "tsan", r"(base|log|stream|dispatch|http)\b")
-    if suite == "crash":
-        return add([run_programs(BUILD, "crash", "crash"), run_pytest("crash")])
-    return {"e2e": lambda: run_pytest("e2e"), "fuzz": lambda: run_fuzz(seconds), "tidy": run_tidy}[
-        suite]()
+    return {
+        "tidy": run_tidy,
+        "unit": lambda: run_programs(BUILD, "unit", "unit"),
+        "cases": lambda: run_programs(BUILD, "cases", "cases"),
+        "asan": run_asan,
+        "tsan": run_tsan,
+        "fuzz": lambda: run_fuzz(seconds),
+        "e2e": lambda: run_pytest("e2e", "e2e"),
+        "e2e-asan": lambda: run_pytest("e2e-asan", "e2e", ROOT / "build-asan"),
+        "crash": lambda: add([run_programs(BUILD, "crash", "crash"), run_pytest("crash", "crash")]),
+    }[suite]()
 
 
 def main():

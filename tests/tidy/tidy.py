@@ -261,14 +261,15 @@ def every_header_is_used():
 
 
 def headers_have_guards():
+    """DAL_ and the path: without engine/, and the unit tests' with or without unit/."""
     for source in SOURCES:
         if not source.name.endswith(".h"):
             continue
-        path = re.sub(r"^engine/", "", source.name).replace("tests/unit/", "tests/")
-        guard = "DAL_" + re.sub(r"[^A-Z0-9]", "_", path.upper())
-        expected = r"\s*#ifndef %s\n#define %s\n.*#endif\s*$" % (guard, guard)
+        paths = [re.sub(r"^engine/", "", source.name), source.name.replace("tests/unit/", "tests/")]
+        guards = ["DAL_" + re.sub(r"[^A-Z0-9]", "_", path.upper()) for path in paths]
+        expected = r"\s*#ifndef (%s)\n#define \1\n.*#endif\s*$" % "|".join(guards)
         if not re.match(expected, blank(source.text), re.DOTALL):
-            yield "%s: the guard should be %s, around all of it" % (source.name, guard)
+            yield "%s: the guard should be %s, around all of it" % (source.name, guards[0])
 
 
 def folders_have_a_readme():
