@@ -24,7 +24,7 @@ static void put(const struct layout *layout, uint32_t node, int depth);
 
 static void new_line(const struct layout *layout, int depth)
 {
-	size_t spaces = (size_t)(layout->indent * depth);
+	size_t spaces = (size_t)layout->indent * (size_t)depth;
 	if (layout->indent == 0) {
 		return;
 	}

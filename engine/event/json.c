@@ -35,8 +35,12 @@ static void free_memory(struct dal_json *json)
 	free(parser->keys);
 	free(parser->slots);
 	free(parser->unescaped);
-	*parser = (struct dal_json_parser){.index = parser->index,
-					   .seed = {parser->seed[0], parser->seed[1]}};
+	parser->copy = NULL;
+	parser->keys = NULL;
+	parser->slots = NULL;
+	parser->unescaped = NULL;
+	parser->copy_capacity = parser->node_capacity = parser->key_capacity = 0;
+	parser->slot_capacity = parser->unescaped_capacity = 0;
 }
 
 void dal_json_free(struct dal_json *json)

@@ -206,7 +206,7 @@ static void append_exponent(struct dal_buffer *out, const char *digits, int coun
 /* The layout is ECMAScript's (Number::toString), with ".0" behind what looks like an integer. */
 void dal_json_append_double(struct dal_buffer *out, double value)
 {
-	char text[DAL_JSON_DOUBLE_BYTES], digits[DAL_JSON_DOUBLE_BYTES];
+	char text[DAL_JSON_DOUBLE_BYTES], digits[DAL_JSON_DOUBLE_BYTES] = {0};
 	int count = 0, exponent = 0;
 	size_t at = 0;
 	DAL_ASSERT(isfinite(value));
