@@ -183,6 +183,21 @@ int dal_store_get(struct dal_store *store, const struct dal_store_snapshot *snap
 	return 0;
 }
 
+int dal_store_get_in(struct dal_store *store, const struct dal_store_batch *batch,
+		     struct dal_slice key, struct dal_buffer *value)
+{
+	struct dal_slice put;
+
+	if (!batch || !dal_store_batch_find(batch, key, &put)) {
+		return dal_store_get(store, NULL, key, value);
+	}
+	if (!put.data) {
+		return DAL_STORE_ABSENT;
+	}
+	dal_buffer_slice_append(value, put);
+	return 0;
+}
+
 /* What RocksDB wants for a batch of reads, in one allocation each. */
 struct many {
 	const char **keys;
@@ -261,60 +276,6 @@ void dal_store_snapshot_free(struct dal_store *store, struct dal_store_snapshot 
 
 /* --- writing --- */
 
-struct dal_store_batch {
-	rocksdb_writebatch_t *rocks;
-};
-
-struct dal_store_batch *dal_store_batch_new(void)
-{
-	struct dal_store_batch *batch = dal_calloc(1, sizeof(*batch));
-
-	batch->rocks = rocksdb_writebatch_create();
-	return batch;
-}
-
-void dal_store_batch_free(struct dal_store_batch *batch)
-{
-	if (batch) {
-		rocksdb_writebatch_destroy(batch->rocks);
-		free(batch);
-	}
-}
-
-void dal_store_batch_clear(struct dal_store_batch *batch)
-{
-	rocksdb_writebatch_clear(batch->rocks);
-}
-
-void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key, struct dal_slice value)
-{
-	rocksdb_writebatch_put(batch->rocks, key.data, key.size, value.data, value.size);
-}
-
-void dal_store_batch_delete(struct dal_store_batch *batch, struct dal_slice key)
-{
-	rocksdb_writebatch_delete(batch->rocks, key.data, key.size);
-}
-
-void dal_store_batch_delete_range(struct dal_store_batch *batch, struct dal_slice from,
-				  struct dal_slice to)
-{
-	rocksdb_writebatch_delete_range(batch->rocks, from.data, from.size, to.data, to.size);
-}
-
-size_t dal_store_batch_count(const struct dal_store_batch *batch)
-{
-	return (size_t)rocksdb_writebatch_count(batch->rocks);
-}
-
-size_t dal_store_batch_bytes(const struct dal_store_batch *batch)
-{
-	size_t size;
-
-	(void)rocksdb_writebatch_data(batch->rocks, &size);
-	return size;
-}
-
 static int write_done(struct dal_store *store, char *message)
 {
 	int r = dal_store_errno_take(message);
@@ -333,7 +294,7 @@ int dal_store_write(struct dal_store *store, struct dal_store_batch *batch, bool
 		return -EIO;
 	}
 	rocksdb_write(store->db, sync ? store->write_synced : store->write, batch->rocks, &message);
-	rocksdb_writebatch_clear(batch->rocks);
+	dal_store_batch_clear(batch);
 	return write_done(store, message);
 }
 

@@ -5,7 +5,8 @@
  * and the state's rows are laid out by their own headers on top.
  * A store is opened by one process for writing (RocksDB's own lock); others may open it read-only
  * while nobody writes. Any thread may read; a batch and an iterator belong to one thread each.
- * After an I/O error on a write the store refuses further writes with -EIO: the engine stops and recovers by restart.
+ * After an I/O error on a write the store refuses further writes with -EIO: the engine stops and
+ * recovers by restart.
  *
  *	dal_store_batch_put(batch, key, value);
  *	r = dal_store_write(store, batch, true);
@@ -28,8 +29,12 @@ enum { DAL_STORE_ABSENT = 1 };
 
 /* What it is tuned for. */
 enum dal_store_shape {
-	DAL_STORE_LOG,   /* large values, keys only grow, read in order; a corrupt WAL is refused (absolute consistency... but a torn tail, which was never acknowledged, is cut) */
-	DAL_STORE_STATE, /* small values, random reads (bloom filters, block cache), rewritten often */
+	/* Large values, read in order. A torn end of the WAL, which was never acknowledged, is cut;
+	 * any other damage is refused. */
+	DAL_STORE_LOG,
+	/* Small values, random reads (bloom filters, block cache), rewritten often. Behind a damage in
+	 * the WAL it goes on from an earlier, whole state. */
+	DAL_STORE_STATE,
 };
 
 struct dal_store_options {
@@ -42,16 +47,23 @@ struct dal_store_options {
 
 int dal_store_open(const struct dal_store_options *options, struct dal_store **store,
 		   struct dal_error *error);
-void dal_store_close(struct dal_store *store); /* NULL is fine; all iterators and snapshots are freed before */
+/* NULL is fine. All iterators and snapshots are freed before. */
+void dal_store_close(struct dal_store *store);
 
 /* Appends the value. 0, DAL_STORE_ABSENT, or negative. */
 int dal_store_get(struct dal_store *store, const struct dal_store_snapshot *snapshot,
 		  struct dal_slice key, struct dal_buffer *value);
+/* As after writing the batch: what it puts or deletes counts, its ranges don't. A batch without an
+ * index, or NULL: what is written. */
+int dal_store_get_in(struct dal_store *store, const struct dal_store_batch *batch,
+		     struct dal_slice key, struct dal_buffer *value);
 /* Many at once, for a batch of cache misses: values[i] is appended to, found[i] set. */
 int dal_store_get_many(struct dal_store *store, const struct dal_slice *keys, size_t count,
 		       struct dal_buffer *values, bool *found);
 
 struct dal_store_batch *dal_store_batch_new(void);
+/* One that can be read before it is written (dal_store_get_in); it costs a map entry a key. */
+struct dal_store_batch *dal_store_batch_new_indexed(void);
 void dal_store_batch_free(struct dal_store_batch *batch);
 void dal_store_batch_clear(struct dal_store_batch *batch);
 void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key, struct dal_slice value);
@@ -62,7 +74,8 @@ void dal_store_batch_delete_range(struct dal_store_batch *batch, struct dal_slic
 size_t dal_store_batch_count(const struct dal_store_batch *batch);
 size_t dal_store_batch_bytes(const struct dal_store_batch *batch);
 
-/* Writes all or nothing, then clears the batch. `sync`: returns after fsync; without it a killed process loses nothing, a power cut may. */
+/* Writes all or nothing, then clears the batch (on failure too). `sync`: returns after fsync; without
+ * it a killed process loses nothing, a power cut may. */
 int dal_store_write(struct dal_store *store, struct dal_store_batch *batch, bool sync);
 /* Makes all that was written durable. */
 int dal_store_sync(struct dal_store *store);
@@ -85,7 +98,7 @@ int dal_store_iterator_next(struct dal_store_iterator *iterator, struct dal_slic
 /* Moves so that the following next gives the first key >= `key` (<= in reverse). */
 void dal_store_iterator_seek(struct dal_store_iterator *iterator, struct dal_slice key);
 
-/* Bytes on disk, and a line of RocksDB's own statistics for `status`. */
+/* Bytes on disk: the sizes of its files. */
 uint64_t dal_store_bytes(struct dal_store *store);
 /* The smallest key that is larger than all with this prefix, appended; nothing if there is none. */
 void dal_store_prefix_end(struct dal_slice prefix, struct dal_buffer *out);

@@ -9,6 +9,7 @@
 
 #include <rocksdb/c.h>
 
+#include "engine/base/map.h"
 #include "state/store.h"
 
 struct dal_store {
@@ -24,6 +25,15 @@ struct dal_store_snapshot {
 	const rocksdb_snapshot_t *snapshot;
 	rocksdb_readoptions_t *read; /* reads as of it */
 };
+
+struct dal_store_batch {
+	rocksdb_writebatch_t *rocks;
+	struct dal_map *index; /* NULL: none */
+};
+
+/* Does an indexed batch touch the key? `value` points into the batch; no data: it deletes the key. */
+bool dal_store_batch_find(const struct dal_store_batch *batch, struct dal_slice key,
+			  struct dal_slice *value);
 
 /* RocksDB's own options for a shape; `compress` false: the build has no LZ4. Owned by the caller. */
 rocksdb_options_t *dal_store_options_new(const struct dal_store_options *options, bool compress);
