@@ -35,7 +35,7 @@ USUAL = ["tidy", "unit", "cases", "asan", "fuzz", "e2e", "crash"]
 EXTRA = ["tsan", "e2e-asan"]
 TIME_LIMIT_S = 300
 END_LINES = 40
-PYTEST_LIMIT_S = 3600
+PYTEST_LIMIT_S = 1800
 FUZZ_S = {"usual": 30, "all": 300}
 
 SANITIZER_ENVIRONMENT = {
@@ -199,6 +199,7 @@ def run_pytest(suite, folder, build=BUILD):
     command = [BUILD / "venv/bin/python", "-m", "pytest", "-q", "--junitxml", report, folder]
 
     def one():
+        print("%s: pytest has begun, its log comes at its end" % suite, flush=True)
         output, status = run(command, LOGS / suite / "pytest.log", PYTEST_LIMIT_S, environment)
         result = count_junit(suite, report, status)
         if result.failed:
