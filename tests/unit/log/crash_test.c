@@ -129,6 +129,7 @@ static uint64_t *numbers_read(struct fixture *f, uint64_t end)
 	uint64_t next = 1;
 	while (dal_log_read(reader, 1000, 1 << 20, &batch) == 0) {
 		for (size_t i = 0; i < batch.count; i++) {
+			assert_true(next < end);
 			assert_int_equal(batch.records[i].place.offset, next);
 			assert_true(dal_slice_to_u64(batch.records[i].event, &numbers[next]));
 			next++;

@@ -220,8 +220,7 @@ static void note_broken(int error, void *own)
 	*(int *)own += error < 0 ? 1 : 100;
 }
 
-/* In a process of its own, which ends without closing: files may not grow any more, so the next
- * write fails. */
+/* In a process of its own, whose files may not grow any more: the next write fails. */
 static void fail_writes(struct fixture *f)
 {
 	int broken = 0;
@@ -245,7 +244,9 @@ static void fail_writes(struct fixture *f)
 	if (dal_log_append_wait(f->log, &append) != -EIO || broken != 1) {
 		_exit(12);
 	}
-	_exit(log_end(f) == 2 && read_all(f, 1, NULL, 10) == 1 ? 0 : 13);
+	bool readable = log_end(f) == 2 && read_all(f, 1, NULL, 10) == 1;
+	fixture_close(f);
+	_exit(readable ? 0 : 13);
 }
 
 static void test_a_failing_write_breaks_the_log(void **own)
