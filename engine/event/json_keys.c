@@ -42,18 +42,20 @@ static size_t clear_slots(struct dal_json_parser *parser, size_t keys)
 	return slots;
 }
 
+static bool same(const struct dal_json *json, uint32_t a, uint32_t b)
+{
+	return dal_slice_equal(dal_json_string(json, a), dal_json_string(json, b));
+}
+
 /* The earlier key that keys[i] repeats, or NULL. keys[i] takes its slot, which holds i + 1. */
 static struct dal_json_key *insert(const struct dal_json *json, struct dal_json_key *keys, size_t i,
-				   size_t mask)
+				   size_t slot_count)
 {
 	uint32_t *slots = json->parser->slots;
-	struct dal_slice key = dal_json_string(json, keys[i].node);
-	size_t at;
-	keys[i].hash = hash_of(key, json->parser->seed);
-	for (at = keys[i].hash & mask; slots[at]; at = (at + 1) & mask) {
+	size_t at = keys[i].hash * slot_count >> 32; /* by its upper bits: the best of quick ones */
+	for (; slots[at]; at = (at + 1) & (slot_count - 1)) {
 		struct dal_json_key *other = &keys[slots[at] - 1];
-		if (other->hash == keys[i].hash &&
-		    dal_slice_equal(dal_json_string(json, other->node), key)) {
+		if (other->hash == keys[i].hash && same(json, other->node, keys[i].node)) {
 			slots[at] = (uint32_t)i + 1;
 			return other;
 		}
@@ -62,13 +64,20 @@ static struct dal_json_key *insert(const struct dal_json *json, struct dal_json_
 	return NULL;
 }
 
+void dal_json_keys_hash(const struct dal_json *json, struct dal_json_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		keys[i].hash = hash_of(dal_json_string(json, keys[i].node), json->parser->seed);
+	}
+}
+
 size_t dal_json_keys_repeat(const struct dal_json *json, struct dal_json_key *keys, size_t count,
 			    bool last_wins)
 {
-	size_t mask = clear_slots(json->parser, count) - 1;
+	size_t slot_count = clear_slots(json->parser, count);
 	size_t repeated = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct dal_json_key *earlier = insert(json, keys, i, mask);
+		struct dal_json_key *earlier = insert(json, keys, i, slot_count);
 		if (!earlier) {
 			continue;
 		}

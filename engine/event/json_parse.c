@@ -10,6 +10,9 @@
 #define HOT static inline __attribute__((always_inline))
 #define COLD static __attribute__((cold, noinline))
 
+/* So many keys may share their quick hash and do no harm. */
+#define FEW_KEYS 128
+
 /* A container that is still open. */
 struct frame {
 	uint32_t node;
@@ -17,6 +20,7 @@ struct frame {
 	size_t keys;    /* where its keys begin on the stack of keys */
 	uint64_t seen; /* one bit for each key; a key whose bit is set already may repeat another */
 	bool suspect;  /* there was such a key */
+	bool escaped;  /* or one with an escape: its quick hash says nothing */
 };
 
 struct walk {
@@ -215,25 +219,28 @@ HOT uint64_t load(const char *at)
 }
 
 /*
- * A bit for a key, by its first and last 8 bytes and its size: quick, and good for small objects.
- * It reads up to 8 bytes behind the key, which the padding allows.
+ * A key's hash by its size, first and last 8 bytes: quick, and good for objects as people write
+ * them. It reads up to 8 bytes behind the key, which the padding allows.
  */
-HOT uint64_t key_bit(const char *key, size_t size)
+HOT uint64_t quick_hash(const char *key, size_t size)
 {
 	uint64_t some = size >= 8  ? load(key) * 3 ^ load(key + size - 8)
 			: size > 0 ? load(key) << (64 - 8 * size)
 				   : 0;
-	return 1ull << ((some + size) * 0x9E3779B97F4A7C15ull >> 58);
+	return (some + size) * 0x9E3779B97F4A7C15ull;
 }
 
 HOT void note_key(struct walk *walk, uint32_t node)
 {
 	struct frame *frame = &walk->frames[walk->depth - 1];
 	const struct dal_json_node *n = &walk->nodes[node];
-	uint64_t bit = key_bit(walk->text + n->start, n->end - n->start);
-	frame->suspect |= (frame->seen & bit) != 0 || (n->info & DAL_JSON_ESCAPED) != 0;
+	uint64_t hash = quick_hash(walk->text + n->start, n->end - n->start);
+	uint64_t bit = 1ull << (hash >> 58);
+	frame->suspect |= (frame->seen & bit) != 0;
+	frame->escaped |= (n->info & DAL_JSON_ESCAPED) != 0;
 	frame->seen |= bit;
-	walk->json->parser->keys[walk->keys++].node = node;
+	walk->json->parser->keys[walk->keys++] = (struct dal_json_key){
+		.node = node, .hash = (uint32_t)(hash >> 32)};
 }
 
 /* A key and its colon. */
@@ -283,6 +290,10 @@ static __attribute__((noinline)) bool check_keys(struct dal_json *json, struct f
 						 struct dal_json_error *error)
 {
 	struct dal_json_key *keys = json->parser->keys + frame->keys;
+	bool quick = count <= FEW_KEYS && !frame->escaped;
+	if (!quick) {
+		dal_json_keys_hash(json, keys, count);
+	}
 	size_t repeated = dal_json_keys_repeat(json, keys, count, last_wins);
 	if (repeated && !last_wins) {
 		return refuse(error, repeated, "duplicate key") != REFUSED;
@@ -296,7 +307,7 @@ static __attribute__((noinline)) bool check_keys(struct dal_json *json, struct f
 HOT enum step close_container(struct walk *walk)
 {
 	struct frame *frame = &walk->frames[--walk->depth];
-	if (frame->suspect) {
+	if (frame->suspect || frame->escaped) {
 		walk->json->count = walk->count;
 		if (!check_keys(walk->json, frame, walk->keys - frame->keys, walk->last_wins,
 				walk->error)) {

@@ -16,7 +16,7 @@
 /* A key of an object that is still open, or has just been closed. */
 struct dal_json_key {
 	uint32_t node; /* DAL_JSON_NONE once a later one replaced it */
-	uint32_t hash; /* of json_keys.c */
+	uint32_t hash; /* by the walk: quick, of a part of the key */
 };
 
 struct dal_json_parser {
@@ -47,6 +47,8 @@ void dal_json_explain(struct dal_slice text, struct dal_json_error *error);
 bool dal_json_check_escapes(const char *text, size_t first, size_t end, size_t *nul,
 			    struct dal_json_error *error);
 
+/* Replaces the quick hashes by ones that depend on the whole keys, unescaped, and on the seed. */
+void dal_json_keys_hash(const struct dal_json *json, struct dal_json_key *keys, size_t count);
 /*
  * Looks for duplicates among the keys[0..count) of one object: the position of the first that
  * repeats another, or 0. With `last_wins` it goes on, and the replaced ones become DAL_JSON_NONE.
