@@ -32,8 +32,9 @@ static void event_make(char *out, uint64_t n)
 			    n, n * 7919 % 100000, (unsigned)(n / 60 % 60), (unsigned)(n % 60),
 			    (unsigned)(n * 104729 % 1000000), (unsigned)(n * 31 % 20000),
 			    (unsigned)(n * 17 % 10000), (unsigned)(n % 9 + 1));
-	for (; size < EVENT_BYTES - 3; size++) {
-		out[size] = (char)('a' + (n * 2654435761u + (unsigned)size * 40503u) / 7 % 26);
+	for (uint64_t random = n; size < EVENT_BYTES - 3; size++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		out[size] = (char)('a' + (random >> 33) % 26);
 	}
 	memcpy(out + EVENT_BYTES - 3, "\"}}", 3);
 }

@@ -45,8 +45,8 @@ static void block_free(struct dal_hold *hold)
 static struct dal_block *block_alloc(uint64_t first, int64_t appended_us, size_t count,
 				     size_t payload_bytes)
 {
-	struct dal_block *block =
-		dal_malloc(sizeof(*block) + count * sizeof(struct dal_block_entry));
+	struct dal_block *block = dal_malloc(sizeof(*block) +
+					     count * sizeof(struct dal_block_entry));
 	dal_hold_init(&block->hold, block_free);
 	block->first = first;
 	block->appended_us = appended_us;
@@ -207,7 +207,8 @@ static bool fixed_sane(const struct fixed *f, size_t value_bytes)
 	       f->stored_bytes == value_bytes - f->head_bytes && f->topics > 0 &&
 	       f->topics <= (f->head_bytes - HEAD_FIXED_BYTES) / 2 && f->count > 0 &&
 	       f->count <= f->head_bytes - HEAD_FIXED_BYTES - 2 * f->topics &&
-	       f->payload_bytes <= PAYLOAD_MAX_BYTES && (f->flags & ~(uint32_t)FLAG_COMPRESSED) == 0 &&
+	       f->payload_bytes <= PAYLOAD_MAX_BYTES &&
+	       (f->flags & ~(uint32_t)FLAG_COMPRESSED) == 0 &&
 	       (f->flags || f->stored_bytes == f->payload_bytes) && f->first > 0 &&
 	       f->first <= UINT64_MAX - f->count && f->appended_us <= INT64_MAX;
 }
@@ -295,8 +296,8 @@ static bool payload_read(const struct dal_block_head *head, struct dal_compresso
 int dal_block_read(const struct dal_block_head *head, struct dal_compressor *compressor,
 		   struct dal_block **out)
 {
-	struct dal_block *block =
-		block_alloc(head->first, head->appended_us, head->count, head->payload_bytes);
+	struct dal_block *block = block_alloc(head->first, head->appended_us, head->count,
+					      head->payload_bytes);
 	if (!index_read(head, block) || !payload_read(head, compressor, block)) {
 		dal_block_unref(block);
 		return -EBADMSG;

@@ -102,7 +102,8 @@ static inline struct dal_slice dal_block_event(const struct dal_block *block, ui
 /* Appends the stored form; compresses where it pays. */
 void dal_block_write(const struct dal_block *block, struct dal_compressor *compressor,
 		     struct dal_buffer *out);
-/* Checks all of the value but its index and payload. 0 or -EBADMSG: damaged, or of an unknown version. */
+/* Checks all of the value but its index and payload. 0 or -EBADMSG: damaged, or of an unknown
+ * version. */
 int dal_block_head_read(struct dal_slice value, struct dal_block_head *head);
 bool dal_block_head_has(const struct dal_block_head *head, uint16_t topic);
 /* Decodes index and payload of a head that was read. 0 with a reference, or -EBADMSG. */

@@ -136,8 +136,8 @@ bool dal_dedup_find_request(const struct dal_dedup *dedup, struct dal_table_key 
 		const struct slice *slice = &dedup->slices[i - 1];
 		uint64_t at = 0;
 		if (dal_table_get(&slice->requests, key, &at)) {
-			struct dal_slice rest =
-				dal_slice(slice->records.data + at, slice->records.size - at);
+			struct dal_slice rest = dal_slice(slice->records.data + at,
+							  slice->records.size - at);
 			return dal_slice_take_sized(&rest, record);
 		}
 	}

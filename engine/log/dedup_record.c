@@ -6,8 +6,6 @@
 
 static const char magic[4] = "DLD1";
 
-
-
 void dal_dedup_record_key(int64_t time_us, uint16_t number, uint8_t key[DAL_DEDUP_KEY_BYTES])
 {
 	uint64_t time = (uint64_t)time_us;

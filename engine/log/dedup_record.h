@@ -13,11 +13,13 @@
  *	          requests: their number (varint), then for each its key (16 bytes) and its answer
  *	          (varint size and bytes)
  *
- * A key is two dal_hash64 of the text under two seeds that the log keeps secret (embedded.h). An answer is
- * the first 16 bytes of the body's digest, the number of items (varint), and for each item its
- * offset less (the previous item's + 1) as a zigzag varint; the first less 0.
- * Records are cut at DAL_DEDUP_RECORD_EVENTS, which keeps them out of RocksDB's blob files and so lets
- * compaction take their space back.
+ * A key is two dal_hash64 of the text, under two seeds that the log keeps secret (meta.h).
+ *
+ * An answer is the first 16 bytes of the body's digest, the number of items (varint), and for each
+ * item its offset less (the previous item's + 1) as a zigzag varint; the first less 0.
+ *
+ * Records are cut at DAL_DEDUP_RECORD_EVENTS, which keeps them out of RocksDB's blob files: so
+ * compaction gives their space back when they are deleted.
  */
 #ifndef DAL_LOG_DEDUP_RECORD_H
 #define DAL_LOG_DEDUP_RECORD_H
@@ -48,7 +50,8 @@ bool dal_dedup_record_key_read(struct dal_slice key, int64_t *time_us);
 void dal_dedup_record_write(const struct dal_dedup_event *events, size_t events_count,
 			    const struct dal_dedup_request *requests, size_t requests_count,
 			    struct dal_buffer *out);
-/* Adds all that the record holds to `dedup` (advanced to its time). 0, or -EBADMSG with nothing added. */
+/* Adds all that the record holds to `dedup` (advanced to its time). 0, or -EBADMSG with nothing
+ * added. */
 int dal_dedup_record_read(struct dal_slice value, struct dal_dedup *dedup);
 
 /* Appends the answer to a request whose items have got their places. */

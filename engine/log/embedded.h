@@ -1,9 +1,10 @@
 /*
- * The embedded backend's inside, shared by embedded.c (open, close), embedded_read.c and the writer.
+ * The embedded backend's inside, shared by embedded.c (open, close), embedded_read.c and the
+ * writer.
  *
  * One store holds meta records (meta.h), blocks (block.h) and dedup records (dedup_record.h). `end`
- * is the one thing that says what readers may see: the writer moves it after each fsync. All else here
- * is constant after open, or has its own lock.
+ * is the one thing that says what readers may see: the writer moves it after each fsync. All else
+ * here is constant after open, or has its own lock.
  */
 #ifndef DAL_LOG_EMBEDDED_H
 #define DAL_LOG_EMBEDDED_H
@@ -23,7 +24,7 @@
 struct dal_writer;
 
 struct dal_embedded {
-	struct dal_log log; /* first */
+	struct dal_log log;             /* first */
 	struct dal_log_options options; /* its pointers to text are not kept */
 	char *path;
 	struct dal_store *store;
@@ -33,7 +34,7 @@ struct dal_embedded {
 	struct dal_writer *writer; /* NULL: read-only */
 	_Atomic uint64_t end;      /* the first offset that readers may not see */
 	_Atomic uint64_t origin;
-	atomic_bool damaged;       /* a block that can't be read was met, and reported */
+	atomic_bool damaged; /* a block that can't be read was met, and reported */
 };
 
 /* The two secret hashes of a dedup or request key. */

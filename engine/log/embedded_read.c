@@ -10,8 +10,8 @@
 struct embedded_reader {
 	struct dal_log_reader reader; /* first */
 	struct dal_embedded *log;
-	uint64_t next; /* the first offset not given yet */
-	int topic;     /* its number; -1: all */
+	uint64_t next;           /* the first offset not given yet */
+	int topic;               /* its number; -1: all */
 	struct dal_block *block; /* the one that holds `next`, or NULL */
 	/* The store's blocks from `next` on, as of when it was made, or NULL. */
 	struct dal_store_iterator *iterator;
@@ -262,8 +262,8 @@ static bool block_give(struct embedded_reader *reader, size_t max_events, size_t
 		if (reader->topic >= 0 && block->entries[i].topic != reader->topic) {
 			continue;
 		}
-		if (batch->count > 0 && (batch->count >= max_events ||
-					 batch->bytes + event.size > max_bytes)) {
+		if (batch->count > 0 &&
+		    (batch->count >= max_events || batch->bytes + event.size > max_bytes)) {
 			break;
 		}
 		add_record(reader, block, i, event, batch);

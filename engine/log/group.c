@@ -87,13 +87,13 @@ static void item_append(struct dal_group *group, struct dal_log_item *item)
 	item->place.offset = group->next++;
 	item->repeated = false;
 	DAL_GROW(group->items, group->items_count, group->items_capacity);
-	group->items[group->items_count++] =
-		(struct dal_block_item){item->event, item->private_.topic};
+	group->items[group->items_count++] = (struct dal_block_item){item->event,
+								     item->private_.topic};
 	if (item->dedup.size > 0) {
 		dal_dedup_add(group->dedup, item_key(item), item->place.offset);
 		DAL_GROW(group->events, group->events_count, group->events_capacity);
-		group->events[group->events_count++] =
-			(struct dal_dedup_event){item_key(item), item->place.offset};
+		group->events[group->events_count++] = (struct dal_dedup_event){item_key(item),
+										item->place.offset};
 	}
 }
 
@@ -143,10 +143,9 @@ static void request_remember(struct dal_group *group, const struct dal_log_appen
 			     struct dal_table_key key)
 {
 	size_t start = group->answers.size;
-	dal_dedup_answer_write(append->request_body, append->items, append->count,
-			       &group->answers);
-	struct dal_slice answer =
-		dal_slice(group->answers.data + start, group->answers.size - start);
+	dal_dedup_answer_write(append->request_body, append->items, append->count, &group->answers);
+	struct dal_slice answer = dal_slice(group->answers.data + start,
+					    group->answers.size - start);
 	dal_dedup_add_request(group->dedup, key, answer);
 	DAL_GROW(group->requests, group->requests_count, group->requests_capacity);
 	group->requests[group->requests_count++] = (struct dal_dedup_request){key, answer};
@@ -196,8 +195,8 @@ static void blocks_seal(struct dal_group *group)
 	uint64_t first = group->next - group->items_count;
 	for (size_t i = 0; i < group->items_count;) {
 		size_t n = block_cut(&group->items[i], group->items_count - i);
-		struct dal_block *block =
-			dal_block_new(first + i, group->time_us, &group->items[i], n);
+		struct dal_block *block = dal_block_new(first + i, group->time_us, &group->items[i],
+							n);
 		uint8_t key[DAL_BLOCK_KEY_BYTES];
 		dal_block_key(block->first, key);
 		dal_buffer_clear(&group->scratch);

@@ -21,12 +21,12 @@ struct dal_group {
 	const struct dal_embedded *log;
 	struct dal_dedup *dedup;           /* owned */
 	struct dal_compressor *compressor; /* owned */
-	uint64_t next;     /* the next offset to give */
-	int64_t time_us;   /* append time of this group; each group's is larger than the last one's */
+	uint64_t next;                     /* the next offset to give */
+	int64_t time_us; /* append time of this group; each group's is larger than the last one's */
 	int64_t kept_since_us; /* dedup records of before are deleted */
-	uint64_t origin;   /* the last that is on the log, or is in this group */
+	uint64_t origin;       /* the last that is on the log, or is in this group */
 	bool origin_moved;
-	size_t repeated;   /* events of this group that were repeats */
+	size_t repeated; /* events of this group that were repeats */
 
 	/* What is new in this group. */
 	struct dal_block_item *items;

@@ -126,8 +126,8 @@ static int format_check(struct dal_store *store, const char *path, struct dal_er
 		return r;
 	}
 	struct dal_slice key;
-	struct dal_store_iterator *any =
-		dal_store_iterator_new(store, NULL, dal_slice_text(""), dal_slice_text(""));
+	struct dal_store_iterator *any = dal_store_iterator_new(store, NULL, dal_slice_text(""),
+								dal_slice_text(""));
 	if (dal_store_iterator_next(any, &key, &rest) != DAL_STORE_ABSENT) {
 		dal_error_set(error, "%s: this store is not a log of dalamb: name another folder",
 			      path);

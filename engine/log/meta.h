@@ -33,7 +33,7 @@ struct dal_meta_topic {
 struct dal_meta {
 	struct dal_slice id; /* owned */
 	uint64_t seeds[2];
-	uint64_t origin;     /* of lane 0 */
+	uint64_t origin;               /* of lane 0 */
 	struct dal_meta_topic *topics; /* by number; holes have empty names */
 	size_t topics_count;
 };

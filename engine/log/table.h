@@ -25,7 +25,7 @@ struct dal_table_entry {
 struct dal_table {
 	struct dal_table_entry *entries; /* in the order of arrival */
 	size_t count, capacity;
-	uint32_t *slots; /* 0: free; else bits of the key above, number of the entry + 1 below */
+	uint32_t *slots;    /* 0: free; else bits of the key above, number of the entry + 1 below */
 	size_t slots_count; /* a power of two, or 0 */
 };
 

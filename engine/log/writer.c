@@ -96,7 +96,7 @@ int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append)
 	return 0;
 }
 
-/* The appends of the next group, linked, in the order of arrival; NULL: stopped, and none is left. */
+/* The appends of the next group, linked, in the order of arrival. NULL: stopped and none left. */
 static struct dal_log_append *take(struct dal_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);

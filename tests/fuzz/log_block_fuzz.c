@@ -2,8 +2,9 @@
  * What the log reads from its store: blocks, dedup records, answers to repeated requests.
  *
  * The first byte says which: b, d, or a digit: an answer to so many items. Checksums are made right
- * first (but for B and D), or nothing would ever get past them: a checksum tells rot, it is no proof
- * of good intentions. What is taken must come back the same when it is written and read again.
+ * first (but for B and D), or nothing would ever get past them: a checksum tells rot, it is no
+ * proof of good intentions. What is taken must come back the same when it is written and read
+ * again.
  */
 #include <errno.h>
 #include <stdint.h>

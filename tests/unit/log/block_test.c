@@ -86,8 +86,11 @@ static void test_round_trips(void **own)
 	dal_random(random, sizeof(random));
 	memset(regular, 'r', sizeof(regular));
 	const struct dal_block_item items[] = {
-		{{regular, sizeof(regular)}, 0}, {{random, sizeof(random)}, 255}, EVENT("", 255),
-		{{regular, 1}, 65535},           {{random, 700}, 300},
+		{{regular, sizeof(regular)}, 0},
+		{{random, sizeof(random)}, 255},
+		EVENT("", 255),
+		{{regular, 1}, 65535},
+		{{random, 700}, 300},
 	};
 	for (size_t from = 0; from < 5; from++) {
 		for (size_t count = 1; count <= 5 - from; count++) {

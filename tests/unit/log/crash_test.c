@@ -1,8 +1,9 @@
 /*
  * kill -9 in mid-append, again and again: what was acknowledged is there, in its place, once.
  *
- * The process that appends is this program once more (exec: RocksDB's threads don't survive a fork).
- * It notes each acknowledged append in a shared file, which needs no sync to outlive a killed process.
+ * The process that appends is this program once more (exec: RocksDB's threads don't survive a
+ * fork). It notes each acknowledged append in a shared file, which needs no sync to outlive a
+ * killed process.
  */
 #include "tests/unit/log/fixture.h"
 
@@ -36,8 +37,7 @@ static struct notes *notes_map(const char *folder, bool make)
 	char *path = dal_asprintf("%s/acks", folder);
 	int fd = open(path, O_RDWR | (make ? O_CREAT : 0), 0600);
 	DAL_ASSERT(fd >= 0 && (!make || ftruncate(fd, sizeof(struct notes)) == 0));
-	struct notes *notes =
-		mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct notes *notes = mmap(NULL, sizeof(*notes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	DAL_ASSERT(notes != MAP_FAILED);
 	close(fd);
 	free(path);
@@ -217,6 +217,5 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_kill_in_mid_append, fixture_setup,
 						fixture_teardown),
 	};
-	return argc == 3 ? child_main(argv[1], argv[2])
-			 : cmocka_run_group_tests(tests, NULL, NULL);
+	return argc == 3 ? child_main(argv[1], argv[2]) : cmocka_run_group_tests(tests, NULL, NULL);
 }

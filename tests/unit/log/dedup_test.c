@@ -54,8 +54,8 @@ static void test_table_tells_near_keys_apart(void **own)
 	for (uint64_t i = 0; i < 40; i++) {
 		assert_true(dal_table_get(&table, (struct dal_table_key){7, i}, &value));
 		assert_int_equal(value, i);
-		assert_true(dal_table_get(&table, (struct dal_table_key){7 + 64 * (i + 1), 5},
-					  &value));
+		assert_true(
+			dal_table_get(&table, (struct dal_table_key){7 + 64 * (i + 1), 5}, &value));
 		assert_int_equal(value, 100 + i);
 	}
 	assert_false(dal_table_get(&table, (struct dal_table_key){7, 40}, &value));
@@ -162,7 +162,8 @@ static void test_requests_live_in_slices_too(void **own)
 
 static struct dal_buffer record_made(void)
 {
-	const struct dal_dedup_event events[] = {{key_of(5), 5}, {key_of(6), 6}, {key_of(900), 900}};
+	const struct dal_dedup_event events[] = {
+		{key_of(5), 5}, {key_of(6), 6}, {key_of(900), 900}};
 	const struct dal_dedup_request requests[] = {{key_of(1), DAL_SLICE_LITERAL("answer")}};
 	struct dal_buffer out = {0};
 	dal_dedup_record_write(events, 3, requests, 1, &out);
@@ -211,8 +212,9 @@ static void test_record_golden_bytes(void **own)
 	(void)own;
 	dal_dedup_record_write(&event, 1, &request, 1, &bytes);
 	dal_hex_encode(dal_buffer_slice(&bytes), &hex);
-	assert_string_equal(dal_buffer_cstr(&hex), "444c4431fb3bd2e5f635f34601ac02112233445566778899aabbccddeeff0001"
-			   "00000000000000010000000000000002027879");
+	assert_string_equal(dal_buffer_cstr(&hex),
+			    "444c4431fb3bd2e5f635f34601ac02112233445566778899aabbccddeeff0001"
+			    "00000000000000010000000000000002027879");
 	dal_buffer_deinit(&bytes);
 	dal_buffer_deinit(&hex);
 }

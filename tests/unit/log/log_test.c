@@ -96,8 +96,14 @@ static void append_large(struct fixture *f, size_t size)
 static void test_sizes_around_a_block(void **own)
 {
 	struct fixture *f = *own;
-	const size_t sizes[] = {0, 1, 255, 256, 257, DAL_LIMIT_LOG_BLOCK_BYTES - 1,
-				DAL_LIMIT_LOG_BLOCK_BYTES, DAL_LIMIT_LOG_BLOCK_BYTES + 1,
+	const size_t sizes[] = {0,
+				1,
+				255,
+				256,
+				257,
+				DAL_LIMIT_LOG_BLOCK_BYTES - 1,
+				DAL_LIMIT_LOG_BLOCK_BYTES,
+				DAL_LIMIT_LOG_BLOCK_BYTES + 1,
 				3 * DAL_MIB};
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
 	fixture_open(f);
