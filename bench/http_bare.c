@@ -1,7 +1,8 @@
 /*
  * The limit of ingress: our HTTP server answering at once, with nothing behind it.
  *
- *	bench_http_bare [PORT] [SECONDS]        then: wrk -t1 -c64 -d5s -s post.lua http://127.0.0.1:PORT/
+ *	bench_http_bare [PORT] [SECONDS]        then: wrk -t1 -c64 -d5s -s post.lua
+ *http://127.0.0.1:PORT/
  *
  * POST / answers 200 with the JSON that an ingress answer has; GET / too.
  */

@@ -10,8 +10,8 @@ static enum MHD_Result gather_header(void *data, enum MHD_ValueKind kind, const 
 
 	(void)kind;
 	DAL_GROW(request->headers, request->header_count, request->header_capacity);
-	request->headers[request->header_count++] =
-		(struct dal_http_pair){dal_slice(name, name_size), dal_slice(value, value_size)};
+	request->headers[request->header_count++] = (struct dal_http_pair){
+		dal_slice(name, name_size), dal_slice(value, value_size)};
 	return MHD_YES;
 }
 
@@ -22,7 +22,8 @@ static bool refuse(struct dal_http_request *request, int status, const char *tex
 	return false;
 }
 
-/* Bytes that libmicrohttpd hides: see dal_http_guard_layout. The request line is "METHOD target HTTP/1.1". */
+/* Bytes that libmicrohttpd hides: see dal_http_guard_layout. The request line is "METHOD target
+ * HTTP/1.1". */
 static bool admit_layout(struct dal_http_request *request, const char *method, const char *version)
 {
 #if MHD_VERSION < 0x01000000
@@ -32,12 +33,15 @@ static bool admit_layout(struct dal_http_request *request, const char *method, c
 
 	if (request->uri != method + request->method.size + 1 ||
 	    version != request->uri + request->raw.size + 1) {
-		return refuse(request, 400, "the request line is not \"METHOD TARGET HTTP/1.1\" with single "
-					    "spaces and no control bytes");
+		return refuse(request, 400,
+			      "the request line is not \"METHOD TARGET HTTP/1.1\" with single "
+			      "spaces and no control bytes");
 	}
-	if (!dal_http_guard_layout(line_end, method + size, request->headers, request->header_count)) {
-		return refuse(request, 400, "the headers have a NUL, a line that ends without CR, or a "
-					    "folded line");
+	if (!dal_http_guard_layout(line_end, method + size, request->headers,
+				   request->header_count)) {
+		return refuse(request, 400,
+			      "the headers have a NUL, a line that ends without CR, or a "
+			      "folded line");
 	}
 #else
 	(void)request;
@@ -79,14 +83,16 @@ static bool admit_route(struct dal_http_request *request)
 
 	if (outcome == DAL_HTTP_NO_PATH) {
 		dal_http_problem(request, 404, "there is nothing at %.*s",
-				 (int)(request->target.path.size > 200 ? 200 : request->target.path.size),
+				 (int)(request->target.path.size > 200 ? 200
+								       : request->target.path.size),
 				 request->target.path.data);
 		return false;
 	}
 	if (outcome == DAL_HTTP_NO_METHOD) {
 		dal_buffer_text(&request->reply.headers, "Allow");
 		dal_buffer_byte(&request->reply.headers, 0);
-		dal_http_router_allow(server->router, request->target.path, &request->reply.headers);
+		dal_http_router_allow(server->router, request->target.path,
+				      &request->reply.headers);
 		dal_buffer_byte(&request->reply.headers, 0);
 		dal_http_router_allow(server->router, request->target.path, &allow);
 		dal_http_problem(request, 405, "this path knows %s", dal_buffer_cstr(&allow));
@@ -105,18 +111,21 @@ static bool admit_token(struct dal_http_request *request)
 	if (wanted == DAL_HTTP_OPEN) {
 		return true;
 	}
-	if (dal_http_header(request, "Authorization", &value) && dal_http_guard_bearer(value, &token)) {
+	if (dal_http_header(request, "Authorization", &value) &&
+	    dal_http_guard_bearer(value, &token)) {
 		scopes = options->authorize(token, options->data);
 	}
 	if (scopes <= 0) {
 		dal_buffer_append(&request->reply.headers, "WWW-Authenticate\0Bearer", 24);
 		dal_http_problem(request, 401,
-				 "a token is needed: send Authorization: Bearer TOKEN (dalamb token makes one)");
+				 "a token is needed: send Authorization: Bearer TOKEN; `dalamb "
+				 "token` makes one");
 		return false;
 	}
 	if ((scopes & wanted) != wanted) {
-		dal_http_problem(request, 403, "this token lacks the scope for this: make one with "
-					       "dalamb token NAME --scope ...");
+		dal_http_problem(request, 403,
+				 "this token lacks the scope for this: make one with "
+				 "dalamb token NAME --scope ...");
 		return false;
 	}
 	return true;
@@ -154,9 +163,11 @@ static bool admit_parameters(struct dal_http_request *request)
 	for (size_t i = 0; i < request->match.count; i++) {
 		size_t start = out->size;
 		if (!dal_http_decode(request->match.raw[i], false, out)) {
-			dal_http_problem(request, 400, "{%.*s} in the path has a \"%%\" without two "
-						       "hexadecimal digits, or \"%%00\"",
-					 (int)request->match.names[i].size, request->match.names[i].data);
+			dal_http_problem(request, 400,
+					 "{%.*s} in the path has a \"%%\" without two "
+					 "hexadecimal digits, or \"%%00\"",
+					 (int)request->match.names[i].size,
+					 request->match.names[i].data);
 			return false;
 		}
 		request->parameters[i] = dal_slice(out->data + start, out->size - start);

@@ -31,14 +31,15 @@ static void curl_start(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-int dal_http_client_new(const struct dal_http_client_options *options,
-			struct dal_http_client **out, struct dal_error *error)
+int dal_http_client_new(const struct dal_http_client_options *options, struct dal_http_client **out,
+			struct dal_error *error)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct dal_http_client *client;
 	size_t size = strlen(options->base);
 
-	if (strncmp(options->base, "http://", 7) != 0 && strncmp(options->base, "https://", 8) != 0) {
+	if (strncmp(options->base, "http://", 7) != 0 &&
+	    strncmp(options->base, "https://", 8) != 0) {
 		dal_error_set(error, "\"%s\" is no address of an engine: expected http://HOST:PORT",
 			      options->base);
 		return -EINVAL;
@@ -52,8 +53,9 @@ int dal_http_client_new(const struct dal_http_client_options *options,
 	}
 	client->base = dal_slice_dup(dal_slice(options->base, size));
 	client->unix_socket = dal_strdup(options->unix_socket);
-	client->authorization =
-		options->token ? dal_asprintf("Authorization: Bearer %s", options->token) : NULL;
+	client->authorization = options->token
+					? dal_asprintf("Authorization: Bearer %s", options->token)
+					: NULL;
 	client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
 	*out = client;
 	return 0;
@@ -83,7 +85,8 @@ static size_t on_write(char *data, size_t one, size_t size, void *own)
 	(void)one;
 	curl_easy_getinfo(exchange->client->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (exchange->ask->write != NULL && status / 100 == 2) {
-		exchange->ended = exchange->ask->write(dal_slice(data, size), exchange->ask->own) != 0;
+		exchange->ended = exchange->ask->write(dal_slice(data, size), exchange->ask->own) !=
+				  0;
 		return exchange->ended ? 0 : size;
 	}
 	exchange->too_large = body->size + size > DAL_LIMIT_JSON_BYTES;
@@ -113,7 +116,8 @@ static struct curl_slist *make_headers(const struct exchange *exchange)
 	if (exchange->client->authorization != NULL) {
 		list = curl_slist_append(list, exchange->client->authorization);
 	}
-	dal_buffer_printf(&text, "Content-Type:%s%s", ask->type ? " " : "", ask->type ? ask->type : "");
+	dal_buffer_printf(&text, "Content-Type:%s%s", ask->type ? " " : "",
+			  ask->type ? ask->type : "");
 	list = curl_slist_append(list, dal_buffer_cstr(&text));
 	if (ask->read != NULL) {
 		list = curl_slist_append(list, "Transfer-Encoding: chunked");
@@ -181,20 +185,25 @@ static void explain(const struct exchange *exchange, CURLcode code, struct dal_e
 
 	curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &number);
 	if (exchange->too_large) {
-		dal_error_set(error, "the answer of %s%s to %s %s is larger than 64 MiB: ask for less",
+		dal_error_set(error,
+			      "the answer of %s%s to %s %s is larger than 64 MiB: ask for less",
 			      prefix, place, exchange->ask->method, exchange->ask->target);
 	} else if (exchange->unreadable) {
-		dal_error_set(error, "what was to be sent to %s%s could not be read", prefix, place);
+		dal_error_set(error, "what was to be sent to %s%s could not be read", prefix,
+			      place);
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {
-		dal_error_set(error, "%s%s did not answer %s %s in %llu ms: is the engine overloaded?",
+		dal_error_set(error,
+			      "%s%s did not answer %s %s in %llu ms: is the engine overloaded?",
 			      prefix, place, exchange->ask->method, exchange->ask->target,
 			      (unsigned long long)client->timeout_ms);
 	} else if (code == CURLE_COULDNT_CONNECT) {
-		dal_error_set(error, "could not reach %s%s: %s; is `dalamb run` running? use --url or DALAMB_URL",
-			      prefix, place, number ? strerror((int)number) : "connection refused");
+		dal_error_set(error,
+			      "could not reach %s%s: %s; is `dalamb run` running? use --url or "
+			      "DALAMB_URL",
+			      prefix, place, strerror(number ? (int)number : ECONNREFUSED));
 	} else {
-		dal_error_set(error, "could not reach %s%s: %s; use --url or DALAMB_URL", prefix, place,
-			      client->reason[0] ? client->reason : curl_easy_strerror(code));
+		dal_error_set(error, "could not reach %s%s: %s; use --url or DALAMB_URL", prefix,
+			      place, client->reason[0] ? client->reason : curl_easy_strerror(code));
 	}
 }
 

@@ -22,13 +22,15 @@ struct dal_http_client_options {
 
 struct dal_http_ask {
 	const char *method;
-	const char *target;        /* "/v1/status?x=y", already encoded */
-	const char *type;          /* of the body, or NULL */
+	const char *target;                         /* "/v1/status?x=y", already encoded */
+	const char *type;                           /* of the body, or NULL */
 	const struct dal_http_header_line *headers; /* ends with a NULL name, or NULL */
 	struct dal_slice body;
-	/* Reads a body of any length, or NULL: up to `size` bytes into `to`; 0 at the end, negative aborts. */
+	/* Reads a body of any length, or NULL: up to `size` bytes into `to`; 0 at the end, negative
+	 * aborts. */
 	long (*read)(char *to, size_t size, void *own);
-	/* Gets the answer's body as it comes (only of 2xx answers), or NULL: it is gathered. Non-zero ends it. */
+	/* Gets the answer's body as it comes (only of 2xx answers), or NULL: it is gathered.
+	 * Non-zero ends it. */
 	int (*write)(struct dal_slice piece, void *own);
 	void *own;
 };
@@ -36,7 +38,7 @@ struct dal_http_ask {
 struct dal_http_answer {
 	int status;
 	struct dal_buffer body;
-	struct dal_buffer type;  /* its Content-Type */
+	struct dal_buffer type; /* its Content-Type */
 };
 
 int dal_http_client_new(const struct dal_http_client_options *options,

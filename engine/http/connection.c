@@ -44,7 +44,8 @@ static void name_peer(struct connection *connection)
 				  : (const void *)&((const struct sockaddr_in *)address)->sin_addr;
 
 	if ((address->ss_family != AF_INET && address->ss_family != AF_INET6) ||
-	    inet_ntop(address->ss_family, raw, connection->peer, sizeof(connection->peer)) == NULL) {
+	    inet_ntop(address->ss_family, raw, connection->peer, sizeof(connection->peer)) ==
+		    NULL) {
 		snprintf(connection->peer, sizeof(connection->peer), "unix");
 	}
 }
@@ -54,8 +55,8 @@ static pthread_once_t metric_once = PTHREAD_ONCE_INIT;
 
 static void metric_register(void)
 {
-	open_connections =
-		dal_metric_gauge("dalamb_http_connections", "Open HTTP connections.", NULL);
+	open_connections = dal_metric_gauge("dalamb_http_connections", "Open HTTP connections.",
+					    NULL);
 }
 
 static void count_metric(int64_t change)
@@ -93,7 +94,8 @@ static void table_add(struct dal_http_server *server, struct connection *connect
 	if ((size_t)connection->fd >= server->by_fd_size) {
 		table_grow(server, (size_t)connection->fd);
 	}
-	/* One that libmicrohttpd dropped for want of memory, without a word: its descriptor is in use again. */
+	/* One that libmicrohttpd dropped for want of memory, without a word: its descriptor is in
+	 * use again. */
 	if (server->by_fd[connection->fd] != NULL) {
 		connection_free(server->by_fd[connection->fd]);
 	}
@@ -164,7 +166,8 @@ void connection_notify(void *data, struct MHD_Connection *mhd, void **context,
 
 	pthread_mutex_lock(&server->lock);
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		int fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		int fd =
+			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		connection = server->by_fd[fd];
 		connection->started = true;
 		*context = connection;
@@ -187,8 +190,8 @@ void connection_send_last(struct connection *connection, int status, struct dal_
 {
 	struct dal_buffer out = {0};
 
-	dal_buffer_printf(&out, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n", status,
-			  MHD_get_reason_phrase_for((unsigned)status), body.size);
+	dal_buffer_printf(&out, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+			  status, MHD_get_reason_phrase_for((unsigned)status), body.size);
 	dal_buffer_slice_append(&out, head);
 	dal_buffer_text(&out, "\r\n");
 	dal_buffer_slice_append(&out, body);
@@ -202,7 +205,8 @@ static void send_timeout(struct connection *connection)
 {
 	struct dal_buffer body = {0};
 
-	reply_problem_text(408, "the request was not read whole in time: send it faster", NULL, &body);
+	reply_problem_text(408, "the request was not read whole in time: send it faster", NULL,
+			   &body);
 	connection_send_last(connection, 408,
 			     dal_slice_text("Content-Type: application/problem+json\r\n"),
 			     dal_buffer_slice(&body));
@@ -230,7 +234,8 @@ void connection_cut(struct connection *connection)
 		return;
 	}
 	shutdown(connection->fd, SHUT_RDWR);
-	if (atomic_load(&connection->beat_us) != DAL_HTTP_NEVER && connection->request.stream != NULL) {
+	if (atomic_load(&connection->beat_us) != DAL_HTTP_NEVER &&
+	    connection->request.stream != NULL) {
 		stream_beat(connection->request.stream);
 	}
 }

@@ -7,7 +7,8 @@ static bool is_token(struct dal_slice text)
 {
 	for (size_t i = 0; i < text.size; i++) {
 		unsigned char c = (unsigned char)text.data[i];
-		bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			      (c >= 'A' && c <= 'Z');
 		if (!letter && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL)) {
 			return false;
 		}
@@ -80,7 +81,8 @@ static struct dal_http_refusal guard_lengths(const struct dal_http_pair *headers
 	if (!one_one) {
 		return refuse(400, "Transfer-Encoding needs HTTP/1.1");
 	}
-	if (codings > 1 || !dal_slice_equal_nocase(dal_slice_trim(value), dal_slice_text("chunked"))) {
+	if (codings > 1 ||
+	    !dal_slice_equal_nocase(dal_slice_trim(value), dal_slice_text("chunked"))) {
 		return refuse(501, "the only Transfer-Encoding understood is \"chunked\"");
 	}
 	return refuse(0, NULL);
@@ -95,14 +97,16 @@ struct dal_http_refusal dal_http_guard_headers(const struct dal_http_pair *heade
 	for (size_t i = 0; i < count; i++) {
 		bytes += headers[i].name.size + headers[i].value.size + 4;
 		if (!is_token(headers[i].name)) {
-			return refuse(400, "a header's name has a byte that is not allowed in names");
+			return refuse(400,
+				      "a header's name has a byte that is not allowed in names");
 		}
 		if (has_control(headers[i].value)) {
 			return refuse(400, "a header's value has a control byte");
 		}
 	}
 	if (bytes > DAL_LIMIT_HTTP_HEADER_BYTES) {
-		return refuse(431, "the headers are larger than 32 KiB: send fewer or shorter ones");
+		return refuse(431,
+			      "the headers are larger than 32 KiB: send fewer or shorter ones");
 	}
 	if (hosts > 1) {
 		return refuse(400, "more than one Host: send one");
@@ -152,8 +156,9 @@ struct dal_http_refusal dal_http_guard_origin(const struct dal_http_pair *header
 	}
 	host = dal_slice_trim(host);
 	if (!is_ours(host, own)) {
-		return refuse(403, "this Host is not served without tokens: use localhost or the "
-				   "listening address, or make a token (dalamb token NAME --scope ...)");
+		return refuse(403,
+			      "this Host is not served without tokens: use localhost or the "
+			      "listening address, or make a token (dalamb token NAME --scope ...)");
 	}
 	if (!dal_http_guard_find(headers, count, "Origin", &origin)) {
 		return refuse(0, NULL);
@@ -163,12 +168,14 @@ struct dal_http_refusal dal_http_guard_origin(const struct dal_http_pair *header
 	     scheme = strcmp(scheme, "http://") == 0 ? "https://" : NULL) {
 		size_t size = strlen(scheme);
 		if (dal_slice_starts(origin, scheme) &&
-		    dal_slice_equal_nocase(dal_slice(origin.data + size, origin.size - size), host)) {
+		    dal_slice_equal_nocase(dal_slice(origin.data + size, origin.size - size),
+					   host)) {
 			return refuse(0, NULL);
 		}
 	}
-	return refuse(403, "a web page of another origin may not call this without a token: make one "
-			   "(dalamb token NAME --scope ...) and send it as Authorization: Bearer");
+	return refuse(403,
+		      "a web page of another origin may not call this without a token: make one "
+		      "(dalamb token NAME --scope ...) and send it as Authorization: Bearer");
 }
 
 bool dal_http_guard_bearer(struct dal_slice authorization, struct dal_slice *token)

@@ -17,8 +17,8 @@ struct dal_http_refusal {
 struct dal_http_refusal dal_http_guard_headers(const struct dal_http_pair *headers, size_t count,
 					       bool one_one);
 /*
- * Where there are no tokens: Host must be loopback or `own` (the listening address without port, may
- * be NULL); an Origin must be that of the Host. `authority` is the target's, or empty.
+ * Where there are no tokens: Host must be loopback or `own` (the listening address without port,
+ * may be NULL); an Origin must be that of the Host. `authority` is the target's, or empty.
  */
 struct dal_http_refusal dal_http_guard_origin(const struct dal_http_pair *headers, size_t count,
 					      struct dal_slice authority, const char *own);
@@ -30,7 +30,9 @@ bool dal_http_guard_find(const struct dal_http_pair *headers, size_t count, cons
 /*
  * Are these headers what lay on the wire, each "name: value" CR LF right behind the other, with no
  * NUL, no bare LF and no folded line? libmicrohttpd up to 0.9.77 hides all three, but leaves the
- * bytes in place with NULs where it cut: so places tell. `end` is behind the empty line.
+ * bytes in place with NULs where it cut: so places tell. What they can't tell is a NUL beside the
+ * end of a line that ends with a bare LF: it leaves the same bytes as CR LF, and is taken as that.
+ * `end` is behind the empty line.
  */
 bool dal_http_guard_layout(const char *at, const char *end, const struct dal_http_pair *headers,
 			   size_t count);

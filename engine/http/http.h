@@ -7,9 +7,10 @@
  * the connection is suspended until `dal_http_reply`. Nothing is answered by the library itself but
  * errors, as application/problem+json (RFC 9457).
  * Refused here, for all routes: requests with both Content-Length and Transfer-Encoding, two Hosts,
- * differing lengths, NUL or bare control bytes; headers over DAL_LIMIT_HTTP_HEADER_BYTES; bodies over the route's limit
- * (413); requests not read whole within their deadline (408, closed); a foreign Host or cross-site
- * Origin where there are no tokens (403); a missing or wrong token (401), a lacking scope (403).
+ * differing lengths, NUL or bare control bytes; headers over DAL_LIMIT_HTTP_HEADER_BYTES; bodies
+ * over the route's limit (413); requests not read whole within their deadline (408, closed); a
+ * foreign Host or cross-site Origin where there are no tokens (403); a missing or wrong token
+ * (401), a lacking scope (403).
  *
  * Life: new, add routes, start, ... stop (no new connections, running answers finish), free.
  * Threads: a pool of its own; handlers run there. `dal_http_reply`, `dal_http_stream_wake` and
@@ -29,22 +30,30 @@ struct dal_http_server;
 struct dal_http_request;
 struct dal_http_stream;
 
-enum dal_http_scope { /* bits */
+/* Bits; a token needs all of a route's. */
+enum dal_http_scope {
 	DAL_HTTP_OPEN = 0, /* no token needed, whatever else */
 	DAL_HTTP_INGEST = 1,
 	DAL_HTTP_QUERY = 2,
 	DAL_HTTP_INVOKE = 4,
 	DAL_HTTP_ADMIN = 8,
-	DAL_HTTP_SELF = 16, /* the handler authenticates by itself (signatures): no Host, Origin and token check */
+	/* The handler authenticates by itself (signatures): no Host, Origin and token check. */
+	DAL_HTTP_SELF = 16,
 };
 
-/* Runs on a thread of the pool when the request is there whole (with its body, unless on_body is set). It must answer, now or later. */
+/*
+ * Runs on a thread of the pool when the request is there whole (with its body, unless on_body is
+ * set). It must answer, now or later.
+ */
 typedef void dal_http_handler(struct dal_http_request *request, void *data);
 
 /*
  * For bodies of any length: called with each piece as it arrives, then once with size 0 at the end
  * (then the route's handler is not called). Return 0 to go on; DAL_HTTP_PAUSE to get no more until
  * `dal_http_resume` (this piece is taken); negative after having replied: the rest is not read.
+ * Until the end has come a client may hang up, and the request with it: then `release` of what was
+ * attached is called and nothing else. So another thread may touch the request (resume it, reply to
+ * it) only while it is paused, or after the end.
  */
 typedef int dal_http_body(struct dal_http_request *request, struct dal_slice piece, void *data);
 enum { DAL_HTTP_PAUSE = 1 };
@@ -59,20 +68,31 @@ struct dal_http_route {
 };
 
 struct dal_http_options {
-	const char *listen;  /* "127.0.0.1:8080", "[::1]:0", "unix:/path"; or NULL: `descriptor`, or none (see accept) */
-	int descriptor;      /* a listening socket that the caller made, -1 if none; taken over */
-	unsigned threads;    /* 0: 2 */
-	bool trusted;        /* no Host and Origin checks (the Runtime API's socket) */
+	/*
+	 * "127.0.0.1:8080", "[::1]:0", "unix:/path" (mode 0600); or NULL: `descriptor`, or none,
+	 * see dal_http_server_listen. Beyond loopback it needs `authorize` or `trusted`.
+	 */
+	const char *listen;
+	int descriptor;   /* a listening socket that the caller made, -1 if none; taken over */
+	unsigned threads; /* 0: 2 */
+	bool trusted;     /* no Host and Origin checks (the Runtime API's socket) */
 	uint64_t max_connections; /* 0: DAL_LIMIT_HTTP_CONNECTIONS */
 	uint64_t read_timeout_ms; /* 0: DAL_LIMIT_HTTP_READ_MS; UINT64_MAX: none */
-	/* Which scopes has this bearer token? NULL: there are no tokens, every scope is granted. Constant time. Any thread of the pool. */
+	/*
+	 * Which scopes has this bearer token? 0: none, it is unknown. NULL: there are no tokens,
+	 * every scope is granted. Compares in constant time. Any thread of the pool.
+	 */
 	int (*authorize)(struct dal_slice token, void *data);
 	void *data;
 };
 
+/* The strings of `options` are copied. */
 int dal_http_server_new(const struct dal_http_options *options, struct dal_http_server **server,
 			struct dal_error *error);
-/* Before start. The table and its strings must outlive the server. A template given twice is an error. */
+/*
+ * Before start. The table and its strings must outlive the server; `data` goes to its handlers. A
+ * template given twice is an error.
+ */
 int dal_http_server_add(struct dal_http_server *server, const struct dal_http_route *routes,
 			size_t count, void *data, struct dal_error *error);
 int dal_http_server_start(struct dal_http_server *server, struct dal_error *error);
@@ -83,34 +103,48 @@ int dal_http_server_port(const struct dal_http_server *server);
  * Runtime API knows which instance speaks. `_unlisten` closes it and its connections. Any thread.
  */
 int dal_http_server_listen(struct dal_http_server *server, int descriptor, void *tag, uint64_t *id);
-/* With `release`: called once, on any thread, when the socket and all its connections are gone and no handler can see `tag` any more. */
+/*
+ * The same; `release` is called once, on any thread, when the socket and all its connections are
+ * gone and no handler can see `tag` any more.
+ */
 int dal_http_server_listen_release(struct dal_http_server *server, int descriptor, void *tag,
 				   void (*release)(void *tag), uint64_t *id);
-/* Does not wait: handlers of its connections may still run; requests not yet answered must be, as ever. */
+/*
+ * Does not wait: handlers of its connections may still run, and requests not yet answered are still
+ * to be answered by whoever holds them.
+ */
 void dal_http_server_unlisten(struct dal_http_server *server, uint64_t id);
-/* No more connections; open requests get up to `grace_ms`, then are cut. */
+/*
+ * No more connections, streams end; open requests get up to `grace_ms`, then their clients are cut.
+ * A request that was cut without an answer stays valid: it must be answered before `_free`.
+ */
 void dal_http_server_stop(struct dal_http_server *server, uint64_t grace_ms);
+/* Waits up to 10 s for answers still owed; then it leaks the server rather than free it under them.
+ */
 void dal_http_server_free(struct dal_http_server *server);
 
 /* --- a request, as its handler sees it; slices live as long as the request --- */
 
 struct dal_slice dal_http_method(const struct dal_http_request *request);
-struct dal_slice dal_http_target(const struct dal_http_request *request);  /* raw, with query */
-struct dal_slice dal_http_peer(const struct dal_http_request *request);    /* address as text */
+struct dal_slice dal_http_target(const struct dal_http_request *request); /* raw, with query */
+struct dal_slice dal_http_peer(const struct dal_http_request *request);   /* address as text */
 void *dal_http_tag(const struct dal_http_request *request);
 /* A {parameter} of the path, percent-decoded; empty if the template lacks it. */
 struct dal_slice dal_http_parameter(const struct dal_http_request *request, const char *name);
 /* A query parameter's first value, decoded; false if absent. */
-bool dal_http_query(const struct dal_http_request *request, const char *name, struct dal_slice *value);
+bool dal_http_query(const struct dal_http_request *request, const char *name,
+		    struct dal_slice *value);
 /* Walks query parameters: false at the end. */
 bool dal_http_query_at(const struct dal_http_request *request, size_t index, struct dal_slice *name,
 		       struct dal_slice *value);
 /* A header by name (any case); false if absent. Walking gives repeated ones too. */
-bool dal_http_header(const struct dal_http_request *request, const char *name, struct dal_slice *value);
-bool dal_http_header_at(const struct dal_http_request *request, size_t index, struct dal_slice *name,
-			struct dal_slice *value);
+bool dal_http_header(const struct dal_http_request *request, const char *name,
+		     struct dal_slice *value);
+bool dal_http_header_at(const struct dal_http_request *request, size_t index,
+			struct dal_slice *name, struct dal_slice *value);
 struct dal_slice dal_http_body_slice(const struct dal_http_request *request);
-/* Something of the handler's own that goes with the request; `release` is called when it ends, on any thread. */
+/* Something of the handler's own that goes with the request; `release` is called when it ends, on
+ * any thread. */
 void dal_http_attach(struct dal_http_request *request, void *own, void (*release)(void *own));
 void *dal_http_attached(const struct dal_http_request *request);
 /* A paused body goes on. Any thread. */
@@ -123,13 +157,19 @@ struct dal_http_header_line {
 	const char *value;
 };
 
-/* Copies the body. `type` may be NULL if there is no body. Headers end with a NULL name, or NULL. */
+/*
+ * Copies everything. `type` may be NULL if there is no body. Headers end with a NULL name, or NULL;
+ * one with CR or LF in it is left out.
+ */
 void dal_http_reply(struct dal_http_request *request, int status, const char *type,
 		    const struct dal_http_header_line *headers, struct dal_slice body);
 /* The same, taking over the buffer's memory (it is left empty). */
 void dal_http_reply_take(struct dal_http_request *request, int status, const char *type,
 			 const struct dal_http_header_line *headers, struct dal_buffer *body);
-/* application/problem+json: {"type":"about:blank","title":<the status' phrase>,"status":n,"detail":...}. 429 and 503 get Retry-After: 1. */
+/*
+ * application/problem+json: {"type":"about:blank","title":PHRASE,"status":n,"detail":TEXT}. 429 and
+ * 503 get Retry-After: 1.
+ */
 void dal_http_problem(struct dal_http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* With more members: `more` is JSON members without braces (`"position":17`), or NULL. */
@@ -138,9 +178,10 @@ void dal_http_problem_with(struct dal_http_request *request, int status, const c
 
 /*
  * An answer without end (SSE, NDJSON, long lists). `fill` is called on the pool's threads when the
- * connection can take more: it appends to `out` and returns 0; or DAL_HTTP_STREAM_WAIT when there is
- * nothing now (the connection sleeps until `_wake`, or for `heartbeat_ms`, then `heartbeat` bytes
- * are sent); or DAL_HTTP_STREAM_END. `release` runs once when the connection has ended, however.
+ * connection can take more: it appends to `out` and returns 0; or DAL_HTTP_STREAM_WAIT when there
+ * is nothing now (the connection sleeps until `_wake`, or for `heartbeat_ms`, then `heartbeat`
+ * bytes are sent); or DAL_HTTP_STREAM_END. `release` runs once when the connection has ended,
+ * however.
  */
 enum { DAL_HTTP_STREAM_WAIT = 1, DAL_HTTP_STREAM_END = 2 };
 
@@ -151,11 +192,14 @@ struct dal_http_stream_options {
 	int (*fill)(struct dal_buffer *out, void *own);
 	void (*release)(void *own);
 	void *own;
-	uint64_t heartbeat_ms;  /* 0: none */
-	const char *heartbeat;  /* ": \n\n" */
+	uint64_t heartbeat_ms; /* 0: none */
+	const char *heartbeat; /* ": \n\n" */
 };
 
-/* Instead of a reply. The stream is valid until `release` has been called. */
+/*
+ * Instead of a reply. The stream is valid until `release` has been called, which from another
+ * thread than the handler's may be before this returns.
+ */
 struct dal_http_stream *dal_http_stream_start(struct dal_http_request *request,
 					      const struct dal_http_stream_options *options);
 void dal_http_stream_wake(struct dal_http_stream *stream); /* any thread */

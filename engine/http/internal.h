@@ -2,9 +2,9 @@
  * What the files of this folder share: the server, its connections and their requests.
  *
  * Who owns what. The acceptor makes a connection and hands its socket to libmicrohttpd, which gives
- * it to one thread of the pool for life; the connection is freed when libmicrohttpd says that it has
- * closed. `server->lock` guards the list of connections and the table by descriptor; a socket in
- * that table with `started` set is open, which is what lets the acceptor shut it down by itself.
+ * it to one thread of the pool for life; the connection is freed when libmicrohttpd says that it
+ * has closed. `server->lock` guards the list of connections and the table by descriptor; a socket
+ * in that table with `started` set is open, which is what lets the acceptor shut it down by itself.
  * One request at a time lives inside its connection and is used again for the next one.
  */
 #ifndef DAL_HTTP_INTERNAL_H
@@ -21,14 +21,16 @@
 #include "engine/http/router.h"
 #include "engine/http/target.h"
 
-#define DAL_HTTP_LINGER_US (2 * 1000 * 1000)  /* an early answer's client gets this long to read it */
-#define DAL_HTTP_SWALLOW_BYTES (64 * DAL_KIB) /* a refused body that is read, to keep the connection */
+#define DAL_HTTP_LINGER_US                                                                         \
+	(2 * 1000 * 1000) /* an early answer's client gets this long to read it */
+#define DAL_HTTP_SWALLOW_BYTES                                                                     \
+	(64 * DAL_KIB) /* a refused body that is read, to keep the connection */
 #define DAL_HTTP_NEVER INT64_MAX
 
 /*
  * Where a suspended connection meets whoever wakes it. The pool's thread sleeps on it, any other
- * wakes it; a wake-up before the sleep is not lost, one too many does no harm. REPLIED comes with the
- * wake-up in one step, since the request may be gone right after.
+ * wakes it; a wake-up before the sleep is not lost, one too many does no harm. REPLIED comes with
+ * the wake-up in one step, since the request may be gone right after.
  */
 enum { GATE_ASLEEP = 1, GATE_WOKEN = 2, GATE_REPLIED = 4, GATE_RESUMED = 8 };
 
@@ -138,7 +140,8 @@ struct connection *connection_new(struct dal_http_server *server, struct listene
 void connection_free(struct connection *connection); /* server->lock is held */
 void connection_notify(void *server, struct MHD_Connection *mhd, void **context,
 		       enum MHD_ConnectionNotificationCode code);
-/* Sends an answer past libmicrohttpd, which can't answer before the body is read; then nothing more is sent. */
+/* Sends an answer past libmicrohttpd, which can't answer before the body is read; then nothing more
+ * is sent. */
 void connection_send_last(struct connection *connection, int status, struct dal_slice head,
 			  struct dal_slice body);
 /* server->lock is held. */

@@ -1,4 +1,5 @@
-/* Listening sockets: made from text, taken from the caller, closed with or without their connections. */
+/* Listening sockets: made from text, taken from the caller, closed with or without their
+ * connections. */
 #include "engine/http/internal.h"
 
 #include <errno.h>
@@ -158,13 +159,16 @@ static int bind_unix(const char *path, struct dal_error *error)
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	/* A socket that nobody answers on is left over from a killed process. */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 && errno == ECONNREFUSED) {
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 &&
+	    errno == ECONNREFUSED) {
 		unlink(path);
 	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || chmod(path, 0600) != 0 ||
 	    listen(fd, BACKLOG) != 0) {
-		dal_error_set(error, "could not listen on unix:%s: %s: choose another path for http.listen",
-			      path, strerror(errno == EINVAL ? EADDRINUSE : errno));
+		dal_error_set(
+			error,
+			"could not listen on unix:%s: %s: choose another path for http.listen",
+			path, strerror(errno == EINVAL ? EADDRINUSE : errno));
 		goto fail;
 	}
 	return fd;
@@ -220,10 +224,11 @@ static int bind_found(struct dal_http_server *server, const struct addrinfo *fou
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
 		int code = -errno;
-		dal_error_set(error, "could not listen on %s: %s%s", server->listen, strerror(-code),
-			      code == -EADDRINUSE
-				      ? ": is another engine running? choose another port for http.listen"
-				      : "");
+		dal_error_set(
+			error, "could not listen on %s: %s%s", server->listen, strerror(-code),
+			code == -EADDRINUSE
+				? ": is another engine running? choose another port for http.listen"
+				: "");
 		if (fd >= 0) {
 			close(fd);
 		}
@@ -234,7 +239,8 @@ static int bind_found(struct dal_http_server *server, const struct addrinfo *fou
 
 static int bind_address(struct dal_http_server *server, struct dal_error *error)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+				 .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	char *name = NULL, *port = NULL;
 	int fd = -EINVAL, code;
@@ -248,7 +254,8 @@ static int bind_address(struct dal_http_server *server, struct dal_error *error)
 	}
 	code = getaddrinfo(name[0] == 0 ? NULL : name, port, &hints, &found);
 	if (code != 0) {
-		dal_error_set(error, "can't listen on \"%s\": %s", server->listen, gai_strerror(code));
+		dal_error_set(error, "can't listen on \"%s\": %s", server->listen,
+			      gai_strerror(code));
 	} else {
 		fd = bind_found(server, found, error);
 		freeaddrinfo(found);
@@ -269,7 +276,8 @@ static int port_of(int fd)
 	if (address.ss_family == AF_INET) {
 		return ntohs(((struct sockaddr_in *)&address)->sin_port);
 	}
-	return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : 0;
+	return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port)
+					     : 0;
 }
 
 int listener_open(struct dal_http_server *server, struct dal_error *error)

@@ -64,8 +64,11 @@ void dal_http_reply_take(struct dal_http_request *request, int status, const cha
 static size_t utf8_size(const unsigned char *at, size_t left)
 {
 	unsigned char c = at[0];
-	size_t size = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
-		    : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+	size_t size = c < 0x80                ? 1
+		      : c >= 0xc2 && c < 0xe0 ? 2
+		      : c >= 0xe0 && c < 0xf0 ? 3
+		      : c >= 0xf0 && c < 0xf5 ? 4
+					      : 0;
 
 	if (size == 0 || size > left) {
 		return 0;
@@ -146,7 +149,8 @@ static void metrics_register(void)
 		char label[32];
 		snprintf(label, sizeof(label), "code=\"%dxx\"", i);
 		answered[i] = dal_metric_counter("dalamb_http_answers_total",
-						 "HTTP requests answered, by class of status.", label);
+						 "HTTP requests answered, by class of status.",
+						 label);
 	}
 }
 
@@ -181,10 +185,11 @@ static void add_headers(struct MHD_Response *response, const struct dal_http_req
 enum MHD_Result reply_queue(struct dal_http_request *request)
 {
 	struct reply *reply = &request->reply;
-	struct MHD_Response *response =
-		request->stream ? stream_response(request->stream)
-				: MHD_create_response_from_buffer(reply->body.size, reply->body.data,
-								  MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = request->stream
+						? stream_response(request->stream)
+						: MHD_create_response_from_buffer(
+							  reply->body.size, reply->body.data,
+							  MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (response == NULL) {
@@ -216,7 +221,8 @@ static void head_text(struct dal_http_request *request, struct dal_buffer *out)
  * body or after it, and closes the socket with the rest unread, which makes the kernel reset the
  * connection and the client lose the answer. So: a short body is read and dropped, and the
  * connection kept; a client that waits for "100 Continue" has sent none, and is answered at once;
- * for all others the answer goes out past libmicrohttpd, and what still comes is dropped for a while.
+ * for all others the answer goes out past libmicrohttpd, and what still comes is dropped for a
+ * while.
  */
 void reply_send_early(struct dal_http_request *request)
 {
@@ -233,7 +239,8 @@ void reply_send_early(struct dal_http_request *request)
 		}
 		return;
 	}
-	if (!request->close && request->expected > 0 && request->expected <= DAL_HTTP_SWALLOW_BYTES) {
+	if (!request->close && request->expected > 0 &&
+	    request->expected <= DAL_HTTP_SWALLOW_BYTES) {
 		request->discard = true;
 		return;
 	}

@@ -101,14 +101,16 @@ bool request_stop_reading(struct dal_http_request *request)
 {
 	int reading = PHASE_READING;
 
-	if (!atomic_compare_exchange_strong(&request->connection->phase, &reading, PHASE_ANSWERING)) {
+	if (!atomic_compare_exchange_strong(&request->connection->phase, &reading,
+					    PHASE_ANSWERING)) {
 		return false;
 	}
 	atomic_store(&request->connection->deadline_us, DAL_HTTP_NEVER);
 	return true;
 }
 
-/* A body of any length has no deadline but a rate: each byte buys time, saved up to one time-out. */
+/* A body of any length has no deadline but a rate: each byte buys time, saved up to one time-out.
+ */
 static void extend_deadline(struct dal_http_request *request, size_t bytes)
 {
 	struct dal_http_server *server = request->connection->server;
@@ -161,8 +163,8 @@ static void pause_body(struct dal_http_request *request)
 }
 
 /*
- * One byte of a piece is held back over a pause: libmicrohttpd calls again for it when the connection
- * wakes, and without it only when the client sends more.
+ * One byte of a piece is held back over a pause: libmicrohttpd calls again for it when the
+ * connection wakes, and without it only when the client sends more.
  */
 static enum MHD_Result handle_piece(struct dal_http_request *request, unsigned seen,
 				    const char *data, size_t *size)
@@ -185,8 +187,7 @@ static enum MHD_Result handle_piece(struct dal_http_request *request, unsigned s
 	}
 	request->held = false;
 	*size = 0;
-	if ((seen & GATE_REPLIED) != 0 ||
-	    (piece.size > 0 && !take_piece(request, piece, &pause))) {
+	if ((seen & GATE_REPLIED) != 0 || (piece.size > 0 && !take_piece(request, piece, &pause))) {
 		reply_send_early(request);
 	} else if (pause) {
 		request->held = true;
@@ -277,7 +278,8 @@ struct dal_slice dal_http_parameter(const struct dal_http_request *request, cons
 	return dal_slice(NULL, 0);
 }
 
-bool dal_http_query(const struct dal_http_request *request, const char *name, struct dal_slice *value)
+bool dal_http_query(const struct dal_http_request *request, const char *name,
+		    struct dal_slice *value)
 {
 	for (size_t i = 0; i < request->target.pair_count; i++) {
 		if (dal_slice_is(request->target.pairs[i].name, name)) {
@@ -299,13 +301,14 @@ bool dal_http_query_at(const struct dal_http_request *request, size_t index, str
 	return true;
 }
 
-bool dal_http_header(const struct dal_http_request *request, const char *name, struct dal_slice *value)
+bool dal_http_header(const struct dal_http_request *request, const char *name,
+		     struct dal_slice *value)
 {
 	return dal_http_guard_find(request->headers, request->header_count, name, value);
 }
 
-bool dal_http_header_at(const struct dal_http_request *request, size_t index, struct dal_slice *name,
-			struct dal_slice *value)
+bool dal_http_header_at(const struct dal_http_request *request, size_t index,
+			struct dal_slice *name, struct dal_slice *value)
 {
 	if (index >= request->header_count) {
 		return false;

@@ -122,10 +122,11 @@ int dal_http_router_add(struct dal_http_router *router, const struct dal_http_ro
 	}
 	if (path.size > 0 || segments == 0 || segments > DAL_HTTP_SEGMENTS ||
 	    parameters > DAL_HTTP_PARAMETERS) {
-		dal_error_set(error,
-			      "route %s %s: expected a path that starts with \"/\" and has at most %d "
-			      "segments, %d of them parameters",
-			      route->method, route->path, DAL_HTTP_SEGMENTS, DAL_HTTP_PARAMETERS);
+		dal_error_set(
+			error,
+			"route %s %s: expected a path that starts with \"/\" and has at most %d "
+			"segments, %d of them parameters",
+			route->method, route->path, DAL_HTTP_SEGMENTS, DAL_HTTP_PARAMETERS);
 		return -EINVAL;
 	}
 	if (find_leaf(node, dal_slice_text(route->method)) != NULL) {
@@ -173,7 +174,8 @@ static void name_parameters(struct dal_http_match *match)
 	match->count = 0;
 	while (next_segment(&path, &segment)) {
 		if (is_parameter(segment)) {
-			match->names[match->count++] = dal_slice(segment.data + 1, segment.size - 2);
+			match->names[match->count++] = dal_slice(segment.data + 1,
+								 segment.size - 2);
 		}
 	}
 }

@@ -10,8 +10,10 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
-#define POOL_BYTES (64 * DAL_KIB)  /* a connection's: headers of 32 KiB, and what libmicrohttpd keeps of them */
-#define CUT_WAIT_US (1000 * 1000)  /* for cut connections to be gone */
+#define POOL_BYTES                                                                                 \
+	(64 * DAL_KIB) /* a connection's: headers of 32 KiB, and what libmicrohttpd keeps of them  \
+			*/
+#define CUT_WAIT_US (1000 * 1000)       /* for cut connections to be gone */
 #define FREE_WAIT_US (10 * 1000 * 1000) /* for answers that are still owed */
 
 int dal_http_server_new(const struct dal_http_options *options, struct dal_http_server **out,
@@ -24,11 +26,14 @@ int dal_http_server_new(const struct dal_http_options *options, struct dal_http_
 	server->options = *options;
 	server->listen = dal_strdup(options->listen);
 	server->router = dal_http_router_new();
-	server->max_connections =
-		options->max_connections ? options->max_connections : DAL_LIMIT_HTTP_CONNECTIONS;
-	server->read_timeout_us = options->read_timeout_ms == UINT64_MAX ? DAL_HTTP_NEVER
-				  : (int64_t)(options->read_timeout_ms ? options->read_timeout_ms
-								       : DAL_LIMIT_HTTP_READ_MS) * 1000;
+	server->max_connections = options->max_connections ? options->max_connections
+							   : DAL_LIMIT_HTTP_CONNECTIONS;
+	server->read_timeout_us = options->read_timeout_ms == UINT64_MAX
+					  ? DAL_HTTP_NEVER
+					  : (int64_t)(options->read_timeout_ms
+							      ? options->read_timeout_ms
+							      : DAL_LIMIT_HTTP_READ_MS) *
+						    1000;
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -60,7 +65,8 @@ int dal_http_server_add(struct dal_http_server *server, const struct dal_http_ro
 	return 0;
 }
 
-/* It would print to stderr past our log; what it has to say about requests is of no use to the operator. */
+/* It would print to stderr past our log; what it has to say about requests is of no use to the
+ * operator. */
 static void discard_log(void *data, const char *format, va_list args)
 {
 	(void)data;
@@ -86,7 +92,8 @@ static struct MHD_Daemon *start_daemon(struct dal_http_server *server)
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_encoded, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL},
 		/* Ours is exact; its own is divided among the threads. */
-		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)((server->max_connections + 1) * threads), NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)((server->max_connections + 1) * threads),
+		 NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, DAL_LIMIT_HTTP_IDLE_MS / 1000, NULL},
 #if MHD_VERSION >= 0x01000000
 		{MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
@@ -116,7 +123,8 @@ int dal_http_server_start(struct dal_http_server *server, struct dal_error *erro
 	if (code == 0) {
 		code = acceptor_start(server);
 		if (code != 0) {
-			dal_error_set(error, "could not start the HTTP acceptor: %s", strerror(-code));
+			dal_error_set(error, "could not start the HTTP acceptor: %s",
+				      strerror(-code));
 		}
 	}
 	server->running = code == 0;

@@ -11,9 +11,9 @@ struct dal_http_stream {
 	struct dal_http_stream_options options;
 	char *heartbeat;
 	struct dal_buffer out;
-	size_t sent;       /* bytes of `out` */
+	size_t sent; /* bytes of `out` */
 	bool ended;
-	atomic_bool beat;  /* a heartbeat is due */
+	atomic_bool beat; /* a heartbeat is due */
 };
 
 struct dal_http_stream *dal_http_stream_start(struct dal_http_request *request,
@@ -59,7 +59,8 @@ static void sleep_until_woken(struct dal_http_stream *stream)
 
 	/* Also without heartbeats it can be found, to be ended when the server stops. */
 	atomic_store(&request->connection->beat_us,
-		     beat_ms ? dal_clock_monotonic_us() + (int64_t)beat_ms * 1000 : DAL_HTTP_NEVER - 1);
+		     beat_ms ? dal_clock_monotonic_us() + (int64_t)beat_ms * 1000
+			     : DAL_HTTP_NEVER - 1);
 	gate_sleep(&request->gate, request->mhd);
 }
 
@@ -121,5 +122,6 @@ static ssize_t read_some(void *data, uint64_t position, char *to, size_t size)
 
 struct MHD_Response *stream_response(struct dal_http_stream *stream)
 {
-	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_some, stream, NULL);
+	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_some, stream,
+						 NULL);
 }

@@ -54,7 +54,8 @@ void dal_http_encode(struct dal_slice text, struct dal_buffer *out)
 	}
 }
 
-/* Names and values lie behind each other in `decoded`, so it must not move: its room is taken first. */
+/* Names and values lie behind each other in `decoded`, so it must not move: its room is taken
+ * first. */
 static const char *parse_query(struct dal_http_target *target, struct dal_slice query)
 {
 	dal_buffer_reserve(&target->decoded, query.size + 2);
@@ -86,7 +87,8 @@ static const char *parse_query(struct dal_http_target *target, struct dal_slice 
 			return "the query has a \"%\" without two hexadecimal digits, or \"%00\"";
 		}
 		out->name = dal_slice(target->decoded.data + start, middle - start);
-		out->value = dal_slice(target->decoded.data + middle, target->decoded.size - middle);
+		out->value = dal_slice(target->decoded.data + middle,
+				       target->decoded.size - middle);
 		target->pair_count++;
 	}
 	return NULL;
@@ -97,10 +99,10 @@ static const char *check_bytes(struct dal_slice whole)
 	for (size_t i = 0; i < whole.size; i++) {
 		unsigned char c = (unsigned char)whole.data[i];
 		if (c <= ' ' || c == 0x7f) {
-			return "the request target has a space or a control byte: percent-encode it";
+			return "the target has a space or a control byte: percent-encode it";
 		}
 		if (c == '#') {
-			return "the request target has a \"#\": percent-encode it";
+			return "the target has a \"#\": percent-encode it";
 		}
 	}
 	return NULL;
@@ -109,7 +111,9 @@ static const char *check_bytes(struct dal_slice whole)
 /* "http://host:1/path?query" (RFC 9112 section 3.2.2): the authority stands for the Host header. */
 static void cut_authority(struct dal_http_target *target, struct dal_slice *rest)
 {
-	size_t scheme = dal_slice_starts(*rest, "http://") ? 7 : dal_slice_starts(*rest, "https://") ? 8 : 0;
+	size_t scheme = dal_slice_starts(*rest, "http://")    ? 7
+			: dal_slice_starts(*rest, "https://") ? 8
+							      : 0;
 	size_t end = scheme;
 
 	if (scheme == 0) {
@@ -141,7 +145,8 @@ const char *dal_http_target_parse(struct dal_http_target *target, struct dal_sli
 	if (target->path.size == 0 && target->authority.size > 0) {
 		target->path = dal_slice("/", 1);
 	}
-	if (target->path.size == 0 || (target->path.data[0] != '/' && !dal_slice_is(target->path, "*"))) {
+	if (target->path.size == 0 ||
+	    (target->path.data[0] != '/' && !dal_slice_is(target->path, "*"))) {
 		return "the request target must be a path that starts with \"/\"";
 	}
 	return parse_query(target, query);

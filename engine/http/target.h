@@ -12,7 +12,8 @@ struct dal_http_pair {
 	struct dal_slice name, value;
 };
 
-/* A request target taken apart. Slices point into the target's bytes, but decoded pairs into `decoded`. */
+/* A request target taken apart. Slices point into the target's bytes, but decoded pairs into
+ * `decoded`. */
 struct dal_http_target {
 	struct dal_slice whole;
 	struct dal_slice authority; /* of "http://host:1/path"; empty in the usual form */

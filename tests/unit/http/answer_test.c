@@ -26,7 +26,8 @@ static void *answer_all(void *data)
 		void *item;
 		if (dal_queue_pop(replier->queue, 10000, &item) == 0) {
 			struct dal_http_request *request = item;
-			dal_http_reply(request, 200, "text/plain", NULL, dal_http_body_slice(request));
+			dal_http_reply(request, 200, "text/plain", NULL,
+				       dal_http_body_slice(request));
 		}
 	}
 	return NULL;
@@ -78,7 +79,8 @@ static void *ask_often(void *data)
 		int size = snprintf(body, sizeof(body), "body %d %d", load->number, i);
 
 		snprintf(request, sizeof(request),
-			 "POST /later HTTP/1.1\r\n" HEAD "Content-Length: %d\r\n\r\n%s", size, body);
+			 "POST /later HTTP/1.1\r\n" HEAD "Content-Length: %d\r\n\r\n%s", size,
+			 body);
 		harness_tell(fd, request);
 		if (harness_hear(fd, &answer) == 200 && harness_contains(&answer, body)) {
 			atomic_fetch_add(&load->answered, 1);
@@ -89,10 +91,12 @@ static void *ask_often(void *data)
 	return NULL;
 }
 
-/* Replies race with handlers that have not returned, and with connections that are going to sleep. */
+/* Replies race with handlers that have not returned, and with connections that are going to sleep.
+ */
 static void test_deferred(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/later", DAL_HTTP_INGEST, 1000, defer, NULL};
+	static const struct dal_http_route route = {"POST", "/later", DAL_HTTP_INGEST,
+						    1000,   defer,    NULL};
 	struct replier replier;
 	struct load loads[CLIENTS];
 	pthread_t threads[CLIENTS];
@@ -136,7 +140,8 @@ static struct dal_http_request *wait_held(void)
 /* A client that hangs up must not free the request under whoever is to answer it. */
 static void test_client_gone(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/hold", DAL_HTTP_INGEST, 1000, hold, NULL};
+	static const struct dal_http_route route = {"POST", "/hold", DAL_HTTP_INGEST,
+						    1000,   hold,    NULL};
 	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
 	atomic_int released = 0;
 
@@ -145,7 +150,8 @@ static void test_client_gone(void **state)
 		struct dal_http_request *request;
 		int fd = harness_dial(server);
 
-		harness_tell(fd, "POST /hold HTTP/1.1\r\n" HEAD "X-A: kept\r\nContent-Length: 4\r\n\r\nbody");
+		harness_tell(fd, "POST /hold HTTP/1.1\r\n" HEAD
+				 "X-A: kept\r\nContent-Length: 4\r\n\r\nbody");
 		request = wait_held();
 		dal_http_attach(request, &released, count_release);
 		close(fd);
@@ -214,7 +220,8 @@ static void test_grace_over(void **state)
 
 static void at_once(struct dal_http_request *request, void *data)
 {
-	static const struct dal_http_header_line lines[] = {{"X-One", "1"}, {"X-Two", "2"}, {NULL, NULL}};
+	static const struct dal_http_header_line lines[] = {
+		{"X-One", "1"}, {"X-Two", "2"}, {NULL, NULL}};
 	struct dal_buffer body = {0};
 
 	(void)data;
@@ -232,7 +239,8 @@ static void no_content(struct dal_http_request *request, void *data)
 static void problem(struct dal_http_request *request, void *data)
 {
 	(void)data;
-	dal_http_problem_with(request, 503, "a \"quote\", a \\, a \n, \xff and \xc3\xbc", "\"position\":17");
+	dal_http_problem_with(request, 503, "a \"quote\", a \\, a \n, \xff and \xc3\xbc",
+			      "\"position\":17");
 }
 
 static void test_replies(void **state)
@@ -259,8 +267,10 @@ static void test_replies(void **state)
 	assert_true(harness_contains(&answer, "\r\n\r\nHTTP/1.1 204 No Content\r\n"));
 	assert_true(harness_contains(&answer, "Retry-After: 1\r\n"));
 	assert_true(harness_contains(
-		&answer, "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-			 "\"detail\":\"a \\\"quote\\\", a \\\\, a \\u000a, ? and \xc3\xbc\",\"position\":17}\n"));
+		&answer,
+		"{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+		"\"detail\":\"a \\\"quote\\\", a \\\\, a \\u000a, ? and \xc3\xbc\","
+		"\"position\":17}\n"));
 	close(fd);
 	dal_buffer_deinit(&answer);
 	harness_stop(server);
@@ -268,7 +278,8 @@ static void test_replies(void **state)
 
 static void show(struct dal_http_request *request, void *data)
 {
-	struct dal_slice one = dal_http_parameter(request, "one"), two = dal_http_parameter(request, "two");
+	struct dal_slice one = dal_http_parameter(request, "one"),
+			 two = dal_http_parameter(request, "two");
 	struct dal_slice q = {NULL, 0}, none = dal_http_parameter(request, "three");
 	struct dal_buffer out = {0};
 
@@ -284,13 +295,16 @@ static void show(struct dal_http_request *request, void *data)
 
 static void test_parameters(void **state)
 {
-	static const struct dal_http_route route = {"GET", "/s/{one}/{two}", DAL_HTTP_QUERY, 0, show, NULL};
+	static const struct dal_http_route route = {
+		"GET", "/s/{one}/{two}", DAL_HTTP_QUERY, 0, show, NULL};
 	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
 	struct dal_buffer answer = {0};
 
 	(void)state;
-	assert_int_equal(harness_ask(server, "GET /s/a%2Fb/c+%C3%BC?q=d+e%26&q=2 HTTP/1.1\r\n" HEAD "\r\n",
-				     &answer), 200);
+	assert_int_equal(harness_ask(server,
+				     "GET /s/a%2Fb/c+%C3%BC?q=d+e%26&q=2 HTTP/1.1\r\n" HEAD "\r\n",
+				     &answer),
+			 200);
 	assert_true(harness_contains(&answer, "[a/b][c+\xc3\xbc][d e&][0][127.0.0.1][GET]"));
 	dal_buffer_deinit(&answer);
 	harness_stop(server);
@@ -299,9 +313,9 @@ static void test_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_deferred),   cmocka_unit_test(test_client_gone),
-		cmocka_unit_test(test_grace),	   cmocka_unit_test(test_grace_over),
-		cmocka_unit_test(test_replies),	   cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_deferred), cmocka_unit_test(test_client_gone),
+		cmocka_unit_test(test_grace),    cmocka_unit_test(test_grace_over),
+		cmocka_unit_test(test_replies),  cmocka_unit_test(test_parameters),
 	};
 
 	return cmocka_run_group_tests_name("http answers", tests, NULL, NULL);

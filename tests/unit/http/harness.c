@@ -97,7 +97,9 @@ int harness_hear(int fd, struct dal_buffer *out)
 	while (!is_whole(&got) && recv(fd, &byte, 1, 0) == 1) {
 		dal_buffer_byte(&got, byte);
 	}
-	sscanf(dal_buffer_cstr(&got), "HTTP/1.1 %d", &status);
+	if (strncmp(dal_buffer_cstr(&got), "HTTP/1.1 ", 9) == 0) {
+		status = (int)strtol(got.data + 9, NULL, 10);
+	}
 	if (out != NULL) {
 		dal_buffer_append(out, got.data, got.size);
 	}

@@ -37,7 +37,8 @@ static int make_listener(struct sockaddr_in *address)
 	socklen_t size = sizeof(*address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	*address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	*address = (struct sockaddr_in){.sin_family = AF_INET,
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	assert_int_equal(bind(fd, (struct sockaddr *)address, size), 0);
 	assert_int_equal(listen(fd, 16), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &size), 0);
@@ -94,8 +95,10 @@ static void test_tags(void **state)
 	(void)state;
 	atomic_store(&released, 0);
 	assert_int_equal(dal_http_server_listen_release(server, make_listener(&a_address), a_tag,
-							release_tag, &a_id), 0);
-	assert_int_equal(dal_http_server_listen(server, make_listener(&b_address), b_tag, &b_id), 0);
+							release_tag, &a_id),
+			 0);
+	assert_int_equal(dal_http_server_listen(server, make_listener(&b_address), b_tag, &b_id),
+			 0);
 	assert_int_not_equal(a_id, b_id);
 	int a = dial(&a_address), b = dial(&b_address), own = harness_dial(server);
 	for (int i = 0; i < 3; i++) {
@@ -130,7 +133,9 @@ static void test_unlisten_pending(void **state)
 
 	(void)state;
 	atomic_store(&released, 0);
-	assert_int_equal(dal_http_server_listen_release(server, make_listener(&address), tag, release_tag, &id), 0);
+	assert_int_equal(dal_http_server_listen_release(server, make_listener(&address), tag,
+							release_tag, &id),
+			 0);
 	int fd = dial(&address);
 	harness_tell(fd, "GET /hold HTTP/1.1\r\n" HEAD "\r\n");
 	while ((request = atomic_exchange(&held, NULL)) == NULL) {
@@ -171,7 +176,9 @@ static void test_churn(void **state)
 		struct sockaddr_in address;
 		pthread_t dialler;
 		uint64_t id;
-		assert_int_equal(dal_http_server_listen_release(server, make_listener(&address), NULL, release_tag, &id), 0);
+		assert_int_equal(dal_http_server_listen_release(server, make_listener(&address),
+								NULL, release_tag, &id),
+				 0);
 		assert_int_equal(pthread_create(&dialler, NULL, dial_often, &address), 0);
 		usleep(3000);
 		dal_http_server_unlisten(server, id);
@@ -200,7 +207,8 @@ static void test_unix(void **state)
 		snprintf(address.sun_path, sizeof(address.sun_path), "%s", listen + 5);
 		if (round == 1) { /* left over from a killed process */
 			int left = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-			assert_int_equal(bind(left, (struct sockaddr *)&address, sizeof(address)), 0);
+			assert_int_equal(bind(left, (struct sockaddr *)&address, sizeof(address)),
+					 0);
 			close(left);
 		}
 		server = harness_start(&options, routes, 2, NULL);
@@ -272,9 +280,12 @@ static void test_port_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tags),  cmocka_unit_test(test_unlisten_pending),
-		cmocka_unit_test(test_churn), cmocka_unit_test(test_unix),
-		cmocka_unit_test(test_connection_limit), cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_unlisten_pending),
+		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_connection_limit),
+		cmocka_unit_test(test_port_in_use),
 	};
 
 	return cmocka_run_group_tests_name("http listeners", tests, NULL, NULL);

@@ -264,17 +264,22 @@ static void test_own_host(void **state)
 		const char *host, *own;
 		int status;
 	} cases[] = {
-		{"10.0.0.1:8080", "10.0.0.1", 0},   {"10.0.0.2", "10.0.0.1", 403},
-		{"engine.local", "ENGINE.local", 0}, {"[fe80::1]:80", "[fe80::1]", 0},
-		{":8080", "", 403},		     {"localhost:80:80", NULL, 403},
-		{"[::1]", NULL, 0},		     {"127.0.0.1:1", NULL, 0},
+		{"10.0.0.1:8080", "10.0.0.1", 0},
+		{"10.0.0.2", "10.0.0.1", 403},
+		{"engine.local", "ENGINE.local", 0},
+		{"[fe80::1]:80", "[fe80::1]", 0},
+		{":8080", "", 403},
+		{"localhost:80:80", NULL, 403},
+		{"[::1]", NULL, 0},
+		{"127.0.0.1:1", NULL, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct dal_http_pair host = {DAL_SLICE_LITERAL("Host"), dal_slice_text(cases[i].host)};
-		struct dal_http_refusal refusal =
-			dal_http_guard_origin(&host, 1, dal_slice(NULL, 0), cases[i].own);
+		struct dal_http_pair host = {DAL_SLICE_LITERAL("Host"),
+					     dal_slice_text(cases[i].host)};
+		struct dal_http_refusal refusal = dal_http_guard_origin(
+			&host, 1, dal_slice(NULL, 0), cases[i].own);
 		assert_int_equal(refusal.status, cases[i].status);
 	}
 }
@@ -286,7 +291,7 @@ int main(void)
 		cmocka_unit_test(test_router_refuses), cmocka_unit_test(test_decode),
 		cmocka_unit_test(test_encode_decode),  cmocka_unit_test(test_query),
 		cmocka_unit_test(test_query_count),    cmocka_unit_test(test_absolute),
-		cmocka_unit_test(test_bearer),	       cmocka_unit_test(test_own_host),
+		cmocka_unit_test(test_bearer),         cmocka_unit_test(test_own_host),
 	};
 
 	return cmocka_run_group_tests_name("http pure parts", tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void echo(struct dal_http_request *request, void *data)
@@ -19,7 +20,10 @@ static const struct dal_http_route routes[] = {
 	{"GET", "/open", DAL_HTTP_OPEN, 0, echo, NULL},
 };
 
-#define CASE(status, text) {status, text, sizeof(text) - 1}
+#define CASE(status, text)                                                                         \
+	{                                                                                          \
+		status, text, sizeof(text) - 1                                                     \
+	}
 
 struct refusal {
 	int status;
@@ -30,8 +34,10 @@ struct refusal {
 /* Each is refused and the connection closed. */
 static const struct refusal refused[] = {
 	/* lengths */
-	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
+	CASE(400, "POST /x HTTP/1.1\r\n" HEAD
+		  "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+	CASE(400, "POST /x HTTP/1.1\r\n" HEAD
+		  "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"),
 	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
 	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc"),
 	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 3, 3\r\n\r\nabc"),
@@ -43,10 +49,13 @@ static const struct refusal refused[] = {
 	CASE(501, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n"),
 	CASE(501, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
 	CASE(501, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: identity\r\n\r\nabc"),
-	CASE(501, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+	CASE(501, "POST /x HTTP/1.1\r\n" HEAD
+		  "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
 	CASE(400, "POST /x HTTP/1.0\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n"),
-	CASE(400, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n"),
+	CASE(400, "POST /x HTTP/1.1\r\n" HEAD
+		  "Transfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n"),
+	CASE(400, "POST /x HTTP/1.1\r\n" HEAD
+		  "Transfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n"),
 	/* hosts */
 	CASE(400, "GET /x HTTP/1.1\r\n\r\n"),
 	CASE(400, "GET /x HTTP/1.1\r\n" HEAD HEAD "\r\n"),
@@ -105,9 +114,11 @@ static const struct refusal declined[] = {
 	CASE(403, "GET /x HTTP/1.1\r\nHost: 127.0.0.1.evil.example:80\r\n\r\n"),
 	CASE(403, "GET /x HTTP/1.1\r\nHost:\r\n\r\n"),
 	CASE(403, "GET http://evil.example/x HTTP/1.1\r\n" HEAD "\r\n"),
-	CASE(403, "POST /x HTTP/1.1\r\n" HEAD "Origin: http://evil.example\r\nContent-Length: 3\r\n\r\nabc"),
+	CASE(403, "POST /x HTTP/1.1\r\n" HEAD
+		  "Origin: http://evil.example\r\nContent-Length: 3\r\n\r\nabc"),
 	CASE(403, "POST /x HTTP/1.1\r\n" HEAD "Origin: null\r\nContent-Length: 3\r\n\r\nabc"),
-	CASE(403, "POST /x HTTP/1.1\r\n" HEAD "Origin: http://localhost:81\r\nContent-Length: 3\r\n\r\nabc"),
+	CASE(403, "POST /x HTTP/1.1\r\n" HEAD
+		  "Origin: http://localhost:81\r\nContent-Length: 3\r\n\r\nabc"),
 	CASE(403, "GET /open HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
 };
 
@@ -121,11 +132,13 @@ static const struct refusal accepted[] = {
 	CASE(200, "GET /x?a=1&a=2&b HTTP/1.1\r\n" HEAD "Cookie: a=b; c=d\r\nX-Empty:\r\n\r\n"),
 	CASE(200, "GET /p/%2F HTTP/1.1\r\n" HEAD "\r\n"),
 	CASE(200, "GET /p/\xc3\xbc HTTP/1.1\r\n" HEAD "X-A: \xc3\xbc\r\n\r\n"),
-	CASE(200, "POST /x HTTP/1.1\r\n" HEAD "Transfer-Encoding: Chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nTrailer: t\r\n\r\n"),
+	CASE(200, "POST /x HTTP/1.1\r\n" HEAD
+		  "Transfer-Encoding: Chunked\r\n\r\n3;ext=1\r\nabc\r\n0\r\nTrailer: t\r\n\r\n"),
 	CASE(200, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 0\r\n\r\n"),
 	CASE(200, "POST /x HTTP/1.1\r\n" HEAD "\r\n"),
 	CASE(200, "GET /x HTTP/1.1\r\n" HEAD "Content-Length: 3\r\n\r\nabc"),
-	CASE(200, "POST /hook HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\nContent-Length: 3\r\n\r\nabc"),
+	CASE(200, "POST /hook HTTP/1.1\r\nHost: evil.example\r\nOrigin: http://evil.example\r\n"
+		  "Content-Length: 3\r\n\r\nabc"),
 };
 
 static void say_one(struct dal_http_server *server, const struct refusal *one, bool closes)
@@ -268,10 +281,13 @@ static void test_tokens(void **state)
 		{401, "GET /x HTTP/1.1\r\n" HEAD "Authorization: query\r\n\r\n"},
 		{401, "GET /x HTTP/1.1\r\n" HEAD "Authorization: Basic query\r\n\r\n"},
 		{403, "GET /x HTTP/1.1\r\n" HEAD "Authorization: Bearer ingest\r\n\r\n"},
-		{403, "POST /x HTTP/1.1\r\n" HEAD "Authorization: Bearer query\r\nContent-Length: 3\r\n\r\nabc"},
+		{403, "POST /x HTTP/1.1\r\n" HEAD
+		      "Authorization: Bearer query\r\nContent-Length: 3\r\n\r\nabc"},
 		{200, "GET /x HTTP/1.1\r\n" HEAD "Authorization: Bearer query\r\n\r\n"},
-		{200, "GET /x HTTP/1.1\r\nHost: any.example\r\nauthorization: bearer  query\r\n\r\n"},
-		{200, "POST /x HTTP/1.1\r\n" HEAD "Authorization: Bearer ingest\r\nContent-Length: 3\r\n\r\nabc"},
+		{200,
+		 "GET /x HTTP/1.1\r\nHost: any.example\r\nauthorization: bearer  query\r\n\r\n"},
+		{200, "POST /x HTTP/1.1\r\n" HEAD
+		      "Authorization: Bearer ingest\r\nContent-Length: 3\r\n\r\nabc"},
 		{200, "GET /open HTTP/1.1\r\nHost: any.example\r\n\r\n"},
 		{200, "POST /hook HTTP/1.1\r\nHost: any.example\r\nContent-Length: 3\r\n\r\nabc"},
 	};
@@ -285,9 +301,42 @@ static void test_tokens(void **state)
 		if (status != cases[i].status) {
 			fail_msg("%d for %s", status, cases[i].text);
 		}
-		assert_int_equal(harness_contains(&answer, "WWW-Authenticate: Bearer\r\n"), status == 401);
+		assert_int_equal(harness_contains(&answer, "WWW-Authenticate: Bearer\r\n"),
+				 status == 401);
 		dal_buffer_deinit(&answer);
 	}
+	harness_stop(server);
+}
+
+/* Requests with bytes changed at random: whatever comes back, the server lives. The seed is fixed.
+ */
+static void test_mutated(void **state)
+{
+	static const unsigned char bytes[] = {0,   '\r', '\n', ' ',  '\t', ':',
+					      '%', '/',  '?',  0x7f, 0xff, '9'};
+	struct dal_http_server *server = harness_start(NULL, routes, 5, NULL);
+	unsigned seed = 7;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		size_t count = sizeof(accepted) / sizeof(*accepted);
+		const struct refusal *one = &accepted[(size_t)rand_r(&seed) % count];
+		struct dal_buffer copy = {0};
+		int fd = harness_dial(server);
+
+		dal_buffer_append(&copy, one->bytes, one->size);
+		for (int changes = rand_r(&seed) % 4; changes >= 0; changes--) {
+			copy.data[(size_t)rand_r(&seed) % copy.size] =
+				(char)bytes[(size_t)rand_r(&seed) % sizeof(bytes)];
+		}
+		harness_say(fd, copy.data, copy.size);
+		shutdown(fd, SHUT_WR);
+		int status = harness_hear(fd, NULL);
+		assert_true(status == 0 || (status >= 200 && status < 600 && status != 500));
+		dal_buffer_deinit(&copy);
+		close(fd);
+	}
+	assert_int_equal(harness_ask(server, "GET /x HTTP/1.1\r\n" HEAD "\r\n", NULL), 200);
 	harness_stop(server);
 }
 
@@ -322,7 +371,8 @@ static void test_not_without_tokens(void **state)
 
 static void test_bad_listen(void **state)
 {
-	static const char *const listens[] = {"", "8080", "127.0.0.1", "127.0.0.1:http", "[::1", "unix:/nowhere/at/all"};
+	static const char *const listens[] = {
+		"", "8080", "127.0.0.1", "127.0.0.1:http", "[::1", "unix:/nowhere/at/all"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(listens) / sizeof(*listens); i++) {
@@ -340,10 +390,15 @@ static void test_bad_listen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),		   cmocka_unit_test(test_declined),
-		cmocka_unit_test(test_byte_by_byte),	   cmocka_unit_test(test_header_size),
-		cmocka_unit_test(test_many_headers),	   cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_allow),		   cmocka_unit_test(test_not_without_tokens),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_declined),
+		cmocka_unit_test(test_byte_by_byte),
+		cmocka_unit_test(test_header_size),
+		cmocka_unit_test(test_many_headers),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_mutated),
+		cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_not_without_tokens),
 		cmocka_unit_test(test_bad_listen),
 	};
 

@@ -87,7 +87,8 @@ static void say_chunked(int fd, const char *body, size_t size, size_t chunk)
 /* With a pause after every piece nothing is lost and nothing comes twice. */
 static void test_body_pauses(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, take};
+	static const struct dal_http_route route = {"POST",     "/up", DAL_HTTP_INGEST,
+						    UINT64_MAX, NULL,  take};
 	static const size_t chunks[] = {0, 1, 2, 7, 1000, 70000};
 	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
 	char body[2000];
@@ -110,11 +111,13 @@ static void test_body_pauses(void **state)
 		dal_buffer_printf(&expected, "size %zu sum %llu", size, (unsigned long long)wanted);
 		if (chunks[i] == 0) {
 			char head[200];
-			snprintf(head, sizeof(head), "POST /up HTTP/1.1\r\n" HEAD "Content-Length: %zu\r\n\r\n", size);
+			snprintf(head, sizeof(head),
+				 "POST /up HTTP/1.1\r\n" HEAD "Content-Length: %zu\r\n\r\n", size);
 			harness_tell(fd, head);
 			harness_say(fd, body, size);
 		} else {
-			harness_tell(fd, "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n");
+			harness_tell(fd, "POST /up HTTP/1.1\r\n" HEAD
+					 "Transfer-Encoding: chunked\r\n\r\n");
 			say_chunked(fd, body, size, chunks[i]);
 		}
 		assert_int_equal(harness_hear(fd, &answer), 200);
@@ -142,14 +145,16 @@ static int refuse_second(struct dal_http_request *request, struct dal_slice piec
 /* A body without end is answered in the middle, and the client, still sending, gets to read it. */
 static void test_body_refused(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, refuse_second};
+	static const struct dal_http_route route = {"POST",     "/up", DAL_HTTP_INGEST,
+						    UINT64_MAX, NULL,  refuse_second};
 	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
 	struct dal_buffer answer = {0}, body = {0};
 	int fd = harness_dial(server);
 
 	(void)state;
 	memset(dal_buffer_reserve(&body, 400000), 'x', 400000);
-	harness_tell(fd, "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n61A80\r\n");
+	harness_tell(fd,
+		     "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n61A80\r\n");
 	harness_say(fd, body.data, 400000);
 	assert_int_equal(harness_hear(fd, &answer), 400);
 	assert_true(harness_contains(&answer, "line 7 is no event"));
@@ -180,14 +185,17 @@ static int pause_for_ever(struct dal_http_request *request, struct dal_slice pie
 
 static void test_body_answered_in_pause(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, pause_for_ever};
+	static const struct dal_http_route route = {"POST",     "/up", DAL_HTTP_INGEST,
+						    UINT64_MAX, NULL,  pause_for_ever};
 	struct dal_http_server *server = harness_start(NULL, &route, 1, NULL);
 	struct dal_buffer answer = {0};
 
 	(void)state;
-	assert_int_equal(harness_ask(server, "POST /up HTTP/1.1\r\n" HEAD
-					     "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-				     &answer), 503);
+	assert_int_equal(harness_ask(server,
+				     "POST /up HTTP/1.1\r\n" HEAD
+				     "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+				     &answer),
+			 503);
 	assert_true(harness_contains(&answer, "Retry-After: 1"));
 	dal_buffer_deinit(&answer);
 	harness_stop(server);
@@ -224,12 +232,14 @@ static void test_limits(void **state)
 	close(fd);
 	/* Exactly the limit, and waiting for a word before sending it. */
 	fd = harness_dial(server);
-	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD
+			 "Expect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
 	dal_buffer_clear(&answer);
 	assert_true(harness_hear_text(fd, "HTTP/1.1 100 Continue\r\n\r\n", &answer));
 	harness_say(fd, body.data, 100000);
 	assert_int_equal(harness_hear(fd, NULL), 200);
-	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Expect: 100-continue\r\nContent-Length: 100001\r\n\r\n");
+	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD
+			 "Expect: 100-continue\r\nContent-Length: 100001\r\n\r\n");
 	dal_buffer_clear(&answer);
 	assert_int_equal(harness_hear(fd, &answer), 413);
 	assert_false(harness_contains(&answer, "100 Continue"));
@@ -280,8 +290,14 @@ static void follow(struct dal_http_request *request, void *data)
 	struct feed *feed = data;
 	const struct dal_http_header_line lines[] = {{"Cache-Control", "no-store"}, {NULL, NULL}};
 	struct dal_http_stream_options options = {
-		.status = 200, .type = "text/event-stream", .headers = lines, .fill = feed_fill,
-		.release = feed_release, .own = feed, .heartbeat_ms = feed->heartbeat_ms, .heartbeat = ": \n\n",
+		.status = 200,
+		.type = "text/event-stream",
+		.headers = lines,
+		.fill = feed_fill,
+		.release = feed_release,
+		.own = feed,
+		.heartbeat_ms = feed->heartbeat_ms,
+		.heartbeat = ": \n\n",
 	};
 
 	atomic_store(&feed->stream, dal_http_stream_start(request, &options));
@@ -381,7 +397,8 @@ static void test_many_streams(void **state)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	usleep(500000);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-	int64_t spent_us = (after.tv_sec - before.tv_sec) * 1000000 + (after.tv_nsec - before.tv_nsec) / 1000;
+	int64_t spent_us = (after.tv_sec - before.tv_sec) * 1000000 +
+			   (after.tv_nsec - before.tv_nsec) / 1000;
 	assert_true(spent_us < 250000);
 	dal_http_server_stop(server, 5000);
 	assert_int_equal(atomic_load(&feed.released), 100);
@@ -450,11 +467,13 @@ static int swallow(struct dal_http_request *request, struct dal_slice piece, voi
 /* A body of any length: as long as it likes at the minimum rate, not below. */
 static void test_minimum_rate(void **state)
 {
-	static const struct dal_http_route route = {"POST", "/up", DAL_HTTP_INGEST, UINT64_MAX, NULL, swallow};
+	static const struct dal_http_route route = {"POST",     "/up", DAL_HTTP_INGEST,
+						    UINT64_MAX, NULL,  swallow};
 	struct dal_http_options options = {.read_timeout_ms = 300};
 	struct dal_http_server *server = harness_start(&options, &route, 1, NULL);
 	int fast = harness_dial(server), slow = harness_dial(server);
-	static const char head[] = "POST /up HTTP/1.1\r\n" HEAD "Transfer-Encoding: chunked\r\n\r\n";
+	static const char head[] = "POST /up HTTP/1.1\r\n" HEAD
+				   "Transfer-Encoding: chunked\r\n\r\n";
 
 	(void)state;
 	harness_tell(fast, head);
@@ -477,11 +496,16 @@ static void test_minimum_rate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_body_pauses),   cmocka_unit_test(test_body_refused),
-		cmocka_unit_test(test_body_answered_in_pause), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_stream),	      cmocka_unit_test(test_heartbeats),
-		cmocka_unit_test(test_many_streams),  cmocka_unit_test(test_slow_header),
-		cmocka_unit_test(test_slow_body),     cmocka_unit_test(test_minimum_rate),
+		cmocka_unit_test(test_body_pauses),
+		cmocka_unit_test(test_body_refused),
+		cmocka_unit_test(test_body_answered_in_pause),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_heartbeats),
+		cmocka_unit_test(test_many_streams),
+		cmocka_unit_test(test_slow_header),
+		cmocka_unit_test(test_slow_body),
+		cmocka_unit_test(test_minimum_rate),
 	};
 
 	return cmocka_run_group_tests_name("http streams", tests, NULL, NULL);
