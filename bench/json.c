@@ -86,10 +86,24 @@ static void large_payload(struct dal_buffer *out)
 	dal_json_end_object(&w);
 }
 
-static void measure(const char *name, struct dal_buffer *text, int flags, bool view, double seconds)
+enum use { PARSE, VIEW, READ };
+
+static void use(const struct dal_json *json, enum use how)
+{
+	struct dal_event event;
+	struct dal_error error;
+	if (how == VIEW) {
+		dal_event_view(&event, json);
+	} else if (how == READ && dal_event_read(&event, json, &error) != 0) {
+		fprintf(stderr, "%s\n", error.text);
+		exit(1);
+	}
+}
+
+static void measure(const char *name, struct dal_buffer *text, int flags, enum use how,
+		    double seconds)
 {
 	struct dal_json *json = dal_json_new();
-	struct dal_event event;
 	struct dal_json_error error;
 	dal_buffer_reserve(text, DAL_JSON_PADDING);
 	size_t rounds = 0, step = 1 + 2000000 / text->size;
@@ -101,9 +115,7 @@ static void measure(const char *name, struct dal_buffer *text, int flags, bool v
 					error.position);
 				exit(1);
 			}
-			if (view) {
-				dal_event_view(&event, json);
-			}
+			use(json, how);
 		}
 		rounds += step;
 		took = dal_clock_thread_cpu_us() - start;
@@ -120,13 +132,14 @@ int main(int argc, char **argv)
 	small_event(&small);
 	large_payload(&large);
 	int fast = DAL_JSON_PADDED | DAL_JSON_TRUSTED;
-	measure("event", &small, 0, false, seconds);
-	measure("event, padded", &small, DAL_JSON_PADDED, false, seconds);
-	measure("event, trusted", &small, fast, false, seconds);
-	measure("event, trusted, viewed", &small, fast, true, seconds);
-	measure("payload", &large, 0, false, seconds);
-	measure("payload, padded", &large, DAL_JSON_PADDED, false, seconds);
-	measure("payload, trusted", &large, fast, false, seconds);
+	measure("event", &small, 0, PARSE, seconds);
+	measure("event, padded", &small, DAL_JSON_PADDED, PARSE, seconds);
+	measure("event, trusted", &small, fast, PARSE, seconds);
+	measure("event, trusted, viewed", &small, fast, VIEW, seconds);
+	measure("event, read as from outside", &small, 0, READ, seconds);
+	measure("payload", &large, 0, PARSE, seconds);
+	measure("payload, padded", &large, DAL_JSON_PADDED, PARSE, seconds);
+	measure("payload, trusted", &large, fast, PARSE, seconds);
 	dal_buffer_deinit(&small);
 	dal_buffer_deinit(&large);
 	return 0;

@@ -100,6 +100,29 @@ static void many_keys_are_not_quadratic(void **state)
 	dal_json_free(json);
 }
 
+/* So many that their hashes are the quick ones, which are all the same. */
+static void few_keys_may_share_their_hash(void **state)
+{
+	(void)state;
+	struct dal_json *json = dal_json_new();
+	struct dal_json_error error;
+	struct dal_buffer text = {0};
+	put_keys(&text, 100);
+	size_t end = text.size;
+	dal_buffer_byte(&text, '}');
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, NULL), 0);
+	text.size = end;
+	dal_buffer_text(&text, ",\"same-start-00000042-same-end\":0}");
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, &error), DAL_JSON_INVALID);
+	assert_int_equal(error.position, end + 1);
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), DAL_JSON_LAST_WINS, NULL), 0);
+	assert_int_equal(dal_json_count(json, 0), 100);
+	uint32_t last = dal_json_find(json, 0, dal_slice_text("same-start-00000042-same-end"));
+	assert_int_equal(dal_json_integer(json, last), 0);
+	dal_buffer_deinit(&text);
+	dal_json_free(json);
+}
+
 static void many_repeated_keys_leave_one(void **state)
 {
 	(void)state;
@@ -159,6 +182,7 @@ int main(void)
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_changed_byte_is_survived),
 		cmocka_unit_test(many_keys_are_not_quadratic),
+		cmocka_unit_test(few_keys_may_share_their_hash),
 		cmocka_unit_test(many_repeated_keys_leave_one),
 		cmocka_unit_test(too_large_is_refused_unread),
 		cmocka_unit_test(a_parser_serves_small_after_giant),
