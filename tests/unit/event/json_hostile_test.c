@@ -113,9 +113,11 @@ static void few_keys_may_share_their_hash(void **state)
 	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, NULL), 0);
 	text.size = end;
 	dal_buffer_text(&text, ",\"same-start-00000042-same-end\":0}");
-	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, &error), DAL_JSON_INVALID);
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), 0, &error),
+			 DAL_JSON_INVALID);
 	assert_int_equal(error.position, end + 1);
-	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), DAL_JSON_LAST_WINS, NULL), 0);
+	assert_int_equal(dal_json_parse(json, dal_buffer_slice(&text), DAL_JSON_LAST_WINS, NULL),
+			 0);
 	assert_int_equal(dal_json_count(json, 0), 100);
 	uint32_t last = dal_json_find(json, 0, dal_slice_text("same-start-00000042-same-end"));
 	assert_int_equal(dal_json_integer(json, last), 0);
