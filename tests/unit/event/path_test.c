@@ -61,6 +61,31 @@ static void mistakes_are_shown_with_their_place(void **state)
 	}
 }
 
+static void paths_have_a_largest_size(void **state)
+{
+	(void)state;
+	struct dal_path *path;
+	struct dal_error error = {0};
+	struct dal_buffer text = {0};
+	while (text.size <= DAL_LIMIT_KEY_BYTES) {
+		dal_buffer_byte(&text, 'a');
+	}
+	assert_int_equal(dal_path_parse(dal_buffer_slice(&text), &path, &error), DAL_PATH_INVALID);
+	assert_int_equal(error.column, DAL_LIMIT_KEY_BYTES + 1);
+	text.size--;
+	assert_int_equal(dal_path_parse(dal_buffer_slice(&text), &path, &error), 0);
+	dal_path_free(path);
+	dal_buffer_clear(&text);
+	for (int i = 0; i < DAL_LIMIT_JSON_DEPTH; i++) {
+		dal_buffer_text(&text, i ? ".a" : "a");
+	}
+	assert_int_equal(dal_path_parse(dal_buffer_slice(&text), &path, &error), 0);
+	dal_path_free(path);
+	dal_buffer_text(&text, ".a");
+	assert_int_equal(dal_path_parse(dal_buffer_slice(&text), &path, &error), DAL_PATH_INVALID);
+	dal_buffer_deinit(&text);
+}
+
 static void paths_find_nodes(void **state)
 {
 	(void)state;
@@ -157,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_are_keys),
 		cmocka_unit_test(mistakes_are_shown_with_their_place),
+		cmocka_unit_test(paths_have_a_largest_size),
 		cmocka_unit_test(paths_find_nodes),
 		cmocka_unit_test(values_become_keys),
 		cmocka_unit_test(keys_have_a_largest_size),
