@@ -54,6 +54,7 @@ struct dal_function {
 	char *order;             /* a path, or NULL: no order */
 	enum { DAL_INPUT_EVENT, DAL_INPUT_DATA, DAL_INPUT_LUA } input;
 	int64_t input_function;  /* for LUA: the rule set's number */
+	uint64_t secrets;        /* private: of the secrets' values, so that a new one starts new instances */
 };
 
 /*
