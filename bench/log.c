@@ -227,11 +227,14 @@ static struct dal_log *open_log(const char *folder)
 	struct dal_log *log = NULL;
 	struct dal_error error = {0};
 	int64_t start_us = dal_clock_monotonic_us();
+	int64_t start_cpu_us = cpu_us();
 	if (dal_log_open(&options, &log, &error) != 0) {
 		fprintf(stderr, "bench_log: %s\n", error.text);
 		exit(1);
 	}
-	printf("%-34s %9.1f ms\n", "open", (double)(dal_clock_monotonic_us() - start_us) / 1e3);
+	printf("%-34s %9.1f ms         %5.1f ms CPU\n", "open",
+	       (double)(dal_clock_monotonic_us() - start_us) / 1e3,
+	       (double)(cpu_us() - start_cpu_us) / 1e3);
 	return log;
 }
 

@@ -65,7 +65,10 @@ void dal_dedup_record_write(const struct dal_dedup_event *events, size_t events_
 	dal_buffer_deinit(&body);
 }
 
-static bool events_read(struct dal_slice *from, struct dal_dedup *dedup)
+/* A record is passed twice: first checked, which also begins to load what the adding will need. */
+enum pass { CHECK, ADD };
+
+static bool events_read(struct dal_slice *from, struct dal_dedup *dedup, enum pass pass)
 {
 	uint64_t count = 0;
 	uint64_t offset = 0;
@@ -79,14 +82,16 @@ static bool events_read(struct dal_slice *from, struct dal_dedup *dedup)
 			return false;
 		}
 		offset += step;
-		if (dedup) {
+		if (pass == CHECK) {
+			dal_dedup_prefetch(dedup, key);
+		} else {
 			dal_dedup_add(dedup, key, offset);
 		}
 	}
 	return true;
 }
 
-static bool requests_read(struct dal_slice *from, struct dal_dedup *dedup)
+static bool requests_read(struct dal_slice *from, struct dal_dedup *dedup, enum pass pass)
 {
 	uint64_t count = 0;
 	if (!dal_slice_take_varint(from, &count)) {
@@ -98,16 +103,17 @@ static bool requests_read(struct dal_slice *from, struct dal_dedup *dedup)
 		if (!key_take(from, &key) || !dal_slice_take_sized(from, &answer)) {
 			return false;
 		}
-		if (dedup) {
+		if (pass == ADD) {
 			dal_dedup_add_request(dedup, key, answer);
 		}
 	}
 	return true;
 }
 
-static bool body_read(struct dal_slice body, struct dal_dedup *dedup)
+static bool body_read(struct dal_slice body, struct dal_dedup *dedup, enum pass pass)
 {
-	return events_read(&body, dedup) && requests_read(&body, dedup) && body.size == 0;
+	return events_read(&body, dedup, pass) && requests_read(&body, dedup, pass) &&
+	       body.size == 0;
 }
 
 int dal_dedup_record_read(struct dal_slice value, struct dal_dedup *dedup)
@@ -116,10 +122,10 @@ int dal_dedup_record_read(struct dal_slice value, struct dal_dedup *dedup)
 	uint64_t hash = 0;
 	if (!dal_slice_take(&value, sizeof(magic), &name) ||
 	    memcmp(name.data, magic, sizeof(magic)) != 0 || !dal_slice_take_u64be(&value, &hash) ||
-	    dal_hash64(value, 0) != hash || !body_read(value, NULL)) {
+	    dal_hash64(value, 0) != hash || !body_read(value, dedup, CHECK)) {
 		return -EBADMSG;
 	}
-	body_read(value, dedup);
+	body_read(value, dedup, ADD);
 	return 0;
 }
 

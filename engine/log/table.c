@@ -3,7 +3,11 @@
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 
-enum { SLOTS_MIN = 64, TAG_SHIFT = 24 };
+enum {
+	SLOTS_MIN = 64,
+	TAG_SHIFT = 24,
+	PREFETCH_AHEAD = 16,
+};
 
 void dal_table_deinit(struct dal_table *table)
 {
@@ -32,12 +36,22 @@ static void slot_put(struct dal_table *table, struct dal_table_key key, size_t i
 	table->slots[at] = slot_tag(key) | (uint32_t)(index + 1);
 }
 
+void dal_table_prefetch(const struct dal_table *table, struct dal_table_key key)
+{
+	if (table->slots_count > 0) {
+		__builtin_prefetch(&table->slots[slot_first(table, key)]);
+	}
+}
+
 static void slots_resize(struct dal_table *table, size_t count)
 {
 	free(table->slots);
 	table->slots = dal_calloc(count, sizeof(table->slots[0]));
 	table->slots_count = count;
 	for (size_t i = 0; i < table->count; i++) {
+		if (i + PREFETCH_AHEAD < table->count) {
+			dal_table_prefetch(table, table->entries[i + PREFETCH_AHEAD].key);
+		}
 		slot_put(table, table->entries[i].key, i);
 	}
 }
@@ -50,13 +64,6 @@ void dal_table_expect(struct dal_table *table, size_t count)
 	}
 	if (slots > table->slots_count) {
 		slots_resize(table, slots);
-	}
-}
-
-void dal_table_prefetch(const struct dal_table *table, struct dal_table_key key)
-{
-	if (table->slots_count > 0) {
-		__builtin_prefetch(&table->slots[slot_first(table, key)]);
 	}
 }
 

@@ -9,9 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/log/block.h"
-#include "state/store.h"
+#include "engine/log/dedup_record.h"
 
 enum { EVENTS = 5 };
 
@@ -24,14 +25,6 @@ static void make_log(struct fixture *f)
 		append_event(f, "{\"some\":\"event\"}");
 	}
 	fixture_close(f);
-}
-
-static struct dal_store *store_open(struct fixture *f)
-{
-	struct dal_store_options options = {.path = f->path, .shape = DAL_STORE_LOG};
-	struct dal_store *store = NULL;
-	assert_int_equal(dal_store_open(&options, &store, NULL), 0);
-	return store;
 }
 
 /* Puts a value, or deletes the key if it is NULL. */
@@ -202,6 +195,32 @@ static void test_a_damaged_id(void **own)
 	assert_int_equal(open_fails(f, "id"), -EBADMSG);
 }
 
+/* The last group was written under a clock that was an hour ahead: time goes on from there. */
+static void test_time_never_goes_back(void **own)
+{
+	struct fixture *f = *own;
+	int64_t ahead_us = dal_clock_now_us() + 3600000000;
+	uint8_t key[DAL_DEDUP_KEY_BYTES];
+	struct dal_buffer record = {0};
+	struct dal_log_batch batch = {0};
+	make_log(f);
+	dal_dedup_record_key(ahead_us, 0, key);
+	dal_dedup_record_write(NULL, 0, NULL, 0, &record);
+	struct dal_slice value = dal_buffer_slice(&record);
+	store_put(f, dal_slice(key, sizeof(key)), &value);
+	dal_buffer_deinit(&record);
+	fixture_open(f);
+	append_event(f, "{}");
+	append_event(f, "{}");
+	struct dal_log_reader *reader = reader_at(f, EVENTS + 2, NULL);
+	assert_int_equal(dal_log_read(reader, 2, 100, &batch), 0);
+	assert_int_equal(batch.count, 2);
+	assert_true(batch.records[0].appended_us > ahead_us);
+	assert_true(batch.records[1].appended_us > batch.records[0].appended_us);
+	dal_log_batch_release(&batch);
+	dal_log_reader_free(reader);
+}
+
 static void test_only_one_may_write(void **own)
 {
 	struct fixture *f = *own;
@@ -281,6 +300,7 @@ int main(void)
 		TEST(test_an_unknown_format),
 		TEST(test_a_store_of_something_else),
 		TEST(test_a_damaged_id),
+		TEST(test_time_never_goes_back),
 		TEST(test_only_one_may_write),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

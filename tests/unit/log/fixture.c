@@ -59,6 +59,14 @@ void fixture_reopen(struct fixture *f)
 	fixture_open(f);
 }
 
+struct dal_store *store_open(struct fixture *f)
+{
+	struct dal_store_options options = {.path = f->path, .shape = DAL_STORE_LOG};
+	struct dal_store *store = NULL;
+	assert_int_equal(dal_store_open(&options, &store, NULL), 0);
+	return store;
+}
+
 uint64_t append_to(struct fixture *f, const char *topic, const char *event, const char *dedup,
 		   bool *repeated)
 {

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "engine/log/log.h"
+#include "state/store.h"
 
 struct fixture {
 	char *folder;
@@ -39,6 +40,8 @@ struct dal_log_reader *reader_at(struct fixture *f, uint64_t next, const char *t
 /* Reads all from an offset on, `at_once` at a time; checks that offsets ascend (by one, if topic is
  * NULL). Returns how many. */
 size_t read_all(struct fixture *f, uint64_t next, const char *topic, size_t at_once);
+/* The store of a log that is closed; the caller closes it. */
+struct dal_store *store_open(struct fixture *f);
 /* The text of the event at an offset; free it. */
 char *event_at(struct fixture *f, uint64_t offset);
 

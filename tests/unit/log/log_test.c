@@ -308,6 +308,36 @@ static void test_a_batch_keeps_its_bytes(void **own)
 	dal_log_batch_release(&batch);
 }
 
+/* A slow reader reads from the store what the ring of recent blocks has dropped, then from the
+ * ring, then from the store again as the writer runs ahead of it. */
+static void test_a_slow_reader(void **own)
+{
+	enum { ROUNDS = 4, AHEAD = 24, BEHIND = 20 };
+	struct fixture *f = *own;
+	struct dal_log_batch batch = {0};
+	uint64_t next = 1;
+	fixture_open(f);
+	struct dal_log_reader *reader = reader_at(f, 1, NULL);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < AHEAD; i++) {
+			append_large(f, DAL_MIB);
+		}
+		for (int i = 0; i < BEHIND; i++) {
+			assert_int_equal(dal_log_read(reader, 1, 1, &batch), 0);
+			assert_int_equal(batch.count, 1);
+			assert_int_equal(batch.records[0].place.offset, next++);
+			assert_int_equal(batch.records[0].event.size, DAL_MIB);
+		}
+	}
+	while (dal_log_read(reader, 3, 100 * DAL_MIB, &batch) == 0) {
+		assert_int_equal(batch.records[0].place.offset, next);
+		next += batch.count;
+	}
+	assert_int_equal(next, ROUNDS * AHEAD + 1);
+	dal_log_batch_release(&batch);
+	dal_log_reader_free(reader);
+}
+
 static void test_origin(void **own)
 {
 	struct fixture *f = *own;
@@ -392,6 +422,7 @@ int main(void)
 		TEST(test_time_search),
 		TEST(test_batch_bytes_are_bounded),
 		TEST(test_a_batch_keeps_its_bytes),
+		TEST(test_a_slow_reader),
 		TEST(test_origin),
 		TEST(test_read_only),
 		TEST(test_a_folder_without_a_log),

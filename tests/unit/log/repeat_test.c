@@ -166,6 +166,42 @@ static void test_expiry(void **own)
 	assert_false(repeated);
 }
 
+static size_t records_count(struct fixture *f)
+{
+	struct dal_store *store = store_open(f);
+	struct dal_store_iterator *records = dal_store_iterator_new(
+		store, NULL, dal_slice_text("D"), dal_slice_text("E"));
+	struct dal_slice key;
+	struct dal_slice value;
+	size_t count = 0;
+	while (dal_store_iterator_next(records, &key, &value) == 0) {
+		count++;
+	}
+	dal_store_iterator_free(records);
+	dal_store_close(store);
+	return count;
+}
+
+/* What is past its window doesn't stay on disk either. */
+static void test_old_records_are_deleted(void **own)
+{
+	struct fixture *f = *own;
+	f->options.dedup_window_ms = 400;
+	fixture_open(f);
+	append_to(f, "events", "{}", "a", NULL);
+	append_to(f, "events", "{}", "b", NULL);
+	fixture_close(f);
+	assert_int_equal(records_count(f), 2);
+	fixture_open(f);
+	append_to(f, "events", "{}", "c", NULL);
+	usleep(700000);
+	append_to(f, "events", "{}", "d", NULL);
+	fixture_close(f);
+	assert_int_equal(records_count(f), 1);
+	fixture_open(f);
+	assert_int_equal(read_all(f, 1, NULL, 10), 4);
+}
+
 /* More than one dedup record for a group, and what is written is what is found again. */
 static void test_many_keys_survive(void **own)
 {
@@ -206,6 +242,7 @@ int main(void)
 		TEST(test_a_conflicting_request),
 		TEST(test_a_request_of_repeats_only),
 		TEST(test_expiry),
+		TEST(test_old_records_are_deleted),
 		TEST(test_many_keys_survive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
