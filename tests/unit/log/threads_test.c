@@ -42,20 +42,22 @@ static void *follow(void *own)
 	struct fixture *f = own;
 	struct dal_log_reader *reader = NULL;
 	struct dal_log_batch batch = {0};
-	int next[PRODUCERS] = {0};
+	uint64_t next[PRODUCERS] = {0};
 	uint64_t last = 0;
 	DAL_ASSERT(dal_log_reader_new(f->log, 0, NULL, 0, NULL, &reader) == 0);
 	while (last < PRODUCERS * EACH) {
 		int r = dal_log_read(reader, 50, 1 << 16, &batch);
 		DAL_ASSERT(r == 0 || r == DAL_LOG_END);
 		for (size_t i = 0; i < batch.count; i++) {
-			char *text = dal_slice_dup(batch.records[i].event);
-			int producer = 0;
-			int n = 0;
-			DAL_ASSERT(sscanf(text, "%d %d", &producer, &n) == 2);
+			struct dal_slice head;
+			struct dal_slice tail;
+			uint64_t producer = 0;
+			uint64_t n = 0;
+			DAL_ASSERT(dal_slice_cut(batch.records[i].event, ' ', &head, &tail) &&
+				   dal_slice_to_u64(head, &producer) && producer < PRODUCERS &&
+				   dal_slice_to_u64(tail, &n));
 			DAL_ASSERT(next[producer]++ == n);
 			DAL_ASSERT(batch.records[i].place.offset == ++last);
-			free(text);
 		}
 	}
 	dal_log_batch_release(&batch);
