@@ -76,23 +76,36 @@ static void keep_copy(struct dal_json *json, struct dal_slice text)
 	json->text = parser->copy;
 }
 
-static bool parse(struct dal_json *json, int flags, struct dal_json_error *error)
+static bool walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
+		 struct dal_json_error *error)
 {
 	struct dal_json_parser *parser = json->parser;
+	/* A node has a structural character of its own, and so has a key. */
+	json->nodes = renew(json->nodes, &parser->node_capacity, count, sizeof(*json->nodes));
+	parser->keys = renew(parser->keys, &parser->key_capacity, count, sizeof(*parser->keys));
+	return dal_json_walk(json, places, count, flags, error);
+}
+
+static bool parse(struct dal_json *json, int flags, struct dal_json_error *error)
+{
+	struct dal_json_error why;
 	const uint32_t *places;
 	size_t count;
 	if (json->size > DAL_LIMIT_JSON_BYTES) {
 		*error = (struct dal_json_error){DAL_LIMIT_JSON_BYTES, "text too large"};
 		return false;
 	}
-	if (!dal_json_index_run(parser->index, json->text, json->size, &places, &count)) {
-		dal_json_explain(dal_slice(json->text, json->size), error);
-		return false;
+	bool indexed = dal_json_index_run(json->parser->index, json->text, json->size, &places,
+					  &count);
+	if (indexed && walk(json, places, count, flags, error)) {
+		return true;
 	}
-	/* A node has a structural character of its own, and so has a key. */
-	json->nodes = renew(json->nodes, &parser->node_capacity, count, sizeof(*json->nodes));
-	parser->keys = renew(parser->keys, &parser->key_capacity, count, sizeof(*parser->keys));
-	return dal_json_walk(json, places, count, flags, error);
+	/* On old processors simdjson leaves some mistakes to the walk: the answer is the same on
+	 * all. */
+	if (dal_json_explain(dal_slice(json->text, json->size), &why) || !indexed) {
+		*error = why;
+	}
+	return false;
 }
 
 int dal_json_parse(struct dal_json *json, struct dal_slice text, int flags,

@@ -41,8 +41,12 @@ struct dal_json_parser {
 /* Lays the nodes of json->text; room for `count` nodes and keys is there. */
 bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
 		   struct dal_json_error *error);
-/* The first mistake that the first stage refuses. */
-void dal_json_explain(struct dal_slice text, struct dal_json_error *error);
+/*
+ * The first mistake of those that the first stage looks for: not UTF-8, a bare control character in
+ * a string, a string without an end. If there is none: false, and what else it may have stumbled
+ * over.
+ */
+bool dal_json_explain(struct dal_slice text, struct dal_json_error *error);
 /* Checks a string's escapes from its first backslash on; where one is a NUL goes to `*nul`. */
 bool dal_json_check_escapes(const char *text, size_t first, size_t end, size_t *nul,
 			    struct dal_json_error *error);

@@ -1,43 +1,46 @@
 #include "engine/event/json_parser.h"
 #include "engine/event/utf8.h"
 
-static void set(struct dal_json_error *error, size_t position, const char *reason)
+static bool found(struct dal_json_error *error, size_t position, const char *reason)
 {
 	*error = (struct dal_json_error){position, reason};
+	return true;
 }
 
-/*
- * Slow, and only for texts that are refused. Outside strings a backslash hides a quote from the
- * first stage; it is a mistake itself, so the walk ends there.
- */
-void dal_json_explain(struct dal_slice text, struct dal_json_error *error)
+static bool is_plain(struct dal_slice text, size_t at)
 {
+	unsigned char c = at < text.size ? (unsigned char)text.data[at] : 0;
+	return c >= 0x20 && c < 0x80;
+}
+
+/* Slow, and only for texts that are refused. A backslash hides what follows it, outside strings
+ * too. */
+bool dal_json_explain(struct dal_slice text, struct dal_json_error *error)
+{
+	struct dal_json_error weak = {0, "not valid JSON"};
 	bool inside = false;
-	size_t quote = 0;
-	for (size_t at = 0; at < text.size;) {
-		unsigned char c = (unsigned char)text.data[at];
-		size_t size = dal_utf8_size(text.data + at, text.size - at);
+	size_t quote = 0, size;
+	for (size_t at = 0; at < text.size; at += size) {
+		char c = text.data[at];
+		size = dal_utf8_size(text.data + at, text.size - at);
 		if (size == 0) {
-			set(error, at, "not UTF-8");
-			return;
+			return found(error, at, "not UTF-8");
 		}
-		if (inside && c < 0x20) {
-			set(error, at, "control character in a string");
-			return;
+		if (inside && (unsigned char)c < 0x20) {
+			return found(error, at, "control character in a string");
 		}
-		if (c == '\\') {
-			if (!inside) {
-				set(error, at, "expected a value");
-				return;
-			}
-			/* What is escaped is one byte of ASCII, or refused in its own right. */
-			size += at + 1 < text.size && (unsigned char)text.data[at + 1] >= 0x20 &&
-				(unsigned char)text.data[at + 1] < 0x80;
+		if (c == '\\' && is_plain(text, at + 1)) {
+			size = 2;
+		} else if (c == '\\' && inside && weak.position == 0) {
+			weak = (struct dal_json_error){at, "unknown escape"};
 		} else if (c == '"') {
 			inside = !inside;
 			quote = at;
 		}
-		at += size;
 	}
-	set(error, quote, "string without an end");
+	if (inside) {
+		return found(error, quote, "string without an end");
+	}
+	*error = weak;
+	return false;
 }
