@@ -9,7 +9,7 @@
  * anything behind the value. It is not a DOM: nothing is built that nobody reads.
  *
  * A parser is used again for document after document; what it gave out (nodes, slices) is valid
- * until its next parse. One thread at a time.
+ * until its next parse, and can't be its text. One thread at a time.
  *
  *	struct dal_json *json = dal_json_new();
  *	if (dal_json_parse(json, text, 0, &error) == 0) {
