@@ -79,6 +79,12 @@ struct dal_http_options {
 	uint64_t max_connections; /* 0: DAL_LIMIT_HTTP_CONNECTIONS */
 	uint64_t read_timeout_ms; /* 0: DAL_LIMIT_HTTP_READ_MS; UINT64_MAX: none */
 	/*
+	 * A kept-alive connection between two requests, or a client that takes nothing of its
+	 * answer. 0: DAL_LIMIT_HTTP_IDLE_MS; UINT64_MAX: none (the Runtime API: its clients compute
+	 * meanwhile).
+	 */
+	uint64_t idle_timeout_ms;
+	/*
 	 * Which scopes has this bearer token? 0: none, it is unknown. NULL: there are no tokens,
 	 * every scope is granted. Compares in constant time. Any thread of the pool.
 	 */
@@ -115,8 +121,9 @@ int dal_http_server_listen_release(struct dal_http_server *server, int descripto
  */
 void dal_http_server_unlisten(struct dal_http_server *server, uint64_t id);
 /*
- * No more connections, streams end; open requests get up to `grace_ms`, then their clients are cut.
- * A request that was cut without an answer stays valid: it must be answered before `_free`.
+ * Not from a handler. No more connections, streams end; open requests get up to `grace_ms`, then
+ * their clients are cut. A request that was cut without an answer stays valid: it must be answered
+ * before `_free`.
  */
 void dal_http_server_stop(struct dal_http_server *server, uint64_t grace_ms);
 /* Waits up to 10 s for answers still owed; then it leaks the server rather than free it under them.
@@ -142,6 +149,12 @@ bool dal_http_header(const struct dal_http_request *request, const char *name,
 		     struct dal_slice *value);
 bool dal_http_header_at(const struct dal_http_request *request, size_t index,
 			struct dal_slice *name, struct dal_slice *value);
+/*
+ * Has the client hung up, or at least said that it will send no more? For whoever holds an answer
+ * that would be lost on it: a pending request does not end by itself. Only while an answer is owed
+ * and the handler has returned.
+ */
+bool dal_http_gone(const struct dal_http_request *request);
 struct dal_slice dal_http_body_slice(const struct dal_http_request *request);
 /* Something of the handler's own that goes with the request; `release` is called when it ends, on
  * any thread. */

@@ -115,7 +115,7 @@ struct dal_http_server {
 	pthread_t acceptor;
 	bool running;
 	atomic_bool stopping, quit;
-	int64_t read_timeout_us;
+	int64_t read_timeout_us, idle_timeout_us;
 	size_t max_connections;
 	pthread_mutex_t lock;
 	pthread_cond_t closed; /* a connection has gone */

@@ -7,6 +7,8 @@
  */
 #include "engine/http/internal.h"
 
+#include <poll.h>
+
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
@@ -92,7 +94,9 @@ void request_end(void *data, struct MHD_Connection *mhd, void **context,
 	}
 	if (atomic_load(&request->connection->phase) == PHASE_ANSWERING) {
 		atomic_store(&request->connection->deadline_us,
-			     dal_clock_monotonic_us() + (int64_t)DAL_LIMIT_HTTP_IDLE_MS * 1000);
+			     server->idle_timeout_us == DAL_HTTP_NEVER
+				     ? DAL_HTTP_NEVER
+				     : dal_clock_monotonic_us() + server->idle_timeout_us);
 		atomic_store(&request->connection->phase, PHASE_IDLE);
 	}
 }
@@ -321,6 +325,13 @@ bool dal_http_header_at(const struct dal_http_request *request, size_t index,
 struct dal_slice dal_http_body_slice(const struct dal_http_request *request)
 {
 	return dal_buffer_slice(&request->body);
+}
+
+bool dal_http_gone(const struct dal_http_request *request)
+{
+	struct pollfd poller = {.fd = request->connection->fd, .events = POLLRDHUP};
+
+	return poll(&poller, 1, 0) == 1;
 }
 
 void dal_http_attach(struct dal_http_request *request, void *own, void (*release)(void *own))

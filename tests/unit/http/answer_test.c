@@ -153,9 +153,14 @@ static void test_client_gone(void **state)
 		harness_tell(fd, "POST /hold HTTP/1.1\r\n" HEAD
 				 "X-A: kept\r\nContent-Length: 4\r\n\r\nbody");
 		request = wait_held();
+		usleep(1000); /* the handler returns */
 		dal_http_attach(request, &released, count_release);
+		assert_false(dal_http_gone(request));
 		close(fd);
-		usleep(5000);
+		for (int wait = 0; wait < 3000 && !dal_http_gone(request); wait++) {
+			usleep(1000);
+		}
+		assert_true(dal_http_gone(request));
 		struct dal_slice value;
 		assert_true(dal_http_header(request, "x-a", &value));
 		assert_true(dal_slice_is(value, "kept"));

@@ -7,9 +7,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "engine/base/limits.h"
 
 static void show_tag(struct dal_http_request *request, void *data)
 {
@@ -261,6 +264,53 @@ static void test_connection_limit(void **state)
 	harness_stop(server);
 }
 
+static int dial_from(struct dal_http_server *server, uint32_t address)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)dal_http_server_port(server)),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* One address can't take all connections. */
+static void test_address_limit(void **state)
+{
+	static int fds[DAL_LIMIT_HTTP_PER_ADDRESS];
+	struct dal_http_options options = {.trusted = true};
+	struct rlimit files;
+	int more, other;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_max < 2 * DAL_LIMIT_HTTP_PER_ADDRESS + 64) {
+		skip();
+	}
+	struct dal_http_server *server = harness_start(&options, routes, 2, NULL);
+	for (int i = 0; i < DAL_LIMIT_HTTP_PER_ADDRESS; i++) {
+		fds[i] = dial_from(server, 0x7f000003);
+		harness_tell(fds[i], "GET /tag HTTP/1.1\r\n" HEAD "\r\n");
+		assert_int_equal(harness_hear(fds[i], NULL), 200);
+	}
+	more = dial_from(server, 0x7f000003);
+	assert_int_equal(harness_hear(more, NULL), 503);
+	other = dial_from(server, 0x7f000004);
+	ask_tag(other, "none");
+	close(more);
+	close(other);
+	for (int i = 0; i < DAL_LIMIT_HTTP_PER_ADDRESS; i++) {
+		close(fds[i]);
+	}
+	harness_stop(server);
+}
+
 static void test_port_in_use(void **state)
 {
 	struct dal_http_server *first = harness_start(NULL, routes, 2, NULL), *second = NULL;
@@ -285,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_connection_limit),
+		cmocka_unit_test(test_address_limit),
 		cmocka_unit_test(test_port_in_use),
 	};
 

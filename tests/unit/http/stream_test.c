@@ -455,6 +455,33 @@ static void test_slow_body(void **state)
 	harness_stop(server);
 }
 
+static void test_idle(void **state)
+{
+	struct dal_http_options options = {.read_timeout_ms = 100, .idle_timeout_ms = 600};
+	struct dal_http_options patient = {.read_timeout_ms = 100, .idle_timeout_ms = UINT64_MAX};
+	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
+	struct dal_http_server *other = harness_start(&patient, &limited, 1, NULL);
+	static const char request[] = "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 1\r\n\r\na";
+	int fd = harness_dial(server), kept = harness_dial(other);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		harness_tell(fd, request);
+		harness_tell(kept, request);
+		assert_int_equal(harness_hear(fd, NULL), 200);
+		assert_int_equal(harness_hear(kept, NULL), 200);
+		usleep(300000); /* idle for longer than a request may take */
+	}
+	assert_true(harness_closed(fd, 5000));
+	usleep(500000);
+	harness_tell(kept, request);
+	assert_int_equal(harness_hear(kept, NULL), 200);
+	close(fd);
+	close(kept);
+	harness_stop(server);
+	harness_stop(other);
+}
+
 static int swallow(struct dal_http_request *request, struct dal_slice piece, void *data)
 {
 	(void)data;
@@ -505,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_many_streams),
 		cmocka_unit_test(test_slow_header),
 		cmocka_unit_test(test_slow_body),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_minimum_rate),
 	};
 
