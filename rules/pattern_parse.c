@@ -186,6 +186,9 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 					  "a name is missing beside a dot: \"a.b\" means the field b "
 					  "in a");
 	}
+	if (nested && (dal_slice_is(head, "$or") || dal_slice_is(tail, "$or"))) {
+		return dal_pattern_refuse(reader, key, "$or is a key of its own, without dots");
+	}
 	head = translate(reader, nested ? head : name);
 	enter_path(reader, head);
 	bool read;

@@ -1,0 +1,160 @@
+/*
+ * How fast events are matched, from JSON bytes to rule names, on one thread.
+ *
+ *	match RULES EVENTS REPEAT
+ *
+ * RULES is a JSON object of name -> pattern, EVENTS is NDJSON, all of it read REPEAT times. One line
+ * of JSON comes out, the same that the harnesses of the peers write; "matches" are those of one pass:
+ * by rule, or their sum where there are more than 1,000 rules.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/event/json_write.h"
+#include "rules/matcher.h"
+
+#define LARGEST (1ull << 30)
+#define LISTED 1000
+
+struct rules {
+	struct dal_slice *names;
+	struct dal_pattern **patterns;
+	size_t count, capacity, names_capacity;
+	struct dal_json *json; /* the names live in it */
+};
+
+static void read_file(const char *path, struct dal_buffer *out)
+{
+	if (dal_file_read(path, LARGEST, out) != 0) {
+		fprintf(stderr, "can't read %s\n", path);
+		exit(2);
+	}
+}
+
+static void compile(struct rules *rules, struct dal_slice text)
+{
+	struct dal_json *json = rules->json = dal_json_new();
+	struct dal_error error;
+	if (dal_json_parse(json, text, 0, NULL) != 0 ||
+	    dal_json_kind(json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
+		fprintf(stderr, "RULES is not a JSON object\n");
+		exit(2);
+	}
+	uint32_t end = dal_json_next(json, DAL_JSON_ROOT);
+	for (uint32_t key = DAL_JSON_ROOT + 1; key < end; key = dal_json_next(json, key + 1)) {
+		DAL_GROW(rules->patterns, rules->count, rules->capacity);
+		if (dal_pattern_parse(dal_json_raw(json, key + 1), 0,
+				      &rules->patterns[rules->count], &error) != 0) {
+			struct dal_slice name = dal_json_string(json, key);
+			fprintf(stderr, "%.*s: %s\n", (int)name.size, name.data, error.text);
+			exit(2);
+		}
+		size_t count = rules->count++;
+		DAL_GROW(rules->names, count, rules->names_capacity);
+		rules->names[count] = dal_json_string(json, key);
+	}
+}
+
+/* One pass over all events; how many there are. */
+static size_t pass(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
+		   struct dal_json *json, struct dal_slice events, uint64_t *matches)
+{
+	size_t count = 0;
+	while (events.size > 0) {
+		const uint32_t *ids;
+		const char *end = memchr(events.data, '\n', events.size);
+		size_t size = end ? (size_t)(end - events.data) : events.size;
+		struct dal_slice line = {events.data, size};
+		size_t skip = size < events.size ? size + 1 : size;
+		events = (struct dal_slice){events.data + skip, events.size - skip};
+		if (dal_json_parse(json, line, DAL_JSON_PADDED, NULL) != 0) {
+			fprintf(stderr, "event %zu is not JSON\n", count);
+			exit(2);
+		}
+		size_t found = dal_matcher_match(matcher, scratch, json, DAL_JSON_ROOT, &ids);
+		for (size_t i = 0; i < found; i++) {
+			matches[ids[i]]++;
+		}
+		count++;
+	}
+	return count;
+}
+
+static void print_matches(const struct rules *rules, const uint64_t *matches, uint64_t passes)
+{
+	struct dal_buffer out = {0};
+	struct dal_json_writer writer = {.out = &out};
+	uint64_t sum = 0;
+	if (rules->count <= LISTED) {
+		dal_json_begin_object(&writer);
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		sum += matches[i] / passes;
+		if (rules->count <= LISTED) {
+			dal_json_key_slice(&writer, rules->names[i]);
+			dal_json_put_integer(&writer, (int64_t)(matches[i] / passes));
+		}
+	}
+	if (rules->count <= LISTED) {
+		dal_json_end_object(&writer);
+	} else {
+		dal_json_put_integer(&writer, (int64_t)sum);
+	}
+	printf("\"matches\": %s, ", dal_buffer_cstr(&out));
+	dal_buffer_deinit(&out);
+}
+
+int main(int argc, char **argv)
+{
+	struct rules rules = {0};
+	struct dal_buffer text = {0}, events = {0};
+	struct rusage usage;
+	int repeat = argc == 4 ? (int)strtol(argv[3], NULL, 10) : 0;
+
+	if (repeat < 1) {
+		fprintf(stderr, "usage: %s RULES EVENTS REPEAT\n", argv[0]);
+		return 2;
+	}
+	read_file(argv[1], &text);
+	read_file(argv[2], &events);
+	dal_buffer_reserve(&events, DAL_JSON_PADDING);
+	memset(events.data + events.size, 0, DAL_JSON_PADDING);
+
+	int64_t start = dal_clock_monotonic_us();
+	compile(&rules, dal_buffer_slice(&text));
+	struct dal_matcher *matcher = dal_matcher_new(
+		(const struct dal_pattern *const *)rules.patterns, rules.count);
+	int64_t built = dal_clock_monotonic_us();
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	struct dal_json *json = dal_json_new();
+	uint64_t *matches = dal_calloc(rules.count + 1, sizeof(*matches));
+	size_t count = 0;
+	for (int i = 0; i < repeat; i++) {
+		count += pass(matcher, scratch, json, dal_buffer_slice(&events), matches);
+	}
+	double seconds = (double)(dal_clock_monotonic_us() - built) / 1e6;
+	getrusage(RUSAGE_SELF, &usage);
+	printf("{\"engine\": \"dalamb\", \"build_s\": %.4f, \"events\": %zu, \"seconds\": %.4f, "
+	       "\"events_per_s\": %.0f, ",
+	       (double)(built - start) / 1e6, count, seconds, (double)count / seconds);
+	print_matches(&rules, matches, (uint64_t)repeat);
+	printf("\"peak_rss_mb\": %.1f}\n", (double)usage.ru_maxrss / 1024);
+
+	free(matches);
+	dal_json_free(json);
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	for (size_t i = 0; i < rules.count; i++) {
+		dal_pattern_free(rules.patterns[i]);
+	}
+	free(rules.patterns);
+	free(rules.names);
+	dal_json_free(rules.json);
+	dal_buffer_deinit(&text);
+	dal_buffer_deinit(&events);
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* In this order: cmocka.h wants them before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "engine/base/memory.h"
+#include "rules/matcher.h"
+
+static struct dal_pattern *parse(const char *text)
+{
+	struct dal_pattern *pattern = NULL;
+	assert_int_equal(dal_pattern_parse(dal_slice_text(text), 0, &pattern, NULL), 0);
+	return pattern;
+}
+
+static size_t match(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
+		    struct dal_json *json, const char *event, const uint32_t **ids)
+{
+	assert_int_equal(dal_json_parse(json, dal_slice_text(event), 0, NULL), 0);
+	return dal_matcher_match(matcher, scratch, json, DAL_JSON_ROOT, ids);
+}
+
+static void holds_nothing(void **state)
+{
+	(void)state;
+	const uint32_t *ids;
+	const struct dal_pattern *const none[] = {NULL, NULL};
+	for (size_t count = 0; count <= 2; count++) {
+		struct dal_matcher *matcher = dal_matcher_new(none, count);
+		struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+		struct dal_json *json = dal_json_new();
+		assert_int_equal(match(matcher, scratch, json, "{\"a\":1}", &ids), 0);
+		dal_json_free(json);
+		dal_matcher_scratch_free(scratch);
+		dal_matcher_free(matcher);
+	}
+	dal_matcher_free(NULL);
+	dal_matcher_scratch_free(NULL);
+}
+
+static void gives_ids_in_order_and_skips_missing_patterns(void **state)
+{
+	(void)state;
+	const uint32_t *ids;
+	struct dal_pattern *patterns[] = {
+		parse("{\"b\":[{\"exists\":false}]}"), NULL, parse("{\"a\":[\"x\"]}"),
+		parse("{\"a\":[{\"prefix\":\"\"}]}"), parse("{\"a\":[\"y\"]}"), NULL};
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns, 6);
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	struct dal_json *json = dal_json_new();
+	assert_int_equal(match(matcher, scratch, json, "{\"a\":\"x\"}", &ids), 3);
+	assert_int_equal(ids[0], 0);
+	assert_int_equal(ids[1], 2);
+	assert_int_equal(ids[2], 3);
+	/* Nothing of the last event is left. */
+	assert_int_equal(match(matcher, scratch, json, "{\"b\":1}", &ids), 0);
+	assert_int_equal(match(matcher, scratch, json, "{\"b\":1,\"a\":\"y\"}", &ids), 2);
+	assert_int_equal(ids[0], 3);
+	assert_int_equal(ids[1], 4);
+	dal_json_free(json);
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	for (size_t i = 0; i < 6; i++) {
+		dal_pattern_free(patterns[i]);
+	}
+}
+
+static void matches_an_object_inside_a_document(void **state)
+{
+	(void)state;
+	const uint32_t *ids;
+	struct dal_pattern *pattern = parse("{\"a\":[1],\"b\":[{\"exists\":false}]}");
+	const struct dal_pattern *const one[] = {pattern};
+	struct dal_matcher *matcher = dal_matcher_new(one, 1);
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	struct dal_json *json = dal_json_new();
+	const char *batch = "[{\"a\":2},{\"a\":1},{\"a\":1,\"b\":2}]";
+	assert_int_equal(dal_json_parse(json, dal_slice_text(batch), 0, NULL), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t event = dal_json_at(json, DAL_JSON_ROOT, i);
+		assert_int_equal(dal_matcher_match(matcher, scratch, json, event, &ids), i == 1);
+	}
+	dal_json_free(json);
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	dal_pattern_free(pattern);
+}
+
+/* Neighbours that other engines confuse: many rules on one field, of every kind. */
+static void keeps_neighbours_apart(void **state)
+{
+	(void)state;
+	static const char *const forms[] = {
+		"{\"a\":[\"k%03d\"]}",
+		"{\"a\":[{\"prefix\":\"k%03d\"}]}",
+		"{\"a\":[{\"suffix\":\"%03d\"}]}",
+		"{\"a\":[{\"wildcard\":\"k*%03d\"}]}",
+		"{\"a\":[{\"wildcard\":\"*k%03d*\"}]}",
+		"{\"a\":[{\"wildcard\":\"*%03d*k*\"}]}",
+		"{\"a\":[{\"equals-ignore-case\":\"K%03d\"}]}",
+		"{\"a\":[{\"anything-but\":\"k%03d\"}]}",
+		"{\"n\":[{\"numeric\":[\">\",%d,\"<\",500]}]}",
+		"{\"n\":[%d]}",
+	};
+	enum { FORMS = sizeof(forms) / sizeof(forms[0]), EACH = 400 };
+	struct dal_pattern **patterns = dal_calloc(FORMS * EACH, sizeof(*patterns));
+	struct dal_json *json = dal_json_new();
+	for (int i = 0; i < FORMS * EACH; i++) {
+		char text[128];
+		snprintf(text, sizeof(text), forms[i % FORMS], i / FORMS);
+		patterns[i] = parse(text);
+	}
+	struct dal_matcher *matcher =
+		dal_matcher_new((const struct dal_pattern *const *)patterns, FORMS * EACH);
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	for (int i = 0; i < EACH; i += 7) {
+		char event[128];
+		const uint32_t *ids;
+		snprintf(event, sizeof(event), "{\"a\":[\"k%03d\",\"K%03dxk\"],\"n\":%d}", i, i / 2, i);
+		size_t left = match(matcher, scratch, json, event, &ids);
+		assert_true(left > 400);
+		for (uint32_t j = 0; j < FORMS * EACH; j++) {
+			bool matched = left > 0 && *ids == j;
+			assert_int_equal(matched, dal_pattern_test(patterns[j], json, DAL_JSON_ROOT));
+			ids += matched;
+			left -= matched;
+		}
+		assert_int_equal(left, 0);
+	}
+	dal_json_free(json);
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	for (int i = 0; i < FORMS * EACH; i++) {
+		dal_pattern_free(patterns[i]);
+	}
+	free(patterns);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(holds_nothing),
+		cmocka_unit_test(gives_ids_in_order_and_skips_missing_patterns),
+		cmocka_unit_test(matches_an_object_inside_a_document),
+		cmocka_unit_test(keeps_neighbours_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
