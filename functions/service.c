@@ -272,8 +272,26 @@ void dal_service_schedule(struct dal_functions *pool, struct dal_service *servic
 	start_incoming(pool, service);
 }
 
+static struct dal_service *longest_without_any(struct dal_functions *pool)
+{
+	struct dal_service *found = NULL;
+	for (size_t i = 0; i < pool->service_count; i++) {
+		struct dal_service *service = pool->services[i];
+		if (service->waiting > 0 && service->current && service->current->instances == 0 &&
+		    (!found || service->since_us < found->since_us)) {
+			found = service;
+		}
+	}
+	return found;
+}
+
+/* Room that has become free goes first to the one that waits longest without any instance. */
 void dal_service_schedule_all(struct dal_functions *pool)
 {
+	struct dal_service *first = longest_without_any(pool);
+	if (first) {
+		dal_service_schedule(pool, first);
+	}
 	for (size_t i = 0; i < pool->service_count; i++) {
 		dal_service_schedule(pool, pool->services[i]);
 	}
