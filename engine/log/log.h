@@ -37,7 +37,7 @@ struct dal_log_options {
 	const char *path;          /* embedded: the folder */
 	bool read_only;            /* a stopped engine's log; appends are refused */
 	const char *const *topics; /* NULL-terminated: beside `events` and `system` */
-	uint64_t disk_free_bytes;  /* 0: DAL_LIMIT_DISK_FREE_BYTES */
+	uint64_t disk_free_bytes;  /* 0: DAL_LIMIT_DISK_FREE_BYTES; at least 64 MiB, see disk.h */
 	uint64_t dedup_window_ms;  /* 0: DAL_LIMIT_DEDUP_WINDOW_MS */
 	/* Both on the writer's thread, both may be NULL: after each group became readable; and
 	 * once, when a write has failed. */

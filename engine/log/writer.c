@@ -60,30 +60,30 @@ static void metrics_init(struct metrics *m)
 
 /* --- the queue --- */
 
-static bool reserve(struct dal_writer *writer, const struct dal_log_append *append)
+/* Counts the append among what waits, if there is room in memory and on the disk. */
+static int reserve(struct dal_writer *writer, const struct dal_log_append *append)
 {
 	uint64_t limit = append->urgent ? PENDING_URGENT_BYTES : DAL_LIMIT_LOG_PENDING_BYTES;
-	uint64_t before = atomic_fetch_add(&writer->pending_bytes, append->bytes);
-	if (before + append->bytes <= limit) {
-		return true;
+	uint64_t waiting = atomic_fetch_add(&writer->pending_bytes, append->bytes);
+	int r = 0;
+	if (waiting + append->bytes > limit) {
+		dal_metric_add(writer->metrics.refused_full, 1);
+		r = DAL_LOG_FULL;
+	} else if (!dal_disk_room(&writer->log->disk, append->bytes, waiting, append->urgent)) {
+		dal_metric_add(writer->metrics.refused_disk, 1);
+		r = DAL_LOG_DISK;
 	}
-	atomic_fetch_sub(&writer->pending_bytes, append->bytes);
-	return false;
+	if (r != 0) {
+		atomic_fetch_sub(&writer->pending_bytes, append->bytes);
+	}
+	return r;
 }
 
 int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append)
 {
-	if (atomic_load(&writer->broken)) {
-		return -EIO;
-	}
-	if (!reserve(writer, append)) {
-		dal_metric_add(writer->metrics.refused_full, 1);
-		return DAL_LOG_FULL;
-	}
-	if (!dal_disk_room(&writer->log->disk, append->bytes, append->urgent)) {
-		atomic_fetch_sub(&writer->pending_bytes, append->bytes);
-		dal_metric_add(writer->metrics.refused_disk, 1);
-		return DAL_LOG_DISK;
+	int r = atomic_load(&writer->broken) ? -EIO : reserve(writer, append);
+	if (r != 0) {
+		return r;
 	}
 	append->next = NULL;
 	pthread_mutex_lock(&writer->lock);
