@@ -1,0 +1,266 @@
+/* The event as Lua sees it: fields are read from the tape when they are touched. */
+#include "engine/base/memory.h"
+#include "rules/library.h"
+#include "rules/userdata.h"
+
+/* Views on nodes below this are kept for the event, so that event.data costs one allocation. */
+#define CACHED_NODES 4096
+
+static const char event_key, node_key, cache_key;
+
+enum name { ID, SOURCE, TYPE, SUBJECT, TIME, DATA, TOPIC, PARTITION, OFFSET };
+static const char *const names[] = {"id",   "source", "type",      "subject", "time",
+				    "data", "topic",  "partition", "offset"};
+
+static const struct dal_event *alive(lua_State *lua, const struct dal_event_view *view)
+{
+	const struct dal_sandbox *sandbox = dal_sandbox_of(lua);
+	if (view->generation != sandbox->generation || sandbox->event == NULL) {
+		luaL_error(lua, "this event is over: a rule can't keep a part of it");
+	}
+	return sandbox->event;
+}
+
+static struct dal_event_view *push_view(lua_State *lua, enum dal_tag tag, uint32_t node)
+{
+	struct dal_event_view *view = lua_newuserdatauv(lua, sizeof(*view), 0);
+	*view = (struct dal_event_view){tag, node, dal_sandbox_of(lua)->generation};
+	dal_userdata_meta(lua, tag == DAL_TAG_EVENT ? &event_key : &node_key);
+	return view;
+}
+
+static void push_container(lua_State *lua, uint32_t node)
+{
+	if (node >= CACHED_NODES) {
+		push_view(lua, DAL_TAG_NODE, node);
+		return;
+	}
+	lua_rawgetp(lua, LUA_REGISTRYINDEX, &cache_key);
+	if (lua_rawgeti(lua, -1, node) == LUA_TUSERDATA) {
+		const struct dal_event_view *view = lua_touserdata(lua, -1);
+		if (view->generation == dal_sandbox_of(lua)->generation) {
+			lua_remove(lua, -2);
+			return;
+		}
+	}
+	lua_pop(lua, 1);
+	push_view(lua, DAL_TAG_NODE, node);
+	lua_pushvalue(lua, -1);
+	lua_rawseti(lua, -3, node);
+	lua_remove(lua, -2);
+}
+
+void dal_event_view_push_node(lua_State *lua, uint32_t node)
+{
+	const struct dal_json *json = dal_sandbox_of(lua)->event->json;
+	if (node == DAL_JSON_NONE) {
+		lua_pushnil(lua);
+		return;
+	}
+	switch (dal_json_kind(json, node)) {
+	case DAL_JSON_NULL:
+		dal_push_null(lua);
+		break;
+	case DAL_JSON_FALSE:
+	case DAL_JSON_TRUE:
+		lua_pushboolean(lua, dal_json_kind(json, node) == DAL_JSON_TRUE);
+		break;
+	case DAL_JSON_INTEGER:
+		lua_pushinteger(lua, dal_json_integer(json, node));
+		break;
+	case DAL_JSON_FLOAT:
+		lua_pushnumber(lua, dal_json_double(json, node));
+		break;
+	case DAL_JSON_STRING: {
+		struct dal_slice text = dal_json_string(json, node);
+		lua_pushlstring(lua, text.data, text.size);
+		break;
+	}
+	case DAL_JSON_ARRAY:
+	case DAL_JSON_OBJECT:
+		push_container(lua, node);
+		break;
+	}
+}
+
+void dal_event_view_push(lua_State *lua)
+{
+	push_view(lua, DAL_TAG_EVENT, DAL_JSON_ROOT);
+}
+
+const struct dal_json *dal_event_view_node(lua_State *lua, int index, uint32_t *node)
+{
+	const struct dal_event_view *view = lua_touserdata(lua, index);
+	*node = view->node;
+	return alive(lua, view)->json;
+}
+
+static int push_text(lua_State *lua, struct dal_slice text)
+{
+	if (text.size == 0) {
+		lua_pushnil(lua);
+	} else {
+		lua_pushlstring(lua, text.data, text.size);
+	}
+	return 1;
+}
+
+static int event_attribute(lua_State *lua, const struct dal_event *event)
+{
+	size_t size;
+	const char *name = lua_tolstring(lua, 2, &size);
+	dal_event_view_push_node(lua, dal_event_attribute(event, dal_slice(name, size)));
+	return 1;
+}
+
+static int event_index(lua_State *lua)
+{
+	const struct dal_event *event = alive(lua, lua_touserdata(lua, 1));
+	if (lua_type(lua, 2) != LUA_TSTRING) {
+		return 0;
+	}
+	lua_pushvalue(lua, 2);
+	if (lua_rawget(lua, lua_upvalueindex(1)) == LUA_TNIL) {
+		return event_attribute(lua, event);
+	}
+	switch ((enum name)lua_tointeger(lua, -1)) {
+	case ID:
+		return push_text(lua, event->id);
+	case SOURCE:
+		return push_text(lua, event->source);
+	case TYPE:
+		return push_text(lua, event->type);
+	case SUBJECT:
+		return push_text(lua, event->subject);
+	case TIME:
+		return push_text(lua, event->time);
+	case TOPIC:
+		return push_text(lua, event->place.topic);
+	case DATA:
+		dal_event_view_push_node(lua, event->data);
+		return 1;
+	case PARTITION:
+		lua_pushinteger(lua, event->place.partition);
+		return 1;
+	case OFFSET:
+		lua_pushinteger(lua, (lua_Integer)event->place.offset);
+		return 1;
+	}
+	return 0;
+}
+
+static int node_index(lua_State *lua)
+{
+	uint32_t node;
+	const struct dal_json *json = dal_event_view_node(lua, 1, &node);
+	uint32_t found = DAL_JSON_NONE;
+	if (lua_type(lua, 2) == LUA_TSTRING) {
+		size_t size;
+		const char *key = lua_tolstring(lua, 2, &size);
+		dal_sandbox_charge(lua, dal_json_count(json, node) / 16);
+		found = dal_json_find(json, node, dal_slice(key, size));
+	} else if (lua_isinteger(lua, 2)) {
+		lua_Integer i = lua_tointeger(lua, 2);
+		if (i >= 1 && i <= dal_json_count(json, node)) {
+			dal_sandbox_charge(lua, (size_t)i / 16);
+			found = dal_json_at(json, node, (uint32_t)(i - 1));
+		}
+	}
+	dal_event_view_push_node(lua, found);
+	return 1;
+}
+
+static int node_length(lua_State *lua)
+{
+	uint32_t node;
+	const struct dal_json *json = dal_event_view_node(lua, 1, &node);
+	bool array = dal_json_kind(json, node) == DAL_JSON_ARRAY;
+	lua_pushinteger(lua, array ? (lua_Integer)dal_json_count(json, node) : 0);
+	return 1;
+}
+
+static int refuse_change(lua_State *lua)
+{
+	return luaL_error(lua, "an event can't be changed (field %s)", dal_library_tostring(lua, 2));
+}
+
+static int node_equal(lua_State *lua)
+{
+	const struct dal_event_view *a = lua_touserdata(lua, 1), *b = lua_touserdata(lua, 2);
+	lua_pushboolean(lua, a->tag == b->tag && a->node == b->node && a->generation == b->generation);
+	return 1;
+}
+
+/* Upvalues: the view, the next child, how many are left, the last index (arrays). */
+static int step(lua_State *lua)
+{
+	uint32_t node;
+	const struct dal_json *json = dal_event_view_node(lua, lua_upvalueindex(1), &node);
+	uint32_t child = (uint32_t)lua_tointeger(lua, lua_upvalueindex(2));
+	lua_Integer left = lua_tointeger(lua, lua_upvalueindex(3));
+	if (left == 0) {
+		return 0;
+	}
+	if (dal_json_kind(json, node) == DAL_JSON_OBJECT) {
+		dal_event_view_push_node(lua, child);
+		child++; /* from the key to its value */
+	} else {
+		lua_Integer index = lua_tointeger(lua, lua_upvalueindex(4)) + 1;
+		lua_pushinteger(lua, index);
+		lua_copy(lua, -1, lua_upvalueindex(4));
+	}
+	dal_event_view_push_node(lua, child);
+	lua_pushinteger(lua, dal_json_next(json, child));
+	lua_replace(lua, lua_upvalueindex(2));
+	lua_pushinteger(lua, left - 1);
+	lua_replace(lua, lua_upvalueindex(3));
+	return 2;
+}
+
+void dal_event_view_pairs(lua_State *lua, int index)
+{
+	uint32_t node;
+	index = lua_absindex(lua, index);
+	const struct dal_json *json = dal_event_view_node(lua, index, &node);
+	lua_pushvalue(lua, index);
+	lua_pushinteger(lua, node + 1);
+	lua_pushinteger(lua, dal_json_count(json, node));
+	lua_pushinteger(lua, 0);
+	lua_pushcclosure(lua, step, 4);
+}
+
+void dal_userdata_register(lua_State *lua, const void *key, const luaL_Reg *functions)
+{
+	lua_newtable(lua);
+	luaL_setfuncs(lua, functions, 0);
+	lua_rawsetp(lua, LUA_REGISTRYINDEX, key);
+}
+
+void dal_userdata_meta(lua_State *lua, const void *key)
+{
+	lua_rawgetp(lua, LUA_REGISTRYINDEX, key);
+	lua_setmetatable(lua, -2);
+}
+
+void dal_event_view_open(lua_State *lua)
+{
+	static const luaL_Reg node_functions[] = {{"__index", node_index},
+						  {"__newindex", refuse_change},
+						  {"__len", node_length},
+						  {"__eq", node_equal},
+						  {NULL, NULL}};
+	dal_userdata_register(lua, &node_key, node_functions);
+	lua_newtable(lua);
+	lua_rawsetp(lua, LUA_REGISTRYINDEX, &cache_key);
+	lua_newtable(lua);
+	lua_newtable(lua);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		lua_pushinteger(lua, (lua_Integer)i);
+		lua_setfield(lua, -2, names[i]);
+	}
+	lua_pushcclosure(lua, event_index, 1);
+	lua_setfield(lua, -2, "__index");
+	lua_pushcfunction(lua, refuse_change);
+	lua_setfield(lua, -2, "__newindex");
+	lua_rawsetp(lua, LUA_REGISTRYINDEX, &event_key);
+}

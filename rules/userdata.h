@@ -1,0 +1,71 @@
+/*
+ * What Lua sees of the engine's own values: views on the event and on entries, `null`, and marks
+ * that only the loader reads. Private to rules.
+ *
+ * Every full userdata of a sandbox is ours and begins with its tag, so one look tells what it is.
+ * Scripts can't reach a metatable, so a metamethod's first argument is what it is meant for.
+ * `null` is the light userdata NULL.
+ */
+#ifndef DAL_RULES_USERDATA_H
+#define DAL_RULES_USERDATA_H
+
+#include "rules/sandbox.h"
+
+enum dal_tag {
+	DAL_TAG_EVENT = 1, /* the event as a whole */
+	DAL_TAG_NODE,      /* an object or array inside it */
+	DAL_TAG_ENTRY,     /* a read-only proxy on a table of a live entry */
+	DAL_TAG_OPERATOR,  /* of a pattern */
+	DAL_TAG_SECRET,    /* secret "NAME" */
+	DAL_TAG_EXPECT,    /* what a test expects or is given */
+	DAL_TAG_HOLE,      /* stands for an unknown global while loading, so that loading goes on */
+	DAL_TAG_MEMORY,    /* scratch memory; never seen by a script */
+};
+
+/* The tag of a full userdata at `index`, or 0. */
+static inline enum dal_tag dal_userdata_tag(lua_State *lua, int index)
+{
+	if (lua_type(lua, index) != LUA_TUSERDATA) {
+		return 0;
+	}
+	return *(const enum dal_tag *)lua_touserdata(lua, index);
+}
+
+static inline bool dal_is_null(lua_State *lua, int index)
+{
+	return lua_type(lua, index) == LUA_TLIGHTUSERDATA;
+}
+
+static inline void dal_push_null(lua_State *lua)
+{
+	lua_pushlightuserdata(lua, NULL);
+}
+
+struct dal_event_view {
+	enum dal_tag tag;
+	uint32_t node;
+	uint64_t generation;
+};
+
+void dal_event_view_open(lua_State *lua);
+/* The view on the current event. */
+void dal_event_view_push(lua_State *lua);
+/* A node of the current event as a Lua value: containers as views. */
+void dal_event_view_push_node(lua_State *lua, uint32_t node);
+/* The tape and node of a view (EVENT or NODE); raises if it outlived its event. */
+const struct dal_json *dal_event_view_node(lua_State *lua, int index, uint32_t *node);
+/* Pushes an iterator over it in document order. */
+void dal_event_view_pairs(lua_State *lua, int index);
+
+void dal_entry_view_open(lua_State *lua);
+/* Wraps the value on top if it is a table. */
+void dal_entry_view_wrap(lua_State *lua);
+/* Pushes the table behind the proxy; raises if it outlived its call. */
+void dal_entry_view_table(lua_State *lua, int index);
+
+/* Sets the registered metatable named by `key` on the userdata on top. */
+void dal_userdata_meta(lua_State *lua, const void *key);
+/* Makes a metatable with these functions and registers it under `key`. */
+void dal_userdata_register(lua_State *lua, const void *key, const luaL_Reg *functions);
+
+#endif
