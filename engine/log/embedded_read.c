@@ -202,8 +202,24 @@ static int head_next(struct embedded_reader *reader, struct dal_block_head *head
 	return r;
 }
 
+/* A block of topics that the meta records don't name isn't this log's. */
+static bool topics_known(const struct dal_meta *meta, const struct dal_block_head *head)
+{
+	struct dal_slice rest = head->topics;
+	uint16_t number = 0;
+	while (dal_slice_take_u16be(&rest, &number)) {
+		if (number >= meta->topics_count || meta->topics[number].name.size == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int block_decode(struct embedded_reader *reader, const struct dal_block_head *head)
 {
+	if (!topics_known(&reader->log->meta, head)) {
+		return -EBADMSG;
+	}
 	if (!reader->compressor && head->compressed) {
 		reader->compressor = dal_compressor_new(1);
 	}

@@ -122,7 +122,7 @@ struct dal_log_mark {
 };
 
 struct dal_log_record {
-	struct dal_place place;
+	struct dal_place place; /* its topic's text lives as long as the log */
 	int64_t appended_us;
 	struct dal_slice event; /* DAL_JSON_PADDING readable bytes follow it */
 };

@@ -102,6 +102,25 @@ static void test_a_damaged_head(void **own)
 	assert_int_equal(mark.next, 7);
 }
 
+static void test_a_topic_that_nobody_declared(void **own)
+{
+	struct fixture *f = *own;
+	const struct dal_block_item item = {DAL_SLICE_LITERAL("{}"), 77};
+	struct dal_compressor *compressor = dal_compressor_new(1);
+	struct dal_block *block = dal_block_new(3, 1, &item, 1);
+	struct dal_buffer value = {0};
+	uint8_t key[DAL_BLOCK_KEY_BYTES];
+	make_log(f);
+	dal_block_write(block, compressor, &value);
+	struct dal_slice bytes = dal_buffer_slice(&value);
+	store_put(f, block_key(3, key), &bytes);
+	dal_block_unref(block);
+	dal_buffer_deinit(&value);
+	dal_compressor_free(compressor);
+	fixture_open(f);
+	assert_read_fails_at(f, 3);
+}
+
 static void test_a_missing_block(void **own)
 {
 	struct fixture *f = *own;
@@ -293,6 +312,7 @@ int main(void)
 		TEST(test_a_failing_write_breaks_the_log),
 		TEST(test_a_damaged_payload),
 		TEST(test_a_damaged_head),
+		TEST(test_a_topic_that_nobody_declared),
 		TEST(test_a_missing_block),
 		TEST(test_a_missing_first_block),
 		TEST(test_a_damaged_last_block),
