@@ -1,0 +1,59 @@
+/* What the files of dispatch share; nobody else includes it. */
+#ifndef DAL_DISPATCH_DISPATCH_PRIVATE_H
+#define DAL_DISPATCH_DISPATCH_PRIVATE_H
+
+#include <pthread.h>
+
+#include "engine/dispatch/completion.h"
+#include "engine/dispatch/dispatch.h"
+#include "engine/dispatch/queue.h"
+#include "state/outbox.h"
+
+struct dal_delivery;
+struct dal_emission;
+
+/* One function and its rows. */
+struct dal_lane_function {
+	const struct dal_function *function;
+	const char *name; /* also of one that is gone: rows of it wait for a verdict */
+	struct dal_dispatch_queue queue;
+	int64_t blocked_until_us; /* this machine can't run it now; monotonic */
+	char obstacle[256];
+};
+
+struct dal_dispatch {
+	struct dal_dispatch_options options;
+	pthread_t thread;
+	bool running;
+
+	pthread_mutex_t lock; /* all below */
+	pthread_cond_t wake;
+	bool woken, draining, stopping;
+	struct dal_delivery *finished; /* invocations and appends that ended, newest first */
+	struct dal_emission *emitted;
+	struct dal_lane_function *functions;
+	size_t count;
+
+	/* the thread's own */
+	size_t flying; /* deliveries that are not done with */
+	uint64_t emit_cursor;
+	bool emit_more;
+	uint64_t origin;       /* causes up to here are on the log, since before the start */
+	size_t emitting;       /* causes whose append is under way */
+	int64_t emit_pause_us; /* after a refusal; monotonic */
+};
+
+/* delivery.c: a row on its way to a function */
+void dal_delivery_start(struct dal_dispatch *dispatch, struct dal_lane_function *function,
+			struct dal_queue_entry *entry);
+/* An invocation, or the append of its completion, has ended. */
+void dal_delivery_step(struct dal_dispatch *dispatch, struct dal_delivery *delivery);
+/* Takes the list of those that ended, oldest first. */
+struct dal_delivery *dal_delivery_finished(struct dal_dispatch *dispatch);
+struct dal_delivery *dal_delivery_next(struct dal_delivery *delivery);
+
+/* emission.c: rows to the log */
+int dal_emission_start(struct dal_dispatch *dispatch);
+void dal_emission_finish(struct dal_dispatch *dispatch);
+
+#endif

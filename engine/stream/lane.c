@@ -1,0 +1,192 @@
+#include "engine/stream/lane_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "engine/base/memory.h"
+
+static int on_load(void *own, uint32_t projection, struct dal_slice key,
+		   struct dal_view_entry *entry, struct dal_buffer *memory)
+{
+	struct dal_lane *lane = own;
+
+	return dal_view_get(lane->options.state, NULL, &lane->names[projection], key, entry,
+			    memory);
+}
+
+static void names_fill(struct dal_lane *lane)
+{
+	struct dal_rules *rules = lane->options.rules;
+
+	lane->projection_count = dal_rules_projection_count(rules);
+	lane->names = dal_calloc(lane->projection_count + 1, sizeof(*lane->names));
+	for (size_t i = 0; i < lane->projection_count; i++) {
+		const struct dal_projection *projection = dal_rules_projection(rules, i);
+		lane->names[i] = (struct dal_view_name){
+			.lane = lane->options.number,
+			.projection = dal_slice_text(projection->name),
+			.version = projection->version,
+		};
+	}
+}
+
+static int position_read(struct dal_lane *lane, struct dal_errors *errors)
+{
+	struct dal_state_position position = {0};
+	struct dal_log_mark end = {0};
+	int r;
+
+	dal_log_end(lane->options.log, lane->options.number, &end, 1);
+	lane->end = end.next;
+	lane->next = 1;
+	r = dal_state_position_get(lane->options.state, lane->options.number, &position);
+	if (r == 0 && position.count > 0) {
+		lane->next = position.marks[0].next;
+		lane->sequence = position.sequence;
+		lane->appended_us = position.appended_us;
+		dal_lane_generation(lane, position.generation);
+	}
+	dal_state_position_deinit(&position);
+	if (r < 0) {
+		return r;
+	}
+	lane->batch_next = lane->next;
+	lane->batch_sequence = lane->sequence;
+	if (lane->next > lane->end) {
+		dal_errors_add(
+			errors, NULL, 0,
+			"the state stands at offset %llu, but the log ends at %llu: this log "
+			"lost events or is not the one that the state was made from. Restore "
+			"the log, or delete the state folder: it is rebuilt from the log",
+			(unsigned long long)lane->next, (unsigned long long)lane->end);
+		return DAL_LANE_REFUSED;
+	}
+	return 0;
+}
+
+static int outbox_read(struct dal_lane *lane)
+{
+	uint64_t open = 0, delivered = 0, dead = 0;
+	int r;
+
+	if (!lane->options.outbox) {
+		return 0;
+	}
+	r = dal_outbox_count(lane->options.state, lane->options.number, &open, &delivered, &dead);
+	lane->undelivered = open;
+	lane->origin = dal_log_origin(lane->options.log, lane->options.number);
+	return r < 0 ? r : dal_lane_checkpoint_find(lane);
+}
+
+static int open_all(struct dal_lane *lane, struct dal_errors *errors)
+{
+	int r = position_read(lane, errors);
+
+	if (r == 0) {
+		r = dal_lane_projections(lane, errors);
+	}
+	if (r == 0) {
+		r = outbox_read(lane);
+	}
+	if (r != 0) {
+		return r;
+	}
+	return dal_evaluator_new(
+		&(struct dal_evaluator_options){
+			.rules = lane->options.rules,
+			.targets = lane->options.targets,
+			.target_count = lane->options.target_count,
+			.load = on_load,
+			.sink = &dal_lane_sink,
+			.own = lane,
+			.cache_entries = lane->options.cache_entries,
+			.unlimited_time = lane->options.unlimited_time,
+		},
+		&lane->evaluator);
+}
+
+int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
+		 struct dal_errors *errors)
+{
+	struct dal_lane *lane = dal_calloc(1, sizeof(*lane));
+	int r;
+
+	lane->options = *options;
+	dal_rules_ref(options->rules);
+	lane->rows = dal_rows_new(options->state, options->number);
+	lane->batch = dal_store_batch_new();
+	names_fill(lane);
+	r = open_all(lane, errors);
+	if (r != 0) {
+		dal_lane_free(lane);
+		return r;
+	}
+	*out = lane;
+	return 0;
+}
+
+void dal_lane_free(struct dal_lane *lane)
+{
+	if (!lane) {
+		return;
+	}
+	dal_evaluator_free(lane->evaluator);
+	dal_lane_checkpoint_deinit(lane);
+	dal_rows_free(lane->rows);
+	dal_store_batch_free(lane->batch);
+	dal_buffer_deinit(&lane->text);
+	dal_buffer_deinit(&lane->value);
+	free(lane->names);
+	dal_rules_unref(lane->options.rules);
+	free(lane);
+}
+
+const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane)
+{
+	return lane->halted ? &lane->halt : NULL;
+}
+
+size_t dal_lane_marks(const struct dal_lane *lane, struct dal_log_mark *marks, size_t capacity)
+{
+	if (capacity > 0) {
+		marks[0] = (struct dal_log_mark){.topic = dal_slice_text("*"), .next = lane->next};
+	}
+	return 1;
+}
+
+uint64_t dal_lane_next(const struct dal_lane *lane)
+{
+	return lane->next;
+}
+
+int64_t dal_lane_appended_us(const struct dal_lane *lane)
+{
+	return lane->appended_us;
+}
+
+uint64_t dal_lane_sequence(const struct dal_lane *lane)
+{
+	return lane->sequence;
+}
+
+uint64_t dal_lane_undelivered(const struct dal_lane *lane)
+{
+	return lane->undelivered;
+}
+
+uint64_t dal_lane_events(const struct dal_lane *lane)
+{
+	return lane->processed;
+}
+
+void dal_lane_generation(struct dal_lane *lane, struct dal_slice digest)
+{
+	snprintf(lane->generation, sizeof(lane->generation), "%.*s", (int)digest.size,
+		 digest.data ? digest.data : "");
+	lane->changed = true;
+}
+
+struct dal_slice dal_lane_generation_get(const struct dal_lane *lane)
+{
+	return dal_slice_text(lane->generation);
+}

@@ -1,0 +1,99 @@
+/*
+ * A lane: one ordered stream of events folded into one state, batch by batch, without threads.
+ *
+ * `dal_lane_process` evaluates a batch of the log and commits all its effects (entries, rows,
+ * settled rows, parked keys, position) in one store batch; nothing is seen outside before that is
+ * written. The worker (worker.h) drives a lane on its thread; a replay and the digest tests drive
+ * one by hand. A lane without an outbox (`outbox` false) folds and makes no rows: no side effects,
+ * by construction.
+ */
+#ifndef DAL_STREAM_LANE_H
+#define DAL_STREAM_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/log/log.h"
+#include "engine/stream/evaluator.h"
+#include "state/outbox.h"
+#include "state/state.h"
+
+struct dal_lane;
+
+struct dal_lane_options {
+	struct dal_state *state;
+	struct dal_log *log;
+	uint16_t number;
+	struct dal_rules *rules;
+	const struct dal_target *targets; /* outlive the lane */
+	size_t target_count;
+	const char *app;      /* name: the source of system events */
+	size_t cache_entries; /* 0 keeps nothing between batches */
+	bool outbox;
+	bool unlimited_time;
+	bool rebuild_changed; /* run --dev: a changed declaration without a raised version is
+				 rebuilt, not refused */
+	/* Told of the effects of events as they are evaluated (before they are committed); may be
+	 * NULL. */
+	const struct dal_evaluator_sink *watch;
+	void *own;
+};
+
+enum { DAL_LANE_REFUSED = 1, DAL_LANE_HALTED = 2 };
+
+/*
+ * Opens where the state stands. DAL_LANE_REFUSED, `errors` filled: a projection changed without a
+ * raised version; the state stands beyond the log's end.
+ */
+int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **lane,
+		 struct dal_errors *errors);
+void dal_lane_free(struct dal_lane *lane);
+
+/* Projections that are new or raised are folded from the log's start up to where the lane stands.
+ * Calls `progress` (may be NULL) now and then; false from it cancels (-ECANCELED); it goes on at
+ * the next call. */
+int dal_lane_build(struct dal_lane *lane,
+		   bool (*progress)(void *own, const char *projection, uint64_t done, uint64_t end),
+		   void *own);
+
+/* Evaluates and commits the whole batch. DAL_LANE_HALTED: all before the event that halts is
+ * committed; dal_lane_halt says which. */
+int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch);
+
+struct dal_lane_halt {
+	struct dal_place place;
+	char declaration[80];
+	char message[512];
+	int64_t since_us;
+};
+
+const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane); /* NULL: it is not halted */
+
+/* --- what dispatch has to say; it goes into the next commit --- */
+
+void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id);
+/* A try failed: attempts, due and tries as given. */
+void dal_lane_retry(struct dal_lane *lane, struct dal_slice row_id, uint32_t attempts,
+		    int64_t due_us, struct dal_slice tries);
+/* A row to the log has been appended. */
+void dal_lane_appended(struct dal_lane *lane, uint64_t sequence);
+/* Commits what has been said, if anything has. */
+int dal_lane_commit(struct dal_lane *lane);
+
+/* --- where it stands --- */
+
+/* Marks behind the last event that is committed. Returns how many there are. */
+size_t dal_lane_marks(const struct dal_lane *lane, struct dal_log_mark *marks, size_t capacity);
+uint64_t dal_lane_next(const struct dal_lane *lane);       /* the embedded log's next offset */
+int64_t dal_lane_appended_us(const struct dal_lane *lane); /* append time of the last event */
+uint64_t dal_lane_sequence(const struct dal_lane *lane);   /* the next row's */
+uint64_t dal_lane_undelivered(const struct dal_lane *lane);
+uint64_t dal_lane_events(const struct dal_lane *lane); /* processed since it was opened */
+/* Appends a dalamb.outbox.checkpoint's data as JSON. */
+int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data);
+/* Records the generation that runs from here on. */
+void dal_lane_generation(struct dal_lane *lane, struct dal_slice digest);
+struct dal_slice dal_lane_generation_get(const struct dal_lane *lane);
+
+#endif

@@ -1,0 +1,230 @@
+/* The lane at work: a batch of events evaluated, then one write of all that it did. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/fault.h"
+#include "engine/stream/lane_private.h"
+
+enum { EXPIRE_A_BATCH = 1000 };
+
+/* --- commit --- */
+
+static void on_change(void *own, const struct dal_cache_entry *entry, struct dal_slice json)
+{
+	struct dal_lane *lane = own;
+	const struct dal_view_name *name = &lane->names[entry->projection];
+	struct dal_slice key = dal_cache_key(entry);
+
+	dal_buffer_clear(&lane->text);
+	dal_view_key(name, key, &lane->text);
+	if (json.size == 0 && !entry->parked) {
+		dal_store_batch_delete(lane->batch, dal_buffer_slice(&lane->text));
+		return;
+	}
+	struct dal_view_entry value = {
+		.json = json,
+		.position = entry->position,
+		.parked = entry->parked,
+		.parked_at = entry->parked_at,
+		.message = dal_slice_text(entry->message),
+	};
+	dal_buffer_clear(&lane->value);
+	dal_view_encode(&value, &lane->value);
+	dal_store_batch_put(lane->batch, dal_buffer_slice(&lane->text),
+			    dal_buffer_slice(&lane->value));
+	if (entry->parked) {
+		dal_view_parked_put(lane->batch, name, key, &value);
+	}
+}
+
+static void position_write(struct dal_lane *lane)
+{
+	struct dal_state_mark mark = {.topic = dal_slice_text("*"), .next = lane->batch_next};
+
+	dal_state_position_put(lane->batch, lane->options.number,
+			       &(struct dal_state_position){
+				       .marks = &mark,
+				       .count = 1,
+				       .appended_us = lane->appended_us,
+				       .sequence = lane->batch_sequence,
+				       .generation = dal_slice_text(lane->generation),
+			       });
+}
+
+/* Seeded defects (tests of the crash harness): a part of the batch is written alone, a crash may
+ * come between. */
+static int fault_pause(struct dal_lane *lane)
+{
+	int r = dal_store_write(dal_state_store(lane->options.state), lane->batch, false);
+
+	usleep(20000);
+	return r;
+}
+
+int dal_lane_write(struct dal_lane *lane)
+{
+	struct dal_store *store = dal_state_store(lane->options.state);
+	int64_t undelivered = dal_rows_undelivered(lane->rows);
+	int r = 0;
+
+	if (dal_fault("position-before-state")) {
+		position_write(lane);
+		r = fault_pause(lane);
+	}
+	dal_rows_commit(lane->rows, lane->batch, &lane->batch_sequence);
+	if (dal_fault("row-before-commit")) {
+		r = fault_pause(lane);
+	}
+	dal_evaluator_changes(lane->evaluator, on_change, lane);
+	position_write(lane);
+	if (r == 0 && lane->options.outbox) {
+		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,
+				      lane->appended_us, EXPIRE_A_BATCH);
+	}
+	if (r >= 0) {
+		r = dal_store_write(store, lane->batch, false);
+	}
+	if (r < 0) {
+		return r;
+	}
+	dal_evaluator_clean(lane->evaluator);
+	dal_rows_clear(lane->rows);
+	lane->next = lane->batch_next;
+	lane->sequence = lane->batch_sequence;
+	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
+	lane->changed = false;
+	return 0;
+}
+
+int dal_lane_commit(struct dal_lane *lane)
+{
+	if (!lane->changed && dal_rows_size(lane->rows) == 0) {
+		return 0;
+	}
+	return dal_lane_write(lane);
+}
+
+static void undo(struct dal_lane *lane)
+{
+	dal_evaluator_discard(lane->evaluator);
+	dal_rows_clear(lane->rows);
+	dal_store_batch_clear(lane->batch);
+	lane->batch_next = lane->next;
+	lane->batch_sequence = lane->sequence;
+}
+
+/* --- one event --- */
+
+static int event_run(struct dal_lane *lane)
+{
+	bool before = lane->event->place.offset < lane->checkpoint.before;
+	bool rules = lane->options.outbox ? !before : lane->options.watch != NULL;
+	int r = 0;
+
+	if (before && lane->options.outbox) {
+		r = dal_lane_reopen(lane);
+	}
+	if (r == 0) {
+		r = dal_evaluator_run(lane->evaluator, rules);
+	}
+	return lane->error < 0 ? lane->error : r;
+}
+
+static int event_process(struct dal_lane *lane, const struct dal_log_batch *batch, size_t index)
+{
+	bool ignored = false;
+	int r;
+
+	lane->events = batch;
+	lane->index = index;
+	lane->failures = 0;
+	r = dal_evaluator_parse(lane->evaluator, batch, index, &lane->event);
+	if (r == 0 && lane->event->reserved) {
+		r = dal_lane_settle(lane, &ignored);
+	}
+	if (r == 0 && !ignored) {
+		r = event_run(lane);
+	}
+	if (r == 0) {
+		lane->batch_next = batch->records[index].place.offset + 1;
+		lane->appended_us = batch->records[index].appended_us;
+	}
+	return r;
+}
+
+static int range_process(struct dal_lane *lane, const struct dal_log_batch *batch, size_t count,
+			 size_t *done)
+{
+	int r = 0;
+
+	for (*done = 0; *done < count; (*done)++) {
+		r = event_process(lane, batch, *done);
+		if (r != 0) {
+			break;
+		}
+	}
+	return r;
+}
+
+int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
+{
+	size_t done;
+	int r;
+
+	if (lane->halted) {
+		return DAL_LANE_HALTED;
+	}
+	r = dal_lane_commit(lane); /* what dispatch said is not undone with the batch */
+	if (r == 0) {
+		r = range_process(lane, batch, batch->count, &done);
+	}
+	if (r == DAL_EVALUATOR_HALT) {
+		lane->halted = true;
+		undo(lane);
+		r = range_process(lane, batch, done, &done);
+	}
+	if (r == 0) {
+		r = dal_lane_write(lane);
+	}
+	if (r != 0) {
+		undo(lane);
+		return r;
+	}
+	lane->processed += done;
+	return lane->halted ? DAL_LANE_HALTED : 0;
+}
+
+/* --- what dispatch says --- */
+
+void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id)
+{
+	int error;
+	struct dal_touched *touched = dal_rows_find(lane->rows, row_id, &error);
+
+	if (touched && touched->now == DAL_ROW_OPEN) {
+		touched->now = DAL_ROW_DELIVERED;
+	}
+}
+
+void dal_lane_retry(struct dal_lane *lane, struct dal_slice row_id, uint32_t attempts,
+		    int64_t due_us, struct dal_slice tries)
+{
+	int error;
+	struct dal_touched *touched = dal_rows_find(lane->rows, row_id, &error);
+
+	if (!touched || touched->now != DAL_ROW_OPEN || dal_fault("lost-timer")) {
+		return;
+	}
+	touched->row.attempts = attempts;
+	touched->row.due_us = due_us;
+	touched->row.tries = dal_rows_keep(touched, tries);
+	touched->changed = true;
+}
+
+void dal_lane_appended(struct dal_lane *lane, uint64_t sequence)
+{
+	dal_outbox_remove(lane->batch, lane->options.number,
+			  &(struct dal_row){.sequence = sequence});
+	lane->changed = true;
+}

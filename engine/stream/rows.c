@@ -1,0 +1,200 @@
+#include "engine/stream/rows.h"
+
+#include "engine/base/error.h"
+#include "engine/base/map.h"
+#include "engine/base/memory.h"
+
+struct dal_rows {
+	struct dal_state *state;
+	uint16_t lane;
+	struct dal_map *by_id;
+	struct dal_touched *first, **tail;
+	size_t count;
+	struct dal_buffer text;
+};
+
+struct dal_rows *dal_rows_new(struct dal_state *state, uint16_t lane)
+{
+	struct dal_rows *rows = dal_calloc(1, sizeof(*rows));
+	rows->state = state;
+	rows->lane = lane;
+	rows->by_id = dal_map_new();
+	rows->tail = &rows->first;
+	return rows;
+}
+
+void dal_rows_clear(struct dal_rows *rows)
+{
+	struct dal_touched *touched, *next;
+
+	for (touched = rows->first; touched; touched = next) {
+		next = touched->next;
+		dal_map_remove(rows->by_id, dal_slice_text(touched->id));
+		for (size_t i = 0; i < 4; i++) {
+			dal_buffer_deinit(&touched->memory[i]);
+		}
+		free(touched->id);
+		free(touched);
+	}
+	rows->first = NULL;
+	rows->tail = &rows->first;
+	rows->count = 0;
+}
+
+void dal_rows_free(struct dal_rows *rows)
+{
+	if (!rows) {
+		return;
+	}
+	dal_rows_clear(rows);
+	dal_map_free(rows->by_id);
+	dal_buffer_deinit(&rows->text);
+	free(rows);
+}
+
+struct dal_slice dal_rows_keep(struct dal_touched *touched, struct dal_slice bytes)
+{
+	for (size_t i = 1; i < 4; i++) {
+		if (!touched->memory[i].data) {
+			dal_buffer_slice_append(&touched->memory[i], bytes);
+			return dal_buffer_slice(&touched->memory[i]);
+		}
+	}
+	/* the oldest text is replaced: a row has one completion and one list of tries at a time */
+	dal_buffer_clear(&touched->memory[3]);
+	dal_buffer_slice_append(&touched->memory[3], bytes);
+	return dal_buffer_slice(&touched->memory[3]);
+}
+
+static struct dal_touched *touch(struct dal_rows *rows, struct dal_slice id)
+{
+	struct dal_touched *touched = dal_calloc(1, sizeof(*touched));
+
+	touched->id = dal_slice_dup(id);
+	dal_map_set(rows->by_id, id, touched);
+	*rows->tail = touched;
+	rows->tail = &touched->next;
+	rows->count++;
+	return touched;
+}
+
+struct dal_touched *dal_rows_find(struct dal_rows *rows, struct dal_slice id, int *error)
+{
+	struct dal_touched *touched = dal_map_get(rows->by_id, id);
+	enum dal_row_status status;
+	struct dal_slice function;
+	uint64_t sequence;
+
+	*error = 0;
+	if (touched) {
+		return touched;
+	}
+	*error = dal_outbox_status(rows->state, rows->lane, id, &status, &function, &sequence,
+				   &rows->text);
+	if (*error < 0) {
+		return NULL;
+	}
+	touched = touch(rows, id);
+	touched->before = touched->now = status;
+	if (status == DAL_ROW_OPEN || status == DAL_ROW_DELIVERED || status == DAL_ROW_DEAD) {
+		*error = dal_outbox_get(rows->state, rows->lane, status, function, sequence,
+					&touched->row, &touched->memory[0]);
+		if (*error != 0) {
+			*error = *error < 0 ? *error : -5;
+			return NULL;
+		}
+	} else {
+		/* its id is all that is known */
+		dal_row_id_parse(dal_slice_text(touched->id), &touched->row.id);
+	}
+	return touched;
+}
+
+struct dal_touched *dal_rows_add(struct dal_rows *rows, const struct dal_row *row, bool check)
+{
+	struct dal_touched *touched;
+	struct dal_buffer id = {0};
+	int error = 0;
+
+	dal_row_id_format(&row->id, &id);
+	touched = dal_map_get(rows->by_id, dal_buffer_slice(&id));
+	if (!touched) {
+		touched = check ? dal_rows_find(rows, dal_buffer_slice(&id), &error)
+				: touch(rows, dal_buffer_slice(&id));
+	}
+	dal_buffer_deinit(&id);
+	if (!touched || touched->now != DAL_ROW_UNKNOWN) {
+		return NULL;
+	}
+	dal_buffer_clear(&touched->memory[0]);
+	dal_row_encode(row, &touched->memory[0]);
+	DAL_ASSERT(dal_row_decode(dal_buffer_slice(&touched->memory[0]), &touched->row));
+	touched->row.sequence = row->sequence;
+	touched->now = DAL_ROW_OPEN;
+	return touched;
+}
+
+static void commit_open(struct dal_rows *rows, struct dal_touched *t, struct dal_store_batch *batch,
+			uint64_t *sequence)
+{
+	if (t->before == DAL_ROW_UNKNOWN) {
+		dal_outbox_open(batch, rows->lane, &t->row);
+	} else if (t->before == DAL_ROW_DEAD) {
+		dal_outbox_revive(batch, rows->lane, &t->row, (*sequence)++);
+	} else if (t->changed) {
+		dal_outbox_update(batch, rows->lane, &t->row);
+	}
+}
+
+static void commit_settled(struct dal_rows *rows, struct dal_touched *t,
+			   struct dal_store_batch *batch)
+{
+	if (t->before == DAL_ROW_DEAD) {
+		dal_outbox_drop(batch, rows->lane, &t->row, t->expires_us);
+	} else if (t->before != DAL_ROW_SETTLED) {
+		dal_outbox_settle(batch, rows->lane, &t->row, t->expires_us);
+	}
+}
+
+void dal_rows_commit(struct dal_rows *rows, struct dal_store_batch *batch, uint64_t *sequence)
+{
+	for (struct dal_touched *t = rows->first; t; t = t->next) {
+		switch (t->now) {
+		case DAL_ROW_OPEN:
+			commit_open(rows, t, batch, sequence);
+			break;
+		case DAL_ROW_DELIVERED:
+			if (t->before == DAL_ROW_OPEN) {
+				dal_outbox_deliver(batch, rows->lane, &t->row);
+			}
+			break;
+		case DAL_ROW_SETTLED:
+			commit_settled(rows, t, batch);
+			break;
+		case DAL_ROW_DEAD:
+			if (t->before != DAL_ROW_DEAD) {
+				dal_outbox_bury(batch, rows->lane, &t->row);
+			}
+			break;
+		case DAL_ROW_UNKNOWN:
+			break;
+		}
+	}
+}
+
+int64_t dal_rows_undelivered(const struct dal_rows *rows)
+{
+	int64_t change = 0;
+
+	for (const struct dal_touched *t = rows->first; t; t = t->next) {
+		if (t->row.function.size > 0) {
+			change += (t->now == DAL_ROW_OPEN) - (t->before == DAL_ROW_OPEN);
+		}
+	}
+	return change;
+}
+
+size_t dal_rows_size(const struct dal_rows *rows)
+{
+	return rows->count;
+}

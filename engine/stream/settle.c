@@ -1,0 +1,151 @@
+/* What dalamb's own events mean for the outbox: completions, dead letters sent again or dropped. */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/stream/lane_private.h"
+
+#define AGE_UNKNOWN_US (24ll * 3600 * 1000000) /* of a function that is gone: the default */
+
+static int64_t expires_us(struct dal_lane *lane, const struct dal_row *row)
+{
+	const struct dal_target *target = dal_evaluator_target(lane->evaluator, row->id.target);
+
+	return lane->event->appended_us + (target ? target->age_us : AGE_UNKNOWN_US);
+}
+
+static void settled(struct dal_lane *lane, struct dal_touched *touched)
+{
+	touched->expires_us = expires_us(lane, &touched->row);
+	touched->now = DAL_ROW_SETTLED;
+}
+
+static void buried(struct dal_lane *lane, struct dal_touched *touched)
+{
+	touched->row.completion = dal_rows_keep(touched,
+						dal_json_raw(lane->event->json, lane->event->data));
+	touched->row.completed = lane->event->place;
+	touched->row.completed.topic = dal_slice_text(DAL_TOPIC_SYSTEM);
+	touched->row.died_us = lane->event->appended_us;
+	touched->now = DAL_ROW_DEAD;
+}
+
+/*
+ * A failure whose row is not known: in a rebuild, of a cause before the checkpoint. The dead letter
+ * is made again from its cause, which the log has.
+ */
+static int unknown_buried(struct dal_lane *lane, struct dal_touched *touched)
+{
+	const struct dal_log_batch *events = lane->events;
+	struct dal_log_batch cause = {0};
+	struct dal_log_reader *reader;
+	struct dal_log_mark mark = {.topic = dal_slice_text("*"),
+				    .next = touched->row.id.cause.offset};
+	size_t index = lane->index;
+	bool made = false;
+	int r;
+
+	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, NULL, &reader);
+	if (r < 0) {
+		return r;
+	}
+	r = dal_log_read(reader, 1, 1, &cause);
+	if (r == 0 && cause.count > 0 && cause.records[0].place.offset == mark.next) {
+		r = dal_evaluator_parse(lane->evaluator, &cause, 0, &lane->event);
+		if (r == 0) {
+			r = dal_lane_remake(lane, dal_slice_text(touched->id), &made);
+		}
+	}
+	dal_log_batch_release(&cause);
+	dal_log_reader_free(reader);
+	if (r >= 0) {
+		r = dal_evaluator_parse(lane->evaluator, events, index, &lane->event);
+	}
+	if (r == 0) {
+		touched->row.function = touched->row.id.target;
+		buried(lane, touched);
+	}
+	return r;
+}
+
+static int completed(struct dal_lane *lane, struct dal_touched *touched, bool failed, bool *ignored)
+{
+	switch (touched->now) {
+	case DAL_ROW_SETTLED:
+	case DAL_ROW_DEAD:
+		*ignored = true; /* the first completion won */
+		return 0;
+	case DAL_ROW_UNKNOWN:
+		if (failed) {
+			return unknown_buried(lane, touched);
+		}
+		settled(lane, touched);
+		return 0;
+	default:
+		if (failed) {
+			buried(lane, touched);
+		} else {
+			settled(lane, touched);
+		}
+		return 0;
+	}
+}
+
+static void retried(struct dal_touched *touched)
+{
+	if (touched->now != DAL_ROW_DEAD) {
+		return;
+	}
+	touched->now = DAL_ROW_OPEN;
+	touched->row.attempts = 0;
+	touched->row.due_us = 0;
+	touched->row.tries = (struct dal_slice){0};
+	touched->row.completion = (struct dal_slice){0};
+	touched->row.revived += touched->before != DAL_ROW_DEAD; /* else the commit counts it */
+}
+
+static struct dal_slice row_of(const struct dal_event *event)
+{
+	uint32_t node = dal_json_find(event->json, event->data, dal_slice_text("row"));
+
+	if (node == DAL_JSON_NONE || dal_json_kind(event->json, node) != DAL_JSON_STRING) {
+		return (struct dal_slice){0};
+	}
+	return dal_json_string(event->json, node);
+}
+
+int dal_lane_settle(struct dal_lane *lane, bool *ignored)
+{
+	const struct dal_event *event = lane->event;
+	bool failed = dal_slice_is(event->type, "dalamb.function.failed");
+	struct dal_touched *touched;
+	struct dal_slice row;
+	int r;
+
+	if (!lane->options.outbox || !dal_slice_is(event->place.topic, DAL_TOPIC_SYSTEM)) {
+		return 0;
+	}
+	if (!failed && !dal_slice_is(event->type, "dalamb.function.succeeded") &&
+	    !dal_slice_is(event->type, "dalamb.dead.retried") &&
+	    !dal_slice_is(event->type, "dalamb.dead.dropped")) {
+		return 0;
+	}
+	row = row_of(event);
+	if (row.size == 0) {
+		return 0;
+	}
+	touched = dal_rows_find(lane->rows, row, &r);
+	if (!touched) {
+		return r;
+	}
+	if (dal_slice_is(event->type, "dalamb.dead.retried")) {
+		retried(touched);
+		return 0;
+	}
+	if (dal_slice_is(event->type, "dalamb.dead.dropped")) {
+		if (touched->now == DAL_ROW_DEAD) {
+			settled(lane, touched);
+		}
+		return 0;
+	}
+	return completed(lane, touched, failed, ignored);
+}

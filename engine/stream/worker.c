@@ -1,0 +1,443 @@
+#include "engine/stream/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
+#include "engine/stream/checkpoint.h"
+
+#define CHECKPOINT_US (300ll * 1000000)
+#define CATCH_UP_US (10ll * 1000000)
+#define IDLE_US (1000000ll)
+
+struct note {
+	struct dal_worker_note note;
+	struct note *next;
+	char bytes[];
+};
+
+struct dal_worker {
+	struct dal_worker_options options;
+	struct dal_lane *lane;
+	struct dal_log *log;
+	struct dal_log_reader *reader;
+	pthread_t thread;
+	bool running;
+
+	pthread_mutex_t lock; /* all below, but what only the thread uses */
+	pthread_cond_t wake;
+	bool woken, stopping;
+	struct note *notes, **notes_tail;
+	struct dal_worker_waiter *waiters;
+	struct dal_worker_status status;
+
+	/* the thread's own */
+	bool rebuilt;       /* the lane began at the log's start */
+	uint64_t start_end; /* the end of the log at the start */
+	int64_t started_us;
+	int64_t checkpoint_us; /* when the last one was written */
+	uint64_t checkpoint_next, checkpoint_sequence;
+};
+
+/* --- from other threads --- */
+
+void dal_worker_wake(struct dal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->woken = true;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *note)
+{
+	struct note *copy = dal_malloc(sizeof(*copy) + note->row.size + note->tries.size);
+
+	copy->note = *note;
+	copy->next = NULL;
+	memcpy(copy->bytes, note->row.data, note->row.size);
+	copy->note.row.data = copy->bytes;
+	if (note->tries.size > 0) {
+		memcpy(copy->bytes + note->row.size, note->tries.data, note->tries.size);
+	}
+	copy->note.tries.data = copy->bytes + note->row.size;
+	pthread_mutex_lock(&worker->lock);
+	*worker->notes_tail = copy;
+	worker->notes_tail = &copy->next;
+	worker->woken = true;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter)
+{
+	bool reached, over;
+
+	pthread_mutex_lock(&worker->lock);
+	reached = worker->status.next > waiter->offset;
+	over = worker->stopping;
+	if (!reached && !over) {
+		waiter->next = worker->waiters;
+		worker->waiters = waiter;
+		worker->woken = true; /* its deadline may be the nearest */
+		pthread_cond_signal(&worker->wake);
+	}
+	pthread_mutex_unlock(&worker->lock);
+	if (reached || over) {
+		waiter->done(waiter, reached);
+	}
+}
+
+void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *status)
+{
+	struct dal_log_mark end = {0};
+
+	dal_log_end(worker->log, worker->options.lane.number, &end, 1);
+	pthread_mutex_lock(&worker->lock);
+	*status = worker->status;
+	pthread_mutex_unlock(&worker->lock);
+	status->end = end.next;
+}
+
+/* --- the thread --- */
+
+static bool stopping(struct dal_worker *worker)
+{
+	bool yes;
+
+	pthread_mutex_lock(&worker->lock);
+	yes = worker->stopping;
+	pthread_mutex_unlock(&worker->lock);
+	return yes;
+}
+
+static void notes_take(struct dal_worker *worker)
+{
+	struct note *note, *next;
+
+	pthread_mutex_lock(&worker->lock);
+	note = worker->notes;
+	worker->notes = NULL;
+	worker->notes_tail = &worker->notes;
+	pthread_mutex_unlock(&worker->lock);
+	for (; note; note = next) {
+		next = note->next;
+		switch (note->note.kind) {
+		case DAL_NOTE_DELIVERED:
+			dal_lane_delivered(worker->lane, note->note.row);
+			break;
+		case DAL_NOTE_RETRY:
+			dal_lane_retry(worker->lane, note->note.row, note->note.attempts,
+				       note->note.due_us, note->note.tries);
+			break;
+		case DAL_NOTE_APPENDED:
+			dal_lane_appended(worker->lane, note->note.sequence);
+			break;
+		}
+		free(note);
+	}
+}
+
+/* Takes the waiters that are done with out of the list: reached, or too late. */
+static struct dal_worker_waiter *waiters_take(struct dal_worker *worker, bool all)
+{
+	struct dal_worker_waiter **link = &worker->waiters, *taken = NULL;
+	int64_t now = dal_clock_monotonic_us();
+
+	while (*link) {
+		struct dal_worker_waiter *waiter = *link;
+		if (all || worker->status.next > waiter->offset || waiter->deadline_us <= now) {
+			*link = waiter->next;
+			waiter->next = taken;
+			taken = waiter;
+		} else {
+			link = &waiter->next;
+		}
+	}
+	return taken;
+}
+
+/* Makes what is committed known, and answers who waited for it. */
+static void publish(struct dal_worker *worker, bool all)
+{
+	struct dal_worker_waiter *waiter, *next;
+	const struct dal_lane_halt *halt = dal_lane_halt(worker->lane);
+	uint64_t folded = dal_lane_next(worker->lane);
+
+	pthread_mutex_lock(&worker->lock);
+	worker->status.next = folded;
+	worker->status.events = dal_lane_events(worker->lane);
+	worker->status.appended_us = dal_lane_appended_us(worker->lane);
+	worker->status.undelivered = dal_lane_undelivered(worker->lane);
+	worker->status.halted = halt != NULL;
+	if (halt) {
+		worker->status.halt = *halt;
+	}
+	waiter = waiters_take(worker, all);
+	pthread_mutex_unlock(&worker->lock);
+	for (; waiter; waiter = next) {
+		next = waiter->next;
+		waiter->done(waiter, folded > waiter->offset);
+	}
+}
+
+static int64_t nearest_deadline(struct dal_worker *worker, int64_t until)
+{
+	for (struct dal_worker_waiter *w = worker->waiters; w; w = w->next) {
+		until = w->deadline_us < until ? w->deadline_us : until;
+	}
+	return until;
+}
+
+static void sleep_until_woken(struct dal_worker *worker)
+{
+	int64_t until = dal_clock_monotonic_us() + IDLE_US;
+	struct timespec at;
+
+	pthread_mutex_lock(&worker->lock);
+	until = nearest_deadline(worker, until);
+	at = (struct timespec){until / 1000000, until % 1000000 * 1000};
+	while (!worker->woken && !worker->stopping &&
+	       pthread_cond_timedwait(&worker->wake, &worker->lock, &at) != ETIMEDOUT) {
+	}
+	worker->woken = false;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static int checkpoint_write(struct dal_worker *worker)
+{
+	int r = dal_checkpoint_append(worker->log, worker->lane, worker->options.lane.app);
+
+	worker->checkpoint_us = dal_clock_monotonic_us();
+	worker->checkpoint_next = dal_lane_next(worker->lane) + 1; /* its own event is no news */
+	worker->checkpoint_sequence = dal_lane_sequence(worker->lane);
+	return r == DAL_LOG_DISK || r == DAL_LOG_FULL ? 0 : r;
+}
+
+static bool checkpoint_news(const struct dal_worker *worker)
+{
+	return dal_lane_next(worker->lane) > worker->checkpoint_next ||
+	       dal_lane_sequence(worker->lane) != worker->checkpoint_sequence;
+}
+
+/* Delivery may begin: all that was on the log is folded in, or a plain restart took long enough. */
+static int catch_up(struct dal_worker *worker)
+{
+	bool reached = dal_lane_next(worker->lane) >= worker->start_end;
+	bool late = !worker->rebuilt && dal_clock_monotonic_us() - worker->started_us > CATCH_UP_US;
+
+	if (worker->status.caught_up || (!reached && !late)) {
+		return 0;
+	}
+	pthread_mutex_lock(&worker->lock);
+	worker->status.caught_up = true;
+	pthread_mutex_unlock(&worker->lock);
+	if (worker->options.caught_up) {
+		worker->options.caught_up(worker->options.own);
+	}
+	return worker->options.lane.outbox ? checkpoint_write(worker) : 0;
+}
+
+static int housekeeping(struct dal_worker *worker)
+{
+	int r = catch_up(worker);
+
+	if (r == 0 && worker->status.caught_up && worker->options.lane.outbox &&
+	    dal_clock_monotonic_us() - worker->checkpoint_us > CHECKPOINT_US &&
+	    checkpoint_news(worker)) {
+		r = checkpoint_write(worker);
+	}
+	return r;
+}
+
+/* Reading pauses while too much is undelivered; not while it catches up: those rows are on disk. */
+static bool paused(struct dal_worker *worker)
+{
+	uint64_t max = worker->options.rows_max ? worker->options.rows_max : DAL_LIMIT_ROWS;
+	bool yes = worker->status.caught_up && dal_lane_undelivered(worker->lane) >= max;
+
+	if (yes != worker->status.paused) {
+		pthread_mutex_lock(&worker->lock);
+		worker->status.paused = yes;
+		pthread_mutex_unlock(&worker->lock);
+	}
+	return yes;
+}
+
+static int work(struct dal_worker *worker, struct dal_log_batch *batch)
+{
+	int r = DAL_LOG_END;
+
+	notes_take(worker);
+	if (!dal_lane_halt(worker->lane) && !paused(worker)) {
+		r = dal_log_read(worker->reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
+				 DAL_LIMIT_WORKER_BATCH_BYTES, batch);
+	}
+	if (r < 0) {
+		return r;
+	}
+	r = r == 0 ? dal_lane_process(worker->lane, batch) : dal_lane_commit(worker->lane);
+	dal_log_batch_release(batch);
+	return r < 0 ? r : 0;
+}
+
+static int step(struct dal_worker *worker, struct dal_log_batch *batch)
+{
+	uint64_t next = dal_lane_next(worker->lane);
+	int r = work(worker, batch);
+
+	if (r < 0) {
+		return r;
+	}
+	publish(worker, false);
+	if (worker->options.committed) {
+		worker->options.committed(worker->options.own);
+	}
+	r = housekeeping(worker);
+	if (r == 0 && dal_lane_next(worker->lane) == next) {
+		sleep_until_woken(worker);
+	}
+	return r;
+}
+
+static bool on_progress(void *own, const char *projection, uint64_t done, uint64_t end)
+{
+	struct dal_worker *worker = own;
+	bool go_on;
+
+	pthread_mutex_lock(&worker->lock);
+	snprintf(worker->status.projection, sizeof(worker->status.projection), "%s", projection);
+	worker->status.build_done = done;
+	worker->status.build_end = end;
+	go_on = !worker->stopping;
+	pthread_mutex_unlock(&worker->lock);
+	return go_on;
+}
+
+static int build(struct dal_worker *worker)
+{
+	int r = dal_lane_build(worker->lane, on_progress, worker);
+
+	pthread_mutex_lock(&worker->lock);
+	worker->status.building = false;
+	pthread_mutex_unlock(&worker->lock);
+	return r == DAL_LANE_HALTED ? 0 : r;
+}
+
+static int reader_open(struct dal_worker *worker)
+{
+	struct dal_log_mark mark;
+
+	dal_lane_marks(worker->lane, &mark, 1);
+	return dal_log_reader_new(worker->log, worker->options.lane.number, &mark, 1, NULL,
+				  &worker->reader);
+}
+
+static void *run(void *own)
+{
+	struct dal_worker *worker = own;
+	struct dal_log_batch batch = {0};
+	int r = build(worker);
+
+	if (r == 0) {
+		r = reader_open(worker);
+	}
+	while (r == 0 && !stopping(worker)) {
+		r = step(worker, &batch);
+	}
+	if (r == 0) {
+		notes_take(worker);
+		r = dal_lane_commit(worker->lane);
+	}
+	if (r == 0 && worker->options.lane.outbox && worker->status.caught_up &&
+	    checkpoint_news(worker)) {
+		r = checkpoint_write(worker);
+	}
+	publish(worker, true);
+	dal_log_batch_release(&batch);
+	if (r < 0 && r != -ECANCELED && worker->options.broken) {
+		worker->options.broken(worker->options.own, r);
+	}
+	return NULL;
+}
+
+/* --- life --- */
+
+int dal_worker_new(const struct dal_worker_options *options, struct dal_worker **out,
+		   struct dal_errors *errors)
+{
+	struct dal_worker *worker = dal_calloc(1, sizeof(*worker));
+	pthread_condattr_t attributes;
+	struct dal_log_mark end = {0};
+	int r;
+
+	worker->options = *options;
+	worker->log = options->lane.log;
+	worker->notes_tail = &worker->notes;
+	pthread_mutex_init(&worker->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&worker->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	r = dal_lane_new(&options->lane, &worker->lane, errors);
+	if (r != 0) {
+		dal_worker_free(worker);
+		return r;
+	}
+	dal_log_end(worker->log, options->lane.number, &end, 1);
+	worker->start_end = end.next;
+	worker->started_us = dal_clock_monotonic_us();
+	worker->rebuilt = dal_lane_next(worker->lane) <= 1;
+	if (options->generation &&
+	    !dal_slice_is(dal_lane_generation_get(worker->lane), options->generation)) {
+		dal_lane_generation(worker->lane, dal_slice_text(options->generation));
+		worker->status.new_generation = true;
+	}
+	worker->status.building = true;
+	worker->status.next = dal_lane_next(worker->lane);
+	worker->status.undelivered = dal_lane_undelivered(worker->lane);
+	*out = worker;
+	return 0;
+}
+
+int dal_worker_start(struct dal_worker *worker)
+{
+	int r = pthread_create(&worker->thread, NULL, run, worker);
+
+	worker->running = r == 0;
+	return -r;
+}
+
+void dal_worker_stop(struct dal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->stopping = true;
+	pthread_cond_signal(&worker->wake);
+	pthread_mutex_unlock(&worker->lock);
+	if (worker->running) {
+		pthread_join(worker->thread, NULL);
+		worker->running = false;
+	}
+}
+
+void dal_worker_free(struct dal_worker *worker)
+{
+	struct note *note, *next;
+
+	if (!worker) {
+		return;
+	}
+	dal_worker_stop(worker);
+	for (note = worker->notes; note; note = next) {
+		next = note->next;
+		free(note);
+	}
+	dal_log_reader_free(worker->reader);
+	dal_lane_free(worker->lane);
+	pthread_cond_destroy(&worker->wake);
+	pthread_mutex_destroy(&worker->lock);
+	free(worker);
+}

@@ -1,0 +1,81 @@
+/*
+ * The worker: the thread that owns a lane. Reads the log, lets the lane fold, tells whoever waits.
+ *
+ * It first builds projections that are not there yet, then follows the log. While it catches up
+ * with the end that the log had at the start nothing is to be delivered (`caught_up` says when it
+ * may be; after a plain restart at the latest ten seconds after the start). Too many undelivered
+ * rows pause the reading, nothing is dropped. It appends a checkpoint of the outbox when it has
+ * caught up, at stop, and every five minutes if anything changed.
+ *
+ * Threads: new and free by the owner; post, wait, wake and status from any thread; callbacks run
+ * on the worker's thread and are short.
+ */
+#ifndef DAL_STREAM_WORKER_H
+#define DAL_STREAM_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/stream/lane.h"
+
+struct dal_worker;
+
+struct dal_worker_options {
+	struct dal_lane_options lane;
+	uint64_t rows_max;            /* limits.rows; 0: DAL_LIMIT_ROWS */
+	const char *generation;       /* digest of the rules: recorded in the state from here on */
+	void (*committed)(void *own); /* a batch is written: rows may be there */
+	void (*caught_up)(void *own); /* once: delivery may begin */
+	void (*broken)(void *own, int error); /* it stopped: the engine must, too */
+	void *own;
+};
+
+/* Outcomes of dal_lane_new. */
+int dal_worker_new(const struct dal_worker_options *options, struct dal_worker **worker,
+		   struct dal_errors *errors);
+int dal_worker_start(struct dal_worker *worker);
+/* There is more in the log. */
+void dal_worker_wake(struct dal_worker *worker);
+/* Finishes its batch, commits, writes a checkpoint, ends. */
+void dal_worker_stop(struct dal_worker *worker);
+void dal_worker_free(struct dal_worker *worker); /* NULL is fine */
+
+/* What dispatch has to say of a row; copied. */
+struct dal_worker_note {
+	enum { DAL_NOTE_DELIVERED, DAL_NOTE_RETRY, DAL_NOTE_APPENDED } kind;
+	struct dal_slice row; /* id: DELIVERED, RETRY */
+	uint64_t sequence;    /* APPENDED */
+	uint32_t attempts;
+	int64_t due_us;
+	struct dal_slice tries;
+};
+
+void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *note);
+
+/* Waits for an offset to be folded in. The caller keeps it until `done`. */
+struct dal_worker_waiter {
+	uint64_t offset;     /* of the event that must be in */
+	int64_t deadline_us; /* monotonic */
+	void (*done)(struct dal_worker_waiter *waiter, bool reached);
+	void *own;
+	struct dal_worker_waiter *next; /* private */
+};
+
+void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter);
+
+struct dal_worker_status {
+	uint64_t next, end;  /* offsets: the next to fold, the log's end */
+	int64_t appended_us; /* of the last event folded in */
+	uint64_t events;     /* since the start */
+	uint64_t undelivered;
+	bool caught_up, paused, building, halted;
+	bool new_generation; /* the rules are not those that the state last ran */
+	char projection[80]; /* that is being built, and how far */
+	uint64_t build_done, build_end;
+	struct dal_lane_halt halt;
+};
+
+void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *status);
+
+#endif
