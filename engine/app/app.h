@@ -1,0 +1,65 @@
+/*
+ * An app: the folder of a user's project, read and checked as a whole.
+ *
+ * Reads the files, gives bytes and field tables to `rules`, applies the environment, resolves
+ * secrets, and has each folder check what was declared of it. It starts nothing: that is engine.h.
+ * A loaded app is constant; any thread reads it.
+ *
+ *	r = dal_app_load(&(struct dal_app_options){.folder = "shop"}, &app, &errors, &warnings);
+ */
+#ifndef DAL_APP_APP_H
+#define DAL_APP_APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/stream/evaluator.h"
+#include "functions/functions.h"
+#include "rules/rules.h"
+
+struct dal_app_options {
+	const char *folder;       /* NULL: no folder: an engine without rules, all defaults */
+	const char *rules_folder; /* instead of FOLDER/rules and FOLDER/lib (replay with other
+				     rules); or NULL */
+	bool tests;               /* load tests/ too */
+	bool offline; /* nothing will be run: secrets may lack, programs are not looked for */
+	char *const *environment; /* NULL: the process' own */
+	const char *data;         /* --data, or NULL: DALAMB_DATA, else FOLDER/data */
+	const char *listen;       /* --listen, or NULL */
+};
+
+struct dal_settings {
+	char *listen;      /* "127.0.0.1:8080" */
+	char *tokens;      /* path of the tokens file */
+	bool tokens_there; /* it exists and has a token */
+	int64_t dedup_us;
+	const char **topics; /* NULL-terminated: log.topics */
+	uint64_t event_bytes, body_bytes, disk_free_bytes, memory_bytes, rows;
+	uint32_t instances;
+	int64_t grace_us;
+};
+
+struct dal_app {
+	char *name;
+	char *folder; /* absolute, or NULL */
+	char *data;   /* absolute */
+	struct dal_rules *rules;
+	struct dal_function **functions; /* count of them */
+	size_t function_count;
+	struct dal_target *targets; /* one a function, for the evaluator */
+	size_t target_count;
+	const struct dal_declaration *github; /* or NULL; secrets resolved */
+	struct dal_settings settings;
+	size_t file_count;
+	struct dal_app_private *private_;
+};
+
+enum { DAL_APP_INVALID = 1 };
+
+/* 0, or DAL_APP_INVALID with every mistake of every file. `warnings` may be NULL. */
+int dal_app_load(const struct dal_app_options *options, struct dal_app **app,
+		 struct dal_errors *errors, struct dal_errors *warnings);
+void dal_app_free(struct dal_app *app); /* NULL is fine */
+
+#endif

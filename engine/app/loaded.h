@@ -1,0 +1,13 @@
+/*
+ * dalamb.app.loaded (events.md): a generation of the app begins at a place of the log.
+ */
+#ifndef DAL_APP_LOADED_H
+#define DAL_APP_LOADED_H
+
+#include "engine/app/app.h"
+#include "engine/log/log.h"
+
+/* Appends it and waits. Outcomes of dal_log_append. */
+int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint64_t from);
+
+#endif

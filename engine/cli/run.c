@@ -1,0 +1,176 @@
+/* dalamb run: an app, until a signal ends it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "engine/api/api.h"
+#include "engine/app/engine.h"
+#include "engine/base/clock.h"
+#include "engine/base/logger.h"
+#include "engine/cli/cli.h"
+
+struct running {
+	struct dal_app *app;
+	struct dal_spawner *spawner;
+	struct dal_engine *engine;
+	struct dal_api *api;
+	struct dal_errors errors, warnings;
+	int signals; /* descriptor */
+};
+
+static void on_broken(void *own)
+{
+	(void)own;
+	kill(getpid(), SIGTERM); /* the main thread stops it in order */
+}
+
+/* Signals become reads of a descriptor; blocked before the first thread, so all threads have them
+ * blocked. */
+static int signals_open(struct running *running)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	running->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return running->signals < 0 ? -errno : 0;
+}
+
+static int open_all(struct running *running, bool dev)
+{
+	struct dal_error error = {0};
+	int r = dal_spawner_start(&running->spawner, &error);
+
+	if (r != 0) {
+		dal_errors_push(&running->errors, &error);
+		return r;
+	}
+	r = signals_open(running);
+	if (r != 0) {
+		return r;
+	}
+	r = dal_engine_new(&(struct dal_engine_options){.app = running->app,
+							.spawner = running->spawner,
+							.dev = dev,
+							.broken = on_broken},
+			   &running->engine, &running->errors);
+	if (r != 0) {
+		return r;
+	}
+	r = dal_api_new(running->engine, &running->api, &error);
+	if (r != 0) {
+		dal_errors_push(&running->errors, &error);
+		return r;
+	}
+	return dal_engine_start(running->engine, &running->errors);
+}
+
+static void close_all(struct running *running)
+{
+	if (running->engine) {
+		dal_engine_stop(running->engine);
+	}
+	dal_api_free(running->api);
+	dal_engine_free(running->engine);
+	dal_spawner_stop(running->spawner);
+	dal_app_free(running->app);
+	dal_errors_deinit(&running->errors);
+	dal_errors_deinit(&running->warnings);
+	if (running->signals > 0) {
+		close(running->signals);
+	}
+}
+
+static void ready_print(const struct running *running, int64_t since_us)
+{
+	int port = dal_http_server_port(dal_engine_server(running->engine));
+
+	dal_logger_write(DAL_LOGGER_INFO, "run",
+			 "app \"%s\": %zu rules, %zu projections, %zu functions; listening on %s "
+			 "(port %d), ready after %.1f ms",
+			 running->app->name, dal_rules_rule_count(running->app->rules),
+			 dal_rules_projection_count(running->app->rules),
+			 running->app->function_count, running->app->settings.listen, port,
+			 (double)(dal_clock_monotonic_us() - since_us) / 1000);
+	for (size_t i = 0; i < running->app->function_count; i++) {
+		const struct dal_function *function = running->app->functions[i];
+		if (!function->sandbox) {
+			dal_logger_write(
+				DAL_LOGGER_WARN, "run",
+				"function \"%s\" runs without a sandbox: it can do all that "
+				"this user can",
+				function->name);
+		}
+	}
+}
+
+static void wait_for_signal(const struct running *running)
+{
+	struct signalfd_siginfo info;
+
+	while (read(running->signals, &info, sizeof(info)) < 0 && errno == EINTR) {
+	}
+	dal_logger_write(DAL_LOGGER_INFO, "run", "stopping: what runs may finish");
+}
+
+static int fail(struct running *running, int status)
+{
+	dal_errors_print(&running->errors, "");
+	close_all(running);
+	return status;
+}
+
+static int run(const struct dal_command *command, int argc, char **argv)
+{
+	const char *dev = NULL, *listen = NULL, *data = NULL, *json = NULL;
+	struct dal_option options[] = {
+		{"dev", NULL,
+		 "prints a line per match and invocation; rebuilds changed projections", &dev},
+		{"listen", "ADDRESS", "instead of http.listen", &listen},
+		{"data", "FOLDER", "instead of the app's data folder", &data},
+		{"log-json", NULL, "log lines as JSON, on a terminal too", &json},
+		{0},
+	};
+	struct running running = {0};
+	int64_t since = dal_clock_monotonic_us();
+	int r;
+
+	if (dal_options_parse(command, options, &argc, argv) < 0) {
+		return DAL_EXIT_USAGE;
+	}
+	if (argc > 2) {
+		return dal_usage(command, "one app at a time");
+	}
+	if (json) {
+		dal_logger_json_set(1);
+	}
+	r = dal_app_load(&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".",
+						   .data = data,
+						   .listen = listen},
+			 &running.app, &running.errors, &running.warnings);
+	if (r != 0) {
+		return fail(&running, DAL_EXIT_NO);
+	}
+	dal_errors_print(&running.warnings, "warning: ");
+	if (open_all(&running, dev != NULL) != 0) {
+		return fail(&running, DAL_EXIT_UNREACHABLE);
+	}
+	ready_print(&running, since);
+	wait_for_signal(&running);
+	close_all(&running);
+	return DAL_EXIT_DONE;
+}
+
+const struct dal_command dal_command_run = {
+	.name = "run",
+	.arguments = "[APP]",
+	.summary = "runs an app (a folder; the current one by default)",
+	.example = "  dalamb run examples/shop --dev\n",
+	.run = run,
+};
