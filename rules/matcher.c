@@ -59,6 +59,7 @@ void dal_matcher_scratch_free(struct dal_matcher_scratch *scratch)
 		free(scratch->candidates.items);
 		free(scratch->matched.items);
 		dal_buffer_deinit(&scratch->folded);
+		dal_wildcard_scratch_deinit(&scratch->wildcards);
 		free(scratch);
 	}
 }

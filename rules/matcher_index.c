@@ -9,7 +9,7 @@
  * each item knows how far the ranges of its part reach.
  */
 #include "engine/base/memory.h"
-#include "rules/matcher_tables.h"
+#include "rules/matcher_wildcards.h"
 
 /* The i-th byte, of suffixes from behind. */
 static unsigned char byte_at(struct dal_slice text, size_t i, bool suffix)
@@ -51,7 +51,7 @@ static int compare_suffixes(const void *a, const void *b)
 	return order ? order : x->atom < y->atom ? -1 : 1;
 }
 
-static void finish_affixes(struct dal_affixes *affixes, bool suffix)
+void dal_affixes_finish(struct dal_affixes *affixes, bool suffix)
 {
 	struct dal_affix *items = affixes->items;
 	if (affixes->count == 0) {
@@ -91,7 +91,7 @@ void dal_affixes_find(const struct dal_affixes *affixes, struct dal_slice value,
 	}
 }
 
-static void add_affix(struct dal_affixes *affixes, struct dal_slice text, uint32_t atom)
+void dal_affixes_add(struct dal_affixes *affixes, struct dal_slice text, uint32_t atom)
 {
 	DAL_GROW(affixes->items, affixes->count, affixes->capacity);
 	affixes->items[affixes->count++] = (struct dal_affix){.text = text, .atom = atom};
@@ -191,18 +191,31 @@ void dal_intervals_find(const struct dal_intervals *intervals, const struct dal_
 	find_part(&stab, 0, intervals->count);
 }
 
-/* By the longer of its ends; without either it is tried on each value. */
+static size_t longest_inside(const struct dal_wildcard *wildcard)
+{
+	size_t longest = 0;
+	for (uint32_t i = 1; i + 1 < wildcard->count; i++) {
+		size_t size = wildcard->pieces[i].size;
+		longest = size > longest ? size : longest;
+	}
+	return longest;
+}
+
+/* By the longer of its ends, or by all that is inside if that has a longer piece. */
 static void add_wildcard(struct dal_field_index *index, const struct dal_wildcard *wildcard,
 			 uint32_t id)
 {
 	struct dal_slice first = wildcard->pieces[0];
 	struct dal_slice last = wildcard->pieces[wildcard->count - 1];
-	if (first.size == 0 && last.size == 0) {
-		dal_ids_add(&index->wildcards, id);
+	size_t longest = first.size > last.size ? first.size : last.size;
+	if (wildcard->count == 1) {
+		dal_affixes_add(&index->prefixes, first, id);
+	} else if (longest == 0 || longest_inside(wildcard) > longest) {
+		dal_wildcards_add(&index->wildcards, wildcard, id);
 	} else if (first.size >= last.size) {
-		add_affix(&index->prefixes, first, id);
+		dal_affixes_add(&index->prefixes, first, id);
 	} else {
-		add_affix(&index->suffixes, last, id);
+		dal_affixes_add(&index->suffixes, last, id);
 	}
 }
 
@@ -220,16 +233,16 @@ void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, u
 		index->folded = true;
 		break;
 	case DAL_OPERATOR_PREFIX:
-		add_affix(&index->prefixes, operator->text, id);
+		dal_affixes_add(&index->prefixes, operator->text, id);
 		break;
 	case DAL_OPERATOR_SUFFIX:
-		add_affix(&index->suffixes, operator->text, id);
+		dal_affixes_add(&index->suffixes, operator->text, id);
 		break;
 	case DAL_OPERATOR_PREFIX_FOLDED:
-		add_affix(&index->folded_prefixes, operator->folded, id);
+		dal_affixes_add(&index->folded_prefixes, operator->folded, id);
 		break;
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		add_affix(&index->folded_suffixes, operator->folded, id);
+		dal_affixes_add(&index->folded_suffixes, operator->folded, id);
 		break;
 	case DAL_OPERATOR_WILDCARD:
 		add_wildcard(index, &operator->wildcard, id);
@@ -251,10 +264,13 @@ void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, u
 void dal_index_finish(struct dal_field_index *index)
 {
 	struct dal_intervals *intervals = &index->intervals;
-	finish_affixes(&index->prefixes, false);
-	finish_affixes(&index->suffixes, true);
-	finish_affixes(&index->folded_prefixes, false);
-	finish_affixes(&index->folded_suffixes, true);
+	dal_affixes_finish(&index->prefixes, false);
+	dal_affixes_finish(&index->suffixes, true);
+	dal_affixes_finish(&index->folded_prefixes, false);
+	dal_affixes_finish(&index->folded_suffixes, true);
+	if (index->wildcards) {
+		dal_wildcards_finish(index->wildcards);
+	}
 	if (intervals->count) {
 		qsort(intervals->items, intervals->count, sizeof(*intervals->items),
 		      compare_intervals);
@@ -270,7 +286,7 @@ void dal_index_free(struct dal_field_index *index)
 		free(index->folded_prefixes.items);
 		free(index->folded_suffixes.items);
 		free(index->intervals.items);
-		free(index->wildcards.items);
+		dal_wildcards_free(index->wildcards);
 		free(index->excluding.items);
 		free(index->literals.items);
 		free(index->absent.items);

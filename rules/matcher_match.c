@@ -31,6 +31,12 @@ static void fire(struct run *run, const struct dal_atom *atom)
 	}
 }
 
+static void fire_id(void *own, uint32_t id)
+{
+	struct run *run = own;
+	fire(run, &run->matcher->atoms[id]);
+}
+
 /* An atom that was found by part of its text. */
 static void fire_found(void *own, uint32_t id)
 {
@@ -75,8 +81,8 @@ static void fire_string(struct run *run, uint32_t field, const struct dal_field_
 	}
 	dal_affixes_find(&index->prefixes, value, false, fire_found, run);
 	dal_affixes_find(&index->suffixes, value, true, fire_found, run);
-	for (size_t i = 0; i < index->wildcards.count; i++) {
-		fire_found(run, index->wildcards.items[i]);
+	if (index->wildcards) {
+		dal_wildcards_find(index->wildcards, &run->scratch->wildcards, value, fire_id, run);
 	}
 	if (index->folded || index->folded_prefixes.count || index->folded_suffixes.count) {
 		fire_folded(run, field, index, value);

@@ -6,7 +6,7 @@
 #ifndef DAL_RULES_MATCHER_SCRATCH_H
 #define DAL_RULES_MATCHER_SCRATCH_H
 
-#include "rules/matcher_tables.h"
+#include "rules/matcher_wildcards.h"
 
 struct dal_field_state {
 	uint32_t stamp;
@@ -23,6 +23,7 @@ struct dal_matcher_scratch {
 	struct dal_ids candidates;      /* to be verified */
 	struct dal_ids matched;
 	struct dal_buffer folded;
+	struct dal_wildcard_scratch wildcards;
 };
 
 #endif

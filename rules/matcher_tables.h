@@ -56,12 +56,14 @@ struct dal_ids {
 	size_t count, capacity;
 };
 
+struct dal_wildcards; /* matcher_wildcards.h */
+
 /* The atoms of one field, but for those that the table of atoms finds by equality. */
 struct dal_field_index {
 	bool equal, folded, numbers; /* are there strings, folded strings, numbers in that table */
 	struct dal_affixes prefixes, suffixes, folded_prefixes, folded_suffixes;
 	struct dal_intervals intervals;
-	struct dal_ids wildcards; /* without literal text at either end */
+	struct dal_wildcards *wildcards; /* those that neither end helps to find; or NULL */
 	struct dal_ids excluding; /* anything-but */
 	struct dal_ids literals;  /* true, false, null, exists(true) */
 	struct dal_ids absent;    /* rules to be verified when the field may be missing */
@@ -146,6 +148,8 @@ uint32_t dal_atom_find(const struct dal_matcher *matcher, uint32_t field,
 void dal_matcher_build(struct dal_matcher *matcher);
 
 /* matcher_index.c */
+void dal_affixes_add(struct dal_affixes *affixes, struct dal_slice text, uint32_t atom);
+void dal_affixes_finish(struct dal_affixes *affixes, bool suffix);
 void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, uint32_t id);
 void dal_index_finish(struct dal_field_index *index);
 void dal_index_free(struct dal_field_index *index); /* NULL is fine */

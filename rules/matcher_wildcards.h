@@ -1,0 +1,42 @@
+/*
+ * Many wildcards over one field, asked together. Private to rules.
+ *
+ * The literal pieces between their stars are kept in a tree: `*a*b*` and `*a*c*` share the node of
+ * `a`. One pass over a value finds where each piece occurs; then the tree is descended, each piece at
+ * its first place behind the one before. A node is visited once at the most, and only if all pieces
+ * above it occur in order, so the cost is bounded by the tree and in general far below it.
+ */
+#ifndef DAL_RULES_MATCHER_WILDCARDS_H
+#define DAL_RULES_MATCHER_WILDCARDS_H
+
+#include "rules/matcher_tables.h"
+
+struct dal_wildcards;
+
+struct dal_occurrence {
+	uint32_t piece, place;
+};
+
+/* Where the pieces of one value are; for one thread, used again and again. */
+struct dal_wildcard_scratch {
+	struct dal_occurrence *found; /* in the order of places */
+	size_t found_count, found_capacity;
+	uint32_t *places; /* the same, piece by piece */
+	size_t places_capacity;
+	uint32_t *pieces; /* the distinct ones that occur */
+	size_t piece_count, pieces_capacity;
+	struct {
+		uint32_t first, count; /* in `places`; of pieces that don't occur 0, 0 */
+	} * spans;		       /* by piece */
+	size_t span_count;
+};
+
+void dal_wildcards_add(struct dal_wildcards **wildcards, const struct dal_wildcard *wildcard,
+		       uint32_t atom);
+void dal_wildcards_finish(struct dal_wildcards *wildcards);
+void dal_wildcards_free(struct dal_wildcards *wildcards); /* NULL is fine */
+void dal_wildcards_find(const struct dal_wildcards *wildcards, struct dal_wildcard_scratch *scratch,
+			struct dal_slice value, void (*fire)(void *own, uint32_t atom), void *own);
+void dal_wildcard_scratch_deinit(struct dal_wildcard_scratch *scratch);
+
+#endif
