@@ -34,6 +34,12 @@ static struct dal_driver *driver_of(struct dal_functions *pool, const struct dal
 	return dal_pool_driver(pool, instance->revision->function);
 }
 
+/* On its way to ask for work, or to fail for somebody that waits. */
+static bool is_starting(const struct dal_instance *instance)
+{
+	return instance->init_us < 0 && !instance->unwanted;
+}
+
 static void enter(struct dal_functions *pool, struct dal_instance *instance)
 {
 	struct dal_revision *revision = instance->revision;
@@ -57,7 +63,7 @@ static void leave(struct dal_functions *pool, struct dal_instance *instance)
 	pool->instance_count--;
 	pool->memory_bytes -= revision->function->memory_bytes;
 	revision->instances--;
-	revision->starting -= instance->state == DAL_INSTANCE_STARTING;
+	revision->starting -= is_starting(instance);
 	dal_metric_add(revision->service->alive, -1);
 }
 
@@ -147,7 +153,7 @@ void dal_instance_idle(struct dal_functions *pool, struct dal_instance *instance
 	set_state(pool, instance, DAL_INSTANCE_IDLE,
 		  instance->idle_us + revision->function->idle_us);
 	if (pool->stopping || revision != service->current || dal_service_yields(pool, service)) {
-		dal_instance_stop(pool, instance, false);
+		dal_instance_retire(pool, instance, false);
 		return;
 	}
 	dal_service_schedule(pool, service);
@@ -197,19 +203,25 @@ void dal_instance_answer_take(struct dal_functions *pool, struct dal_instance *i
 	set_state(pool, instance, DAL_INSTANCE_SETTLING,
 		  dal_clock_monotonic_us() + instance->revision->function->timeout_us);
 	if (pool->stopping) {
-		dal_instance_stop(pool, instance, false);
+		dal_instance_retire(pool, instance, false);
 	}
 }
 
 void dal_instance_stop(struct dal_functions *pool, struct dal_instance *instance, bool kill)
 {
 	struct dal_driver *driver = driver_of(pool, instance);
-	instance->revision->starting -= instance->state == DAL_INSTANCE_STARTING;
 	instance->killed = kill;
 	set_state(pool, instance, DAL_INSTANCE_STOPPING,
 		  in_ms(kill ? DAL_LIMIT_KILLED_MS : DAL_LIMIT_STOP_MS));
 	dismiss(instance);
 	driver->operations->stop(driver, instance->id, kill);
+}
+
+void dal_instance_retire(struct dal_functions *pool, struct dal_instance *instance, bool kill)
+{
+	instance->revision->starting -= is_starting(instance);
+	instance->unwanted = true;
+	dal_instance_stop(pool, instance, kill);
 }
 
 void dal_instance_read_lines(struct dal_functions *pool, struct dal_instance *instance)
@@ -255,8 +267,7 @@ void dal_instance_expire(struct dal_functions *pool, struct dal_instance *instan
 		break;
 	case DAL_INSTANCE_IDLE:
 		if (revision->instances > revision->function->min) {
-			instance->unwanted = true;
-			dal_instance_stop(pool, instance, false);
+			dal_instance_retire(pool, instance, false);
 		} else {
 			set_state(pool, instance, DAL_INSTANCE_IDLE,
 				  dal_clock_monotonic_us() + revision->function->idle_us);

@@ -248,8 +248,7 @@ static void stop_idle(struct dal_functions *pool)
 {
 	for (struct dal_instance *i = pool->instances; i; i = i->next) {
 		if (i->state != DAL_INSTANCE_BUSY && i->state != DAL_INSTANCE_STOPPING) {
-			i->unwanted = true;
-			dal_instance_stop(pool, i, false);
+			dal_instance_retire(pool, i, false);
 		}
 	}
 }
@@ -259,8 +258,7 @@ static void kill_all(struct dal_functions *pool)
 	for (struct dal_instance *i = pool->instances; i; i = i->next) {
 		if (!i->killed) {
 			i->fate = DAL_INVOKE_CANCELLED;
-			i->unwanted = true;
-			dal_instance_stop(pool, i, true);
+			dal_instance_retire(pool, i, true);
 		}
 	}
 }

@@ -66,7 +66,7 @@ struct dal_instance {
 struct dal_revision {
 	struct dal_function *function;
 	struct dal_service *service;
-	uint32_t instances, starting; /* those that have not ended; those in STARTING */
+	uint32_t instances, starting; /* those that have not ended; those of them in their init */
 };
 
 struct dal_service {
@@ -147,7 +147,9 @@ void dal_instance_idle(struct dal_functions *pool, struct dal_instance *instance
 /* Its invocation is over. Takes the answer's buffers. */
 void dal_instance_answer_take(struct dal_functions *pool, struct dal_instance *instance,
 			      struct dal_answer *answer);
+/* For a fault of its own; _retire: it isn't wanted any more. */
 void dal_instance_stop(struct dal_functions *pool, struct dal_instance *instance, bool kill);
+void dal_instance_retire(struct dal_functions *pool, struct dal_instance *instance, bool kill);
 void dal_instance_expire(struct dal_functions *pool, struct dal_instance *instance);
 void dal_instance_read_lines(struct dal_functions *pool, struct dal_instance *instance);
 extern const struct dal_driver_events dal_instance_events;

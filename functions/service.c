@@ -123,8 +123,7 @@ static bool make_room(struct dal_functions *pool, const struct dal_function *fun
 		struct dal_instance *victim = find_victim(pool, false);
 		victim = victim ? victim : find_victim(pool, true);
 		if (victim) {
-			victim->unwanted = true;
-			dal_instance_stop(pool, victim, false);
+			dal_instance_retire(pool, victim, false);
 		}
 	}
 	return false;
@@ -324,8 +323,7 @@ static void retire_revision(struct dal_functions *pool, struct dal_revision *rev
 	for (struct dal_instance *i = pool->instances; i; i = i->next) {
 		if (i->revision == revision &&
 		    (i->state == DAL_INSTANCE_IDLE || i->state == DAL_INSTANCE_STARTING)) {
-			i->unwanted = true;
-			dal_instance_stop(pool, i, false);
+			dal_instance_retire(pool, i, false);
 		}
 	}
 	dal_revision_unuse(revision);

@@ -123,16 +123,17 @@ static void read_info(struct process *process, struct child *child)
 /*
  * SIGKILL takes bubblewrap with its group, and with it (die-with-parent) the pid namespace; init of
  * the namespace is killed too, for there is a moment in which it has left the group and not asked
- * for that yet. SIGTERM would kill bubblewrap alone, so it goes to the program's own group inside.
+ * for that yet. SIGTERM would kill bubblewrap alone, so it goes to the program's own group inside;
+ * where there is none yet, nothing runs that would mind SIGKILL.
  */
 static void send_signal(struct process *process, struct child *child, int signal)
 {
 	read_info(process, child);
 	if (child->sandbox && signal != SIGKILL) {
-		if (child->inner != 0) {
-			(void)kill(-child->inner, signal);
+		if (child->inner != 0 && kill(-child->inner, signal) == 0) {
+			return;
 		}
-		return;
+		signal = SIGKILL;
 	}
 	(void)kill(-child->pid, signal);
 	(void)kill(child->pid, signal); /* it may not have got as far as setsid */
