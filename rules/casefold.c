@@ -32,27 +32,85 @@ static uint32_t decode(const char *at, size_t size)
 	return character;
 }
 
+/* Folds the character that begins at `*at` into `out` (at most 4 bytes) and goes behind it. */
+static size_t fold_next(struct dal_slice text, size_t *at, char *out)
+{
+	unsigned char c = (unsigned char)text.data[*at];
+	if (c < 0x80) {
+		(*at)++;
+		*out = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+		return 1;
+	}
+	size_t size = dal_utf8_size(text.data + *at, text.size - *at);
+	if (size == 0) { /* not UTF-8: as it is */
+		(*at)++;
+		*out = (char)c;
+		return 1;
+	}
+	*at += size;
+	return dal_utf8_encode(dal_casefold(decode(text.data + *at - size, size)), out);
+}
+
 void dal_casefold_append(struct dal_buffer *out, struct dal_slice text)
 {
-	/* The worst that can happen: 2 bytes (U+023A) become 3 (U+2C65). */
-	char *to = dal_buffer_reserve(out, text.size + text.size / 2 + 1);
-	const char *start = to;
+	/* The worst that can happen: 2 bytes (U+023A) become 3 (U+2C65); 4 may be written at the end. */
+	char *start = dal_buffer_reserve(out, text.size + text.size / 2 + 4), *to = start;
 
 	for (size_t at = 0; at < text.size;) {
-		unsigned char c = (unsigned char)text.data[at];
-		if (c < 0x80) {
-			*to++ = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-			at++;
-			continue;
-		}
-		size_t size = dal_utf8_size(text.data + at, text.size - at);
-		if (size == 0) { /* not UTF-8: as it is */
-			*to++ = (char)c;
-			at++;
-			continue;
-		}
-		to += dal_utf8_encode(dal_casefold(decode(text.data + at, size)), to);
-		at += size;
+		to += fold_next(text, &at, to);
 	}
 	out->size += (size_t)(to - start);
+}
+
+/* How many bytes of `value` make up `folded`, if it begins with it. */
+static bool match_start(struct dal_slice value, struct dal_slice folded, size_t *used)
+{
+	size_t done = 0, at = 0;
+	char character[4];
+
+	while (done < folded.size) {
+		if (at == value.size) {
+			return false;
+		}
+		size_t size = fold_next(value, &at, character);
+		if (size > folded.size - done || memcmp(folded.data + done, character, size) != 0) {
+			return false;
+		}
+		done += size;
+	}
+	*used = at;
+	return true;
+}
+
+bool dal_casefold_equal(struct dal_slice value, struct dal_slice folded)
+{
+	size_t used;
+	return match_start(value, folded, &used) && used == value.size;
+}
+
+bool dal_casefold_starts(struct dal_slice value, struct dal_slice folded)
+{
+	size_t used;
+	return match_start(value, folded, &used);
+}
+
+bool dal_casefold_ends(struct dal_slice value, struct dal_slice folded)
+{
+	size_t left = folded.size, end = value.size;
+	char character[4];
+
+	while (left > 0) {
+		if (end == 0) {
+			return false;
+		}
+		do {
+			end--;
+		} while (end > 0 && ((unsigned char)value.data[end] & 0xC0) == 0x80);
+		size_t at = end, size = fold_next(value, &at, character);
+		if (size > left || memcmp(folded.data + left - size, character, size) != 0) {
+			return false;
+		}
+		left -= size;
+	}
+	return true;
 }

@@ -25,4 +25,9 @@ uint32_t dal_casefold(uint32_t character);
 /* Appends `text`, which is valid UTF-8, folded. */
 void dal_casefold_append(struct dal_buffer *out, struct dal_slice text);
 
+/* Of `value` folded, without memory: is it `folded`, does it begin or end with it? */
+bool dal_casefold_equal(struct dal_slice value, struct dal_slice folded);
+bool dal_casefold_starts(struct dal_slice value, struct dal_slice folded);
+bool dal_casefold_ends(struct dal_slice value, struct dal_slice folded);
+
 #endif

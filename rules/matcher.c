@@ -47,6 +47,7 @@ struct dal_matcher_scratch *dal_matcher_scratch_new(const struct dal_matcher *ma
 	scratch->fields = dal_calloc(matcher->field_count, sizeof(*scratch->fields));
 	scratch->conditions = dal_calloc(matcher->condition_count + 1, sizeof(*scratch->conditions));
 	scratch->rules = dal_calloc(matcher->rule_count + 1, sizeof(*scratch->rules));
+	scratch->bits = dal_calloc(matcher->rule_count / 64 + 1, sizeof(*scratch->bits));
 	return scratch;
 }
 
@@ -56,6 +57,7 @@ void dal_matcher_scratch_free(struct dal_matcher_scratch *scratch)
 		free(scratch->fields);
 		free(scratch->conditions);
 		free(scratch->rules);
+		free(scratch->bits);
 		free(scratch->candidates.items);
 		free(scratch->matched.items);
 		dal_buffer_deinit(&scratch->folded);

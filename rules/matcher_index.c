@@ -8,6 +8,8 @@
  * Ranges: an interval tree laid in one sorted array (the middle is the root of each part), where
  * each item knows how far the ranges of its part reach.
  */
+#include <endian.h>
+
 #include "engine/base/memory.h"
 #include "rules/matcher_wildcards.h"
 
@@ -17,9 +19,24 @@ static unsigned char byte_at(struct dal_slice text, size_t i, bool suffix)
 	return (unsigned char)text.data[suffix ? text.size - 1 - i : i];
 }
 
+/* Eight bytes from the i-th on, the first of them in the highest bits. */
+static uint64_t word_at(struct dal_slice text, size_t i, bool suffix)
+{
+	uint64_t word;
+	memcpy(&word, text.data + (suffix ? text.size - i - sizeof(word) : i), sizeof(word));
+	return suffix ? le64toh(word) : be64toh(word);
+}
+
+/* How many bytes both begin (or end) with. */
 static size_t common(struct dal_slice a, struct dal_slice b, bool suffix)
 {
 	size_t most = a.size < b.size ? a.size : b.size, i = 0;
+	for (; i + sizeof(uint64_t) <= most; i += sizeof(uint64_t)) {
+		uint64_t differ = word_at(a, i, suffix) ^ word_at(b, i, suffix);
+		if (differ != 0) {
+			return i + (size_t)__builtin_clzll(differ) / 8;
+		}
+	}
 	while (i < most && byte_at(a, i, suffix) == byte_at(b, i, suffix)) {
 		i++;
 	}

@@ -10,7 +10,7 @@ struct run {
 	const struct dal_matcher *matcher;
 	struct dal_matcher_scratch *scratch;
 	const struct dal_json *json;
-	uint32_t scalar; /* in work */
+	struct dal_scalar scalar; /* in work */
 };
 
 static void enter(struct run *run, uint32_t entry)
@@ -43,7 +43,7 @@ static void fire_found(void *own, uint32_t id)
 	struct run *run = own;
 	const struct dal_atom *atom = &run->matcher->atoms[id];
 	if (atom->operator->kind != DAL_OPERATOR_WILDCARD ||
-	    dal_operator_holds(atom->operator, run->json, run->scalar)) {
+	    dal_operator_holds(atom->operator, &run->scalar)) {
 		fire(run, atom);
 	}
 }
@@ -74,7 +74,7 @@ static void fire_folded(struct run *run, uint32_t field, const struct dal_field_
 
 static void fire_string(struct run *run, uint32_t field, const struct dal_field_index *index)
 {
-	struct dal_slice value = dal_json_string(run->json, run->scalar);
+	struct dal_slice value = run->scalar.text;
 	if (index->equal) {
 		struct dal_operator equal = {.kind = DAL_OPERATOR_STRING, .text = value};
 		fire_equal(run, field, &equal);
@@ -91,22 +91,19 @@ static void fire_string(struct run *run, uint32_t field, const struct dal_field_
 
 static void fire_number(struct run *run, uint32_t field, const struct dal_field_index *index)
 {
-	if (!index->numbers && index->intervals.count == 0) {
-		return;
-	}
-	struct dal_number number = dal_number_read(dal_json_raw(run->json, run->scalar));
 	if (index->numbers) {
-		struct dal_operator equal = {.kind = DAL_OPERATOR_NUMBER, .number = &number};
+		struct dal_operator equal = {.kind = DAL_OPERATOR_NUMBER,
+					     .number = &run->scalar.number};
 		fire_equal(run, field, &equal);
 	}
-	dal_intervals_find(&index->intervals, &number, fire_found, run);
+	dal_intervals_find(&index->intervals, &run->scalar.number, fire_id, run);
 }
 
 static void fire_all(struct run *run, const struct dal_ids *ids)
 {
 	for (size_t i = 0; i < ids->count; i++) {
 		const struct dal_atom *atom = &run->matcher->atoms[ids->items[i]];
-		if (dal_operator_holds(atom->operator, run->json, run->scalar)) {
+		if (dal_operator_holds(atom->operator, &run->scalar)) {
 			fire(run, atom);
 		}
 	}
@@ -114,7 +111,7 @@ static void fire_all(struct run *run, const struct dal_ids *ids)
 
 static void fire_scalar(struct run *run, uint32_t field, const struct dal_field_index *index)
 {
-	switch (dal_json_kind(run->json, run->scalar)) {
+	switch (run->scalar.kind) {
 	case DAL_JSON_STRING:
 		fire_string(run, field, index);
 		break;
@@ -137,13 +134,13 @@ static void note_value(struct run *run, uint32_t id, uint32_t value, bool severa
 		*state = (struct dal_field_state){.stamp = run->scratch->stamp, .node = value};
 	}
 	state->several |= several;
-	uint32_t cursor = value, scalar;
-	while ((scalar = dal_scalar_next(run->json, value, &cursor)) != DAL_JSON_NONE) {
+	uint32_t cursor = value, node;
+	while ((node = dal_scalar_next(run->json, value, &cursor)) != DAL_JSON_NONE) {
 		state->scalar = true;
 		if (!field->index) {
 			break;
 		}
-		run->scalar = scalar;
+		run->scalar = dal_scalar_read(run->json, node);
 		fire_scalar(run, id, field->index);
 	}
 }
@@ -247,10 +244,30 @@ static int compare_ids(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* Many are sorted by a set of bits, whose words are all 0 before and after. */
+static void sort_matched(struct dal_matcher_scratch *scratch, uint32_t rule_count)
+{
+	struct dal_ids *matched = &scratch->matched;
+	uint32_t words = rule_count / 64 + 1, count = 0;
+	if (matched->count * 8 < words) {
+		qsort(matched->items, matched->count, sizeof(uint32_t), compare_ids);
+		return;
+	}
+	for (size_t i = 0; i < matched->count; i++) {
+		scratch->bits[matched->items[i] / 64] |= UINT64_C(1) << matched->items[i] % 64;
+	}
+	for (uint32_t i = 0; i < words; i++) {
+		for (uint64_t word = scratch->bits[i]; word != 0; word &= word - 1) {
+			matched->items[count++] = i * 64 + (uint32_t)__builtin_ctzll(word);
+		}
+		scratch->bits[i] = 0;
+	}
+}
+
 size_t dal_matcher_match(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
 			 const struct dal_json *json, uint32_t event, const uint32_t **ids)
 {
-	struct run run = {matcher, scratch, json, DAL_JSON_NONE};
+	struct run run = {.matcher = matcher, .scratch = scratch, .json = json};
 
 	start(&run);
 	walk_objects(&run, DAL_FIELD_ROOT, event, false);
@@ -262,7 +279,7 @@ size_t dal_matcher_match(const struct dal_matcher *matcher, struct dal_matcher_s
 		}
 	}
 	if (scratch->matched.count > 1) {
-		qsort(scratch->matched.items, scratch->matched.count, sizeof(uint32_t), compare_ids);
+		sort_matched(scratch, matcher->rule_count);
 	}
 	*ids = scratch->matched.items;
 	return scratch->matched.count;

@@ -22,6 +22,7 @@ struct dal_matcher_scratch {
 	uint32_t *rules;                /* by rule: stamp once it is a candidate, or matched */
 	struct dal_ids candidates;      /* to be verified */
 	struct dal_ids matched;
+	uint64_t *bits; /* by rule, all 0: see sort_matched() */
 	struct dal_buffer folded;
 	struct dal_wildcard_scratch wildcards;
 };

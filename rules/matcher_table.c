@@ -52,44 +52,32 @@ uint32_t dal_field_hash(uint32_t parent, struct dal_slice name)
 	return (uint32_t)dal_hash64(name, parent);
 }
 
-uint32_t dal_atom_hash(uint32_t field, enum dal_operator_kind kind, uint64_t value)
+static uint64_t range_hash(const struct dal_range *range, uint64_t seed)
 {
-	uint64_t words[2] = {value, (uint64_t)field << 8 | (uint64_t)kind};
-	return (uint32_t)dal_hash64(dal_slice(words, sizeof(words)), 0);
-}
-
-static uint64_t range_hash(const struct dal_range *range)
-{
-	uint64_t hash = (uint64_t)range->lower_open << 1 | (uint64_t)range->upper_open;
-	hash = dal_number_hash(&range->lower, hash);
-	return dal_number_hash(&range->upper, hash);
-}
-
-static uint64_t value_hash(const struct dal_operator *operator)
-{
-	uint64_t hash = 0;
-	switch (operator->kind) {
-	case DAL_OPERATOR_NUMBER:
-		return dal_number_hash(operator->number, 0);
-	case DAL_OPERATOR_RANGE:
-		return range_hash(operator->range);
-	case DAL_OPERATOR_FOLDED:
-	case DAL_OPERATOR_PREFIX_FOLDED:
-	case DAL_OPERATOR_SUFFIX_FOLDED:
-		return dal_hash64(operator->folded, 0);
-	case DAL_OPERATOR_ANYTHING_BUT:
-		for (uint32_t i = 0; i < operator->excluded.count; i++) {
-			hash = hash * 31 + dal_operator_hash(0, &operator->excluded.operators[i]);
-		}
-		return hash;
-	default:
-		return dal_hash64(operator->text, 0);
-	}
+	seed ^= (uint64_t)range->lower_open << 63 | (uint64_t)range->upper_open << 62;
+	return dal_number_hash(&range->upper, dal_number_hash(&range->lower, seed));
 }
 
 uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *operator)
 {
-	return dal_atom_hash(field, operator->kind, value_hash(operator));
+	uint64_t seed = (uint64_t)field << 8 | (uint64_t)operator->kind;
+	switch (operator->kind) {
+	case DAL_OPERATOR_NUMBER:
+		return (uint32_t)dal_number_hash(operator->number, seed);
+	case DAL_OPERATOR_RANGE:
+		return (uint32_t)range_hash(operator->range, seed);
+	case DAL_OPERATOR_FOLDED:
+	case DAL_OPERATOR_PREFIX_FOLDED:
+	case DAL_OPERATOR_SUFFIX_FOLDED:
+		return (uint32_t)dal_hash64(operator->folded, seed);
+	case DAL_OPERATOR_ANYTHING_BUT:
+		for (uint32_t i = 0; i < operator->excluded.count; i++) {
+			seed = seed * 31 + dal_operator_hash(0, &operator->excluded.operators[i]);
+		}
+		return (uint32_t)(seed ^ seed >> 32);
+	default:
+		return (uint32_t)dal_hash64(operator->text, seed);
+	}
 }
 
 static bool same_range(const struct dal_range *a, const struct dal_range *b)

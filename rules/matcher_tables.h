@@ -122,7 +122,6 @@ void dal_ids_add(struct dal_ids *ids, uint32_t id);
 
 /* matcher_table.c: hashing, and the tables by equality. */
 uint32_t dal_field_hash(uint32_t parent, struct dal_slice name);
-uint32_t dal_atom_hash(uint32_t field, enum dal_operator_kind kind, uint64_t value);
 uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *operator);
 bool dal_operator_equal(const struct dal_operator *a, const struct dal_operator *b);
 void dal_id_table_add(struct dal_id_table *table, uint32_t hash, uint32_t id);

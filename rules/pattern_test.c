@@ -32,6 +32,17 @@ uint32_t dal_object_next(const struct dal_json *json, uint32_t value, uint32_t *
 	return kind_next(json, value, cursor, true);
 }
 
+struct dal_scalar dal_scalar_read(const struct dal_json *json, uint32_t node)
+{
+	struct dal_scalar scalar = {.kind = dal_json_kind(json, node)};
+	if (scalar.kind == DAL_JSON_STRING) {
+		scalar.text = dal_json_string(json, node);
+	} else if (scalar.kind == DAL_JSON_INTEGER || scalar.kind == DAL_JSON_FLOAT) {
+		scalar.number = dal_number_read(dal_json_raw(json, node));
+	}
+	return scalar;
+}
+
 static bool starts(struct dal_slice value, struct dal_slice with)
 {
 	return value.size >= with.size && memcmp(value.data, with.data, with.size) == 0;
@@ -52,24 +63,17 @@ static bool string_holds(const struct dal_operator *operator, struct dal_slice v
 		return starts(value, operator->text);
 	case DAL_OPERATOR_SUFFIX:
 		return ends(value, operator->text);
+	case DAL_OPERATOR_FOLDED:
+		return dal_casefold_equal(value, operator->folded);
+	case DAL_OPERATOR_PREFIX_FOLDED:
+		return dal_casefold_starts(value, operator->folded);
+	case DAL_OPERATOR_SUFFIX_FOLDED:
+		return dal_casefold_ends(value, operator->folded);
 	case DAL_OPERATOR_WILDCARD:
 		return dal_wildcard_matches(&operator->wildcard, value);
 	default:
 		return false;
 	}
-}
-
-static bool folded_holds(const struct dal_operator *operator, struct dal_slice value)
-{
-	struct dal_buffer buffer = {0};
-	dal_casefold_append(&buffer, value);
-	struct dal_slice folded = dal_buffer_slice(&buffer);
-	bool holds = operator->kind == DAL_OPERATOR_FOLDED ? dal_slice_equal(folded, operator->folded)
-		     : operator->kind == DAL_OPERATOR_PREFIX_FOLDED
-			     ? starts(folded, operator->folded)
-			     : ends(folded, operator->folded);
-	dal_buffer_deinit(&buffer);
-	return holds;
 }
 
 static bool range_holds(const struct dal_range *range, const struct dal_number *number)
@@ -89,72 +93,50 @@ static bool range_holds(const struct dal_range *range, const struct dal_number *
 	return true;
 }
 
-static bool number_holds(const struct dal_operator *operator, const struct dal_json *json,
-			 uint32_t scalar)
-{
-	enum dal_json_kind kind = dal_json_kind(json, scalar);
-	if (kind != DAL_JSON_INTEGER && kind != DAL_JSON_FLOAT) {
-		return false;
-	}
-	struct dal_number number = dal_number_read(dal_json_raw(json, scalar));
-	return operator->kind == DAL_OPERATOR_RANGE
-		       ? range_holds(operator->range, &number)
-		       : dal_number_compare(&number, operator->number) == 0;
-}
-
-static bool excludes(const struct dal_excluded *excluded, const struct dal_json *json,
-		     uint32_t scalar)
+static bool excludes(const struct dal_excluded *excluded, const struct dal_scalar *scalar)
 {
 	for (uint32_t i = 0; i < excluded->count; i++) {
-		if (dal_operator_holds(&excluded->operators[i], json, scalar)) {
+		if (dal_operator_holds(&excluded->operators[i], scalar)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-bool dal_operator_holds(const struct dal_operator *operator, const struct dal_json *json,
-			uint32_t scalar)
+bool dal_operator_holds(const struct dal_operator *operator, const struct dal_scalar *scalar)
 {
+	bool number = scalar->kind == DAL_JSON_INTEGER || scalar->kind == DAL_JSON_FLOAT;
 	switch (operator->kind) {
 	case DAL_OPERATOR_NULL:
-		return dal_json_kind(json, scalar) == DAL_JSON_NULL;
+		return scalar->kind == DAL_JSON_NULL;
 	case DAL_OPERATOR_FALSE:
-		return dal_json_kind(json, scalar) == DAL_JSON_FALSE;
+		return scalar->kind == DAL_JSON_FALSE;
 	case DAL_OPERATOR_TRUE:
-		return dal_json_kind(json, scalar) == DAL_JSON_TRUE;
-	case DAL_OPERATOR_STRING:
-	case DAL_OPERATOR_PREFIX:
-	case DAL_OPERATOR_SUFFIX:
-	case DAL_OPERATOR_WILDCARD:
-		return dal_json_kind(json, scalar) == DAL_JSON_STRING &&
-		       string_holds(operator, dal_json_string(json, scalar));
-	case DAL_OPERATOR_FOLDED:
-	case DAL_OPERATOR_PREFIX_FOLDED:
-	case DAL_OPERATOR_SUFFIX_FOLDED:
-		return dal_json_kind(json, scalar) == DAL_JSON_STRING &&
-		       folded_holds(operator, dal_json_string(json, scalar));
+		return scalar->kind == DAL_JSON_TRUE;
 	case DAL_OPERATOR_NUMBER:
+		return number && dal_number_compare(&scalar->number, operator->number) == 0;
 	case DAL_OPERATOR_RANGE:
-		return number_holds(operator, json, scalar);
+		return number && range_holds(operator->range, &scalar->number);
 	case DAL_OPERATOR_ANYTHING_BUT:
-		return !excludes(&operator->excluded, json, scalar);
+		return !excludes(&operator->excluded, scalar);
 	case DAL_OPERATOR_EXISTS:
 		return true;
 	case DAL_OPERATOR_ABSENT:
 		return false;
+	default:
+		return scalar->kind == DAL_JSON_STRING && string_holds(operator, scalar->text);
 	}
-	return false;
 }
 
 bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
 		    uint32_t value)
 {
-	uint32_t cursor = value, scalars = 0, scalar;
-	while ((scalar = dal_scalar_next(json, value, &cursor)) != DAL_JSON_NONE) {
+	uint32_t cursor = value, scalars = 0, node;
+	while ((node = dal_scalar_next(json, value, &cursor)) != DAL_JSON_NONE) {
+		struct dal_scalar scalar = dal_scalar_read(json, node);
 		scalars++;
 		for (uint32_t i = 0; i < leaf->operator_count; i++) {
-			if (dal_operator_holds(&leaf->operators[i], json, scalar)) {
+			if (dal_operator_holds(&leaf->operators[i], &scalar)) {
 				return true;
 			}
 		}

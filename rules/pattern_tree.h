@@ -99,9 +99,18 @@ bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const 
 bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node,
 		       struct dal_operator *operator);
 
-/* Does one scalar of an event satisfy it? Not for EXISTS and ABSENT, which are about the field. */
-bool dal_operator_holds(const struct dal_operator *operator, const struct dal_json *json,
-			uint32_t scalar);
+/* A scalar of an event, read once for all operators. */
+struct dal_scalar {
+	enum dal_json_kind kind;
+	union {
+		struct dal_slice text;    /* of STRING */
+		struct dal_number number; /* of INTEGER and FLOAT */
+	};
+};
+
+struct dal_scalar dal_scalar_read(const struct dal_json *json, uint32_t node);
+/* Does a scalar satisfy it? ABSENT, which is about the field, none does. */
+bool dal_operator_holds(const struct dal_operator *operator, const struct dal_scalar *scalar);
 /* The value of a field (or NONE) against a leaf's list. */
 bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
 		    uint32_t value);
