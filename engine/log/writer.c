@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/fault.h"
@@ -14,6 +15,9 @@
 #define GROUP_BYTES (4 * DAL_MIB)
 /* Completions and reports may wait where others are refused. */
 #define PENDING_URGENT_BYTES (DAL_LIMIT_LOG_PENDING_BYTES + DAL_LIMIT_LOG_PENDING_BYTES / 4)
+
+/* A seeded defect's moment is made so long that a kill or a power cut hits it. */
+#define FAULT_GAP_US 10000
 
 struct metrics {
 	struct dal_metric *appended, *repeated, *groups, *fsync, *pending, *end, *forgotten;
@@ -182,9 +186,16 @@ static void break_off(struct dal_writer *writer, int error)
 	}
 }
 
-static void process(struct dal_writer *writer, struct dal_log_append *appends)
+static void advance(struct dal_writer *writer)
 {
 	const struct dal_log_options *options = &writer->log->options;
+	if (writer->group.items_count > 0 && options->on_advance) {
+		options->on_advance(options->own);
+	}
+}
+
+static void process(struct dal_writer *writer, struct dal_log_append *appends)
+{
 	struct dal_group *group = &writer->group;
 	if (atomic_load(&writer->broken)) {
 		answer(writer, appends, -EIO);
@@ -198,9 +209,12 @@ static void process(struct dal_writer *writer, struct dal_log_append *appends)
 	if (dal_fault("ack-before-fsync")) {
 		answer(writer, appends, 0);
 		appends = NULL;
+		usleep(FAULT_GAP_US);
 	}
 	if (dal_fault("reader-ahead")) {
 		publish(writer);
+		advance(writer);
+		usleep(FAULT_GAP_US);
 	}
 	int r = group_write(writer);
 	if (r < 0) {
@@ -212,9 +226,7 @@ static void process(struct dal_writer *writer, struct dal_log_append *appends)
 		publish(writer);
 	}
 	answer(writer, appends, 0);
-	if (group->items_count > 0 && options->on_advance) {
-		options->on_advance(options->own);
-	}
+	advance(writer);
 }
 
 static void *run(void *own)
