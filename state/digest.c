@@ -4,7 +4,8 @@
 #include "state/key.h"
 #include "state/outbox.h"
 
-/* Each walk is in key order, so equal states give equal pieces whatever order they were written in. */
+/* Each walk is in key order, so equal states give equal pieces whatever order they were written in.
+ */
 
 /* The version is left out: a projection rebuilt beside the old one is the same projection. */
 static bool add_entry(struct dal_digester *digester, struct dal_slice key, struct dal_slice value)
@@ -31,14 +32,16 @@ static bool add_status(struct dal_digester *digester, struct dal_slice key, stru
 	}
 	if (status != DAL_ROW_SETTLED) {
 		dal_digester_add(digester, key);
-		dal_digester_add(digester, dal_slice_text(status == DAL_ROW_DEAD ? "dead" : "open"));
+		dal_digester_add(digester,
+				 dal_slice_text(status == DAL_ROW_DEAD ? "dead" : "open"));
 	}
 	return true;
 }
 
 static int add_kind(struct dal_state *state, uint16_t lane, enum dal_key_kind kind,
 		    struct dal_digester *digester,
-		    bool (*add)(struct dal_digester *, struct dal_slice key, struct dal_slice value))
+		    bool (*add)(struct dal_digester *, struct dal_slice key,
+				struct dal_slice value))
 {
 	struct dal_buffer prefix = {0};
 	struct dal_store_iterator *walk;

@@ -30,7 +30,8 @@ static inline void dal_key_begin(struct dal_buffer *out, uint16_t lane, enum dal
 	dal_buffer_byte(out, (char)kind);
 }
 
-/* A name ends with 0x00, which sorts before all that names may hold: no name's range holds another's. */
+/* A name ends with 0x00, which sorts before all that names may hold: no name's range holds
+ * another's. */
 static inline void dal_key_name(struct dal_buffer *out, struct dal_slice name)
 {
 	dal_buffer_slice_append(out, name);

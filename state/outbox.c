@@ -20,7 +20,7 @@ static void row_key(uint16_t lane, enum dal_key_kind kind, struct dal_slice func
 static enum dal_key_kind kind_of(enum dal_row_status status)
 {
 	DAL_ASSERT(status == DAL_ROW_OPEN || status == DAL_ROW_DELIVERED || status == DAL_ROW_DEAD);
-	return status == DAL_ROW_OPEN	     ? DAL_KEY_OPEN
+	return status == DAL_ROW_OPEN        ? DAL_KEY_OPEN
 	       : status == DAL_ROW_DELIVERED ? DAL_KEY_DELIVERED
 					     : DAL_KEY_DEAD;
 }

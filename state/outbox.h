@@ -3,19 +3,20 @@
  *
  * A row is one call of one function, one emitted event, or one report of a failure (events.md,
  * "Row"). It is open, then delivered (its completion is durable), then settled (the worker has read
- * the completion in the log): then only its id's digest is kept, until it expires. A completion read
- * before its row is remembered, and the row is born settled. A row that failed for good is a dead letter.
- * Rows for the log (emits, reports) have the empty target in their key, so that they keep one order;
- * nothing is looked up by their ids, so they have no status: they are there or gone.
+ * the completion in the log): then only its id's digest is kept, until it expires. A completion
+ * read before its row is remembered, and the row is born settled. A row that failed for good is a
+ * dead letter. Rows for the log (emits, reports) have the empty target in their key, so that they
+ * keep one order; nothing is looked up by their ids, so they have no status: they are there or
+ * gone.
  *
  * Row (format version 1): u8 version, then the fields of struct dal_row in their order: integers as
- * varints, slices sized, places as offset, sized topic, partition. Status (key 'I'): u8 status, then
- * when settled: varint of when it expires, else: varint sequence, sized function.
- * The digest of an id is the first 16 bytes of its SHA-256.
+ * varints, slices sized, places as offset, sized topic, partition. Status (key 'I'): u8 status,
+ * then when settled: varint of when it expires, else: varint sequence, sized function. The digest
+ * of an id is the first 16 bytes of its SHA-256.
  *
  * Threads: the worker of the lane writes into its batch; dispatch and queries read by any thread.
- * What a batch holds that is not written yet is seen by the functions ending in `_in` alone, for the
- * worker: while it catches up, a row and its completion may meet in one batch.
+ * What a batch holds that is not written yet is seen by the functions ending in `_in` alone, for
+ * the worker: while it catches up, a row and its completion may meet in one batch.
  */
 #ifndef DAL_STATE_OUTBOX_H
 #define DAL_STATE_OUTBOX_H
@@ -28,24 +29,24 @@
 #include "state/state.h"
 
 struct dal_row {
-	uint64_t sequence;            /* in the lane, from 1; part of the key */
+	uint64_t sequence; /* in the lane, from 1; part of the key */
 	struct dal_row_id id;
-	struct dal_slice function;    /* for calls: its name; empty: the row goes to the log */
-	struct dal_slice topic;       /* for the log: where to */
-	struct dal_slice order;       /* order key; empty: none */
-	struct dal_slice subject;     /* of the cause */
-	struct dal_slice generation;  /* of the rules that made it */
-	int64_t hops;                 /* of the event that will carry it: the cause's + 1 */
-	int64_t caused_us;            /* append time of the cause: its age counts from here */
-	struct dal_slice payload;     /* what the function gets; for the log: the whole event */
+	struct dal_slice function;   /* for calls: its name; empty: the row goes to the log */
+	struct dal_slice topic;      /* for the log: where to */
+	struct dal_slice order;      /* order key; empty: none */
+	struct dal_slice subject;    /* of the cause */
+	struct dal_slice generation; /* of the rules that made it */
+	int64_t hops;                /* of the event that will carry it: the cause's + 1 */
+	int64_t caused_us;           /* append time of the cause: its age counts from here */
+	struct dal_slice payload;    /* what the function gets; for the log: the whole event */
 	/* delivery so far */
-	uint32_t attempts;            /* that have failed */
-	int64_t due_us;               /* not before; 0: now */
-	struct dal_slice tries;       /* JSON array of the failed tries, or empty */
-	uint32_t revived;             /* how often it was a dead letter and sent again */
+	uint32_t attempts;      /* that have failed */
+	int64_t due_us;         /* not before; 0: now */
+	struct dal_slice tries; /* JSON array of the failed tries, or empty */
+	uint32_t revived;       /* how often it was a dead letter and sent again */
 	/* of a dead letter */
-	struct dal_slice completion;  /* the data of its dalamb.function.failed, JSON */
-	struct dal_place completed;   /* where that event stands */
+	struct dal_slice completion; /* the data of its dalamb.function.failed, JSON */
+	struct dal_place completed;  /* where that event stands */
 	int64_t died_us;
 };
 
@@ -105,9 +106,9 @@ int dal_outbox_get_in(struct dal_state *state, const struct dal_store_batch *bat
 		      struct dal_row *row, struct dal_buffer *memory);
 
 /*
- * Walks rows of one status (OPEN, DELIVERED, DEAD) in order of sequence: of one function, of the log
- * (empty slice), or of all targets (`function` NULL: by target, then sequence), from `sequence` on.
- * Until `each` returns false. What it is given is valid until it returns.
+ * Walks rows of one status (OPEN, DELIVERED, DEAD) in order of sequence: of one function, of the
+ * log (empty slice), or of all targets (`function` NULL: by target, then sequence), from `sequence`
+ * on. Until `each` returns false. What it is given is valid until it returns.
  */
 int dal_outbox_scan(struct dal_state *state, uint16_t lane, enum dal_row_status status,
 		    const struct dal_slice *function, uint64_t sequence,

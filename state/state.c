@@ -33,7 +33,8 @@ static int format_compare(struct dal_slice value, struct dal_slice log_id, const
 	uint8_t version;
 
 	if (!dal_slice_take_u8(&value, &version)) {
-		dal_error_set(error, "the state %s is damaged: delete it, it is rebuilt from the log",
+		dal_error_set(error,
+			      "the state %s is damaged: delete it, it is rebuilt from the log",
 			      path);
 		return -EBADMSG;
 	}
@@ -45,10 +46,11 @@ static int format_compare(struct dal_slice value, struct dal_slice log_id, const
 		return -ENOTSUP;
 	}
 	if (!dal_slice_equal(value, log_id)) {
-		dal_error_set(error,
-			      "the state %s belongs to the log %.*s, but this log is %.*s: bring back "
-			      "its log, or delete the state, it is rebuilt from this log",
-			      path, (int)value.size, value.data, (int)log_id.size, log_id.data);
+		dal_error_set(
+			error,
+			"the state %s belongs to the log %.*s, but this log is %.*s: bring back "
+			"its log, or delete the state, it is rebuilt from this log",
+			path, (int)value.size, value.data, (int)log_id.size, log_id.data);
 		return DAL_STATE_FOREIGN;
 	}
 	return 0;

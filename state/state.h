@@ -2,12 +2,13 @@
  * The state of an engine: everything that is derived from the log, in one store.
  *
  * Position, views (view.h), outbox (outbox.h), dead letters: what one batch of the worker changes
- * goes into one store batch, so that all of it is there or nothing. It can be deleted at any time and
- * is rebuilt from the log. A state belongs to one log: it records the log's id and is refused with
- * another.
+ * goes into one store batch, so that all of it is there or nothing. It can be deleted at any time:
+ * it is rebuilt from the log. A state belongs to one log: it records the log's id and is refused
+ * with another. An unknown format version is refused.
  *
  * Keys (format version 1); a lane is a u16be, numbers are big-endian, 0x00 ends a name:
- *	'F'                              format: u8 version, log id (one byte: no other key is that short)
+ *
+ *	'F'                              format: u8 version, log id; no other key has one byte
  *	lane 'P'                         position
  *	lane 'J' projection 0 u32        what is known of a projection's version
  *	lane 'V' projection 0 u32 key    an entry of that version (view.h)
@@ -17,9 +18,9 @@
  *	lane 'D' target 0 u64            a dead letter
  *	lane 'I' digest(16)              a row's status, by the digest of its id
  *	lane 'X' u64 digest(16)          when (us) a settled id may be forgotten; empty
- * Position: varint count, for each mark sized topic and varint next; then varint appended_us, varint
- * sequence, sized generation. Projection: sized digest, u8 built, varint next.
- * An unknown version is refused with a clear error.
+ *
+ * Position: varint count, for each mark sized topic and varint next; then varint appended_us,
+ * varint sequence, sized generation. Projection: sized digest, u8 built, varint next.
  *
  * Threads: the worker of a lane alone writes its keys (dal_store_write); any thread reads.
  */
@@ -46,9 +47,9 @@ struct dal_state_mark {
 struct dal_state_position {
 	struct dal_state_mark *marks; /* owned by whoever read it; topics point into `memory` */
 	size_t count;
-	int64_t appended_us;          /* append time of the last event folded in; 0 if none */
-	uint64_t sequence;            /* the next row's sequence, from 1 */
-	struct dal_slice generation;  /* digest (hex) of the rules that run since `began`; may be empty */
+	int64_t appended_us; /* append time of the last event folded in; 0 if none */
+	uint64_t sequence;   /* the next row's sequence, from 1 */
+	struct dal_slice generation; /* digest (hex) of the rules that run; may be empty */
 	struct dal_buffer memory;
 };
 
@@ -73,8 +74,8 @@ void dal_state_position_put(struct dal_store_batch *batch, uint16_t lane,
 struct dal_state_projection {
 	struct dal_slice name; /* valid until the callback returns */
 	uint32_t version;
-	struct dal_slice digest;  /* of its declaration */
-	bool built;               /* follows the lane; else it is being built, up to `next` */
+	struct dal_slice digest; /* of its declaration */
+	bool built;              /* follows the lane; else it is being built, up to `next` */
 	uint64_t next;
 };
 
@@ -90,7 +91,8 @@ int dal_state_projections(struct dal_state *state, uint16_t lane,
 /*
  * A digest (SHA-256) over what a rebuild from the same log must give again: the entries of all
  * projections (name, key, value; not the version's number) and the ids of the functions' rows that
- * are not settled, with whether they are dead letters. Not: rows for the log, delivered or open, tries.
+ * are not settled, with whether they are dead letters. Not: rows for the log, delivered or open,
+ * tries.
  */
 int dal_state_digest(struct dal_state *state, uint16_t lane, char hex[65]);
 

@@ -79,9 +79,8 @@ static rocksdb_t *open_once(struct dal_store *store, const struct dal_store_opti
 
 	*message = NULL;
 	if (options->read_only) {
-		db = rocksdb_open_for_read_only_column_families(rocks, options->path, 1, &name,
-								&of_family, &store->family, 0,
-								message);
+		db = rocksdb_open_for_read_only_column_families(
+			rocks, options->path, 1, &name, &of_family, &store->family, 0, message);
 	} else {
 		db = rocksdb_open_column_families(rocks, options->path, 1, &name, &of_family,
 						  &store->family, message);

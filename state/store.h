@@ -32,16 +32,16 @@ enum dal_store_shape {
 	/* Large values, read in order. A torn end of the WAL, which was never acknowledged, is cut;
 	 * any other damage is refused. */
 	DAL_STORE_LOG,
-	/* Small values, random reads (bloom filters, block cache), rewritten often. Behind a damage in
-	 * the WAL it goes on from an earlier, whole state. */
+	/* Small values, random reads (bloom filters, block cache), rewritten often. Behind a damage
+	 * in the WAL it goes on from an earlier, whole state. */
 	DAL_STORE_STATE,
 };
 
 struct dal_store_options {
-	const char *path;          /* a folder; made if absent, unless read_only */
+	const char *path; /* a folder; made if absent, unless read_only */
 	enum dal_store_shape shape;
 	bool read_only;
-	uint64_t cache_bytes;      /* block cache; 0: 32 MiB */
+	uint64_t cache_bytes;        /* block cache; 0: 32 MiB */
 	uint64_t write_buffer_bytes; /* 0: by shape */
 };
 
@@ -66,7 +66,8 @@ struct dal_store_batch *dal_store_batch_new(void);
 struct dal_store_batch *dal_store_batch_new_indexed(void);
 void dal_store_batch_free(struct dal_store_batch *batch);
 void dal_store_batch_clear(struct dal_store_batch *batch);
-void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key, struct dal_slice value);
+void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key,
+			 struct dal_slice value);
 void dal_store_batch_delete(struct dal_store_batch *batch, struct dal_slice key);
 /* All keys in [from, to). */
 void dal_store_batch_delete_range(struct dal_store_batch *batch, struct dal_slice from,
@@ -74,8 +75,8 @@ void dal_store_batch_delete_range(struct dal_store_batch *batch, struct dal_slic
 size_t dal_store_batch_count(const struct dal_store_batch *batch);
 size_t dal_store_batch_bytes(const struct dal_store_batch *batch);
 
-/* Writes all or nothing, then clears the batch (on failure too). `sync`: returns after fsync; without
- * it a killed process loses nothing, a power cut may. */
+/* Writes all or nothing, then clears the batch (on failure too). `sync`: returns after fsync;
+ * without it a killed process loses nothing, a power cut may. */
 int dal_store_write(struct dal_store *store, struct dal_store_batch *batch, bool sync);
 /* Makes all that was written durable. */
 int dal_store_sync(struct dal_store *store);
@@ -90,9 +91,10 @@ struct dal_store_iterator *dal_store_iterator_new(struct dal_store *store,
 /* Over the same range from its end. */
 struct dal_store_iterator *dal_store_iterator_new_reverse(struct dal_store *store,
 							  const struct dal_store_snapshot *snapshot,
-							  struct dal_slice from, struct dal_slice to);
+							  struct dal_slice from,
+							  struct dal_slice to);
 void dal_store_iterator_free(struct dal_store_iterator *iterator);
-/* 0 with key and value valid until the next call; DAL_STORE_ABSENT at the end; negative on error. */
+/* 0 with key and value valid until the next call; DAL_STORE_ABSENT at the end; or negative. */
 int dal_store_iterator_next(struct dal_store_iterator *iterator, struct dal_slice *key,
 			    struct dal_slice *value);
 /* Moves so that the following next gives the first key >= `key` (<= in reverse). */

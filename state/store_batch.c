@@ -50,7 +50,8 @@ void dal_store_batch_clear(struct dal_store_batch *batch)
 	}
 }
 
-void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key, struct dal_slice value)
+void dal_store_batch_put(struct dal_store_batch *batch, struct dal_slice key,
+			 struct dal_slice value)
 {
 	rocksdb_writebatch_put(batch->rocks, key.data, key.size, value.data, value.size);
 	if (batch->index) {
@@ -81,7 +82,8 @@ bool dal_store_batch_find(const struct dal_store_batch *batch, struct dal_slice 
 
 	*value = (struct dal_slice){0};
 	if (packed && packed != DELETED) {
-		value->data = rocksdb_writebatch_data(batch->rocks, &size) + ((uintptr_t)packed >> 32);
+		value->data = rocksdb_writebatch_data(batch->rocks, &size) +
+			      ((uintptr_t)packed >> 32);
 		value->size = (uintptr_t)packed & UINT32_MAX;
 	}
 	return packed != NULL;

@@ -46,7 +46,8 @@ struct dal_store_iterator *dal_store_iterator_new(struct dal_store *store,
 
 struct dal_store_iterator *dal_store_iterator_new_reverse(struct dal_store *store,
 							  const struct dal_store_snapshot *snapshot,
-							  struct dal_slice from, struct dal_slice to)
+							  struct dal_slice from,
+							  struct dal_slice to)
 {
 	return iterator_new(store, snapshot, from, to, true);
 }

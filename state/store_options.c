@@ -33,8 +33,8 @@ static void set_table(rocksdb_options_t *to, const struct dal_store_options *opt
 		      size_t block_bytes)
 {
 	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-	rocksdb_cache_t *cache =
-		rocksdb_cache_create_lru(options->cache_bytes ? options->cache_bytes : CACHE_BYTES);
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru(
+		options->cache_bytes ? options->cache_bytes : CACHE_BYTES);
 
 	rocksdb_block_based_options_set_block_cache(table, cache);
 	rocksdb_block_based_options_set_block_size(table, block_bytes);
@@ -74,11 +74,10 @@ static void set_log(rocksdb_options_t *to, const struct dal_store_options *optio
  */
 static void set_state(rocksdb_options_t *to, const struct dal_store_options *options, bool compress)
 {
-	rocksdb_options_set_write_buffer_size(to, options->write_buffer_bytes
-							  ? options->write_buffer_bytes
-							  : STATE_BUFFER_BYTES);
-	rocksdb_options_set_compression(to,
-					compress ? rocksdb_lz4_compression : rocksdb_no_compression);
+	rocksdb_options_set_write_buffer_size(
+		to, options->write_buffer_bytes ? options->write_buffer_bytes : STATE_BUFFER_BYTES);
+	rocksdb_options_set_compression(to, compress ? rocksdb_lz4_compression
+						     : rocksdb_no_compression);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(to, 1);
 	rocksdb_options_set_wal_recovery_mode(to, rocksdb_point_in_time_recovery);
 	set_table(to, options, 4 * DAL_KIB);

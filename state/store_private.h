@@ -31,11 +31,11 @@ struct dal_store_batch {
 	struct dal_map *index; /* NULL: none */
 };
 
-/* Does an indexed batch touch the key? `value` points into the batch; no data: it deletes the key. */
+/* Does an indexed batch touch the key? `value` points into the batch; no data: it is deleted. */
 bool dal_store_batch_find(const struct dal_store_batch *batch, struct dal_slice key,
 			  struct dal_slice *value);
 
-/* RocksDB's own options for a shape; `compress` false: the build has no LZ4. Owned by the caller. */
+/* RocksDB's own options for a shape; `compress` false: the build has no LZ4. Caller's. */
 rocksdb_options_t *dal_store_options_new(const struct dal_store_options *options, bool compress);
 
 /* Takes RocksDB's message (frees it): the errno that fits, negated. NULL is 0. */

@@ -208,8 +208,7 @@ int dal_view_parked_scan(struct dal_state *state, uint16_t lane,
 	walk = dal_key_walk_new(state, dal_buffer_slice(&prefix));
 	while ((r = dal_key_walk_next(walk, &key, &value)) == 0) {
 		if (!dal_key_take_name(&key, &name.projection) ||
-		    !dal_slice_take_u32be(&key, &name.version) ||
-		    !dal_view_decode(value, &entry)) {
+		    !dal_slice_take_u32be(&key, &name.version) || !dal_view_decode(value, &entry)) {
 			r = -EBADMSG;
 			break;
 		}

@@ -24,8 +24,8 @@ struct dal_view_name {
 };
 
 struct dal_view_entry {
-	struct dal_slice json;      /* canonical */
-	struct dal_place position;  /* of the last event folded in */
+	struct dal_slice json;     /* canonical */
+	struct dal_place position; /* of the last event folded in */
 	bool parked;
 	struct dal_place parked_at; /* the event that failed */
 	struct dal_slice message;
@@ -45,11 +45,11 @@ int dal_view_get(struct dal_state *state, const struct dal_store_snapshot *snaps
 		 struct dal_view_entry *entry, struct dal_buffer *memory);
 
 struct dal_view_range {
-	struct dal_slice prefix;    /* or empty */
-	struct dal_slice from, to;  /* [from, to), or empty */
-	struct dal_slice after;     /* a cursor: strictly behind this key */
+	struct dal_slice prefix;   /* or empty */
+	struct dal_slice from, to; /* [from, to), or empty */
+	struct dal_slice after;    /* a cursor: strictly behind this key */
 	bool has_after;
-	size_t limit;               /* 0: none */
+	size_t limit; /* 0: none */
 };
 
 /* Calls `each` in key order, until it returns false. Sets *more if entries are left past the limit.

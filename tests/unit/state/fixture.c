@@ -83,8 +83,8 @@ void fixture_put(struct dal_state *state, struct dal_slice key, struct dal_slice
 char *fixture_dump(struct dal_state *state)
 {
 	const struct dal_slice all = {0};
-	struct dal_store_iterator *iterator =
-		dal_store_iterator_new(dal_state_store(state), NULL, all, all);
+	struct dal_store_iterator *iterator = dal_store_iterator_new(dal_state_store(state), NULL,
+								     all, all);
 	struct dal_buffer out = {0};
 	struct dal_slice key, value;
 

@@ -26,7 +26,9 @@ static struct dal_row row_of(const char *function, uint64_t sequence)
 		.id =
 			{
 				.log = text("testlog"),
-				.cause = {.topic = text("events"), .partition = 2, .offset = sequence},
+				.cause = {.topic = text("events"),
+					  .partition = 2,
+					  .offset = sequence},
 				.declaration = text("big-order"),
 				.target = text(*function ? function : DAL_ROW_EMIT),
 				.index = 1,
@@ -89,8 +91,8 @@ static enum dal_row_status status_of(struct fixture *f, const struct dal_row *ro
 					      &in_batch, &function, &sequence, &memory),
 			 0);
 	fixture_write(f->state, f->batch);
-	assert_int_equal(dal_outbox_status(f->state, LANE, dal_buffer_slice(&id), &status, &function,
-					   &sequence, &memory),
+	assert_int_equal(dal_outbox_status(f->state, LANE, dal_buffer_slice(&id), &status,
+					   &function, &sequence, &memory),
 			 0);
 	assert_int_equal(status, in_batch); /* the batch told before what is so now */
 	if (status == DAL_ROW_OPEN || status == DAL_ROW_DELIVERED || status == DAL_ROW_DEAD) {
@@ -215,8 +217,8 @@ static void test_layout(void **own)
 		/* 'I' SHA-256("l/t/0/9/d/f/0"): open, 5, "f" */
 		"000349b8ed8a7259e050bb44aa5eec36a7e3ef=01050166\n"
 		/* 'O' "f" 0 5: the row */
-		"00034f66000000000000000005=0105016c09017400016401660001660000000000000131000000000000"
-		"000000\n"
+		"00034f66000000000000000005=0105016c0901740001640166000166000000000000"
+		"0131000000000000000000\n"
 		"46=01746573746c6f67\n");
 	free(dump);
 }
@@ -282,7 +284,8 @@ static void test_row_and_completion_in_one_batch(void **own)
 	struct dal_buffer memory = {0};
 
 	dal_outbox_open(f->batch, LANE, &row);
-	assert_int_equal(dal_outbox_get(f->state, LANE, DAL_ROW_OPEN, row.function, 1, &got, &memory),
+	assert_int_equal(dal_outbox_get(f->state, LANE, DAL_ROW_OPEN, row.function, 1, &got,
+					&memory),
 			 DAL_STATE_ABSENT);
 	assert_int_equal(dal_outbox_get_in(f->state, f->batch, LANE, DAL_ROW_OPEN, row.function, 1,
 					   &got, &memory),
@@ -471,10 +474,11 @@ static void test_broken_values_are_refused(void **own)
 	dal_store_iterator_free(walk);
 
 	dal_row_id_format(&row.id, &id);
-	assert_int_equal(dal_outbox_status(f->state, LANE, dal_buffer_slice(&id), &status, &function,
-					   &sequence, &memory),
+	assert_int_equal(dal_outbox_status(f->state, LANE, dal_buffer_slice(&id), &status,
+					   &function, &sequence, &memory),
 			 -EBADMSG);
-	assert_int_equal(dal_outbox_get(f->state, LANE, DAL_ROW_OPEN, row.function, 1, &got, &memory),
+	assert_int_equal(dal_outbox_get(f->state, LANE, DAL_ROW_OPEN, row.function, 1, &got,
+					&memory),
 			 -EBADMSG);
 	assert_int_equal(dal_outbox_scan(f->state, LANE, DAL_ROW_OPEN, NULL, 0, gather, &seen),
 			 -EBADMSG);

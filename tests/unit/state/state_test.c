@@ -171,7 +171,9 @@ static void test_projections(void **own)
 	put_projection(state, "a", 1);
 	expect_projections(state, "a/1 d1 1 300;totals/1 d1 1 300;totals/2 d1 0 300;"
 				  "totals-by-day/1 d1 1 300;");
-	fixture_put(state, dal_slice("\0\0Jx\0\0\0\0\1", 9), text("\x02" "d"));
+	fixture_put(state, dal_slice("\0\0Jx\0\0\0\0\1", 9),
+		    text("\x02"
+			 "d"));
 	{
 		struct dal_buffer got = {0};
 		assert_int_equal(dal_state_projections(state, 0, gather, &got), -EBADMSG);
@@ -227,7 +229,8 @@ static void test_foreign_log_is_refused(void **own)
 
 	dal_state_close(state);
 	state = NULL;
-	assert_int_equal(dal_state_open(fixture_path(*own), text("otherlog"), false, &state, &error),
+	assert_int_equal(dal_state_open(fixture_path(*own), text("otherlog"), false, &state,
+					&error),
 			 DAL_STATE_FOREIGN);
 	assert_null(state);
 	assert_non_null(strstr(error.text, "belongs to the log testlog"));
@@ -276,7 +279,8 @@ static void test_read_only(void **own)
 	state = fixture_state(*own);
 	put_position(state, 0, 300);
 	dal_state_close(state);
-	assert_int_equal(dal_state_open(fixture_path(*own), text("testlog"), true, &state, &error), 0);
+	assert_int_equal(dal_state_open(fixture_path(*own), text("testlog"), true, &state, &error),
+			 0);
 	assert_int_equal(dal_state_position_get(state, 0, &position), 0);
 	assert_int_equal(position.marks[0].next, 300);
 	dal_state_position_deinit(&position);

@@ -55,9 +55,12 @@ static void put(struct dal_state *state, const struct dal_view_name *name, const
 
 static void test_value_layout(void **own)
 {
-	static const char plain[] = "\x00\xac\x02\x06" "events\x03{}";
-	static const char parked[] =
-		"\x01\xac\x02\x06" "events\x03\xad\x02\x06" "system\x04\x14" "attempt to index nil{}";
+	static const char plain[] = "\x00\xac\x02\x06"
+				    "events\x03{}";
+	static const char parked[] = "\x01\xac\x02\x06"
+				     "events\x03\xad\x02\x06"
+				     "system\x04\x14"
+				     "attempt to index nil{}";
 	struct dal_view_entry entry = entry_of("{}");
 	struct dal_buffer value = {0};
 
@@ -198,7 +201,8 @@ static void test_scan(void **own)
 		 .expected = "ab=2 abc=3 "},
 		{.range = {.limit = 2}, .expected = "=0 a=1 ", .more = true},
 		{.range = {.limit = 6}, .expected = "=0 a=1 ab=2 abc=3 b=4 \xff=5 "},
-		{.range = {.prefix = DAL_SLICE_LITERAL("ab"), .limit = 2}, .expected = "ab=2 abc=3 "},
+		{.range = {.prefix = DAL_SLICE_LITERAL("ab"), .limit = 2},
+		 .expected = "ab=2 abc=3 "},
 		{.stop = 1, .expected = "=0 "},
 	};
 	static const char *const keys[] = {"", "a", "ab", "abc", "b", "\xff"};
