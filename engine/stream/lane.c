@@ -39,6 +39,7 @@ static int position_read(struct dal_lane *lane, struct dal_errors *errors)
 	dal_log_end(lane->options.log, lane->options.number, &end, 1);
 	lane->end = end.next;
 	lane->next = 1;
+	lane->sequence = 1;
 	r = dal_state_position_get(lane->options.state, lane->options.number, &position);
 	if (r == 0 && position.count > 0) {
 		lane->next = position.marks[0].next;
