@@ -3,7 +3,8 @@
  * child process today, a container later), gives its Runtime API socket and output, and says when
  * it has ended. Starting and stopping never block: what comes of them is told by events.
  *
- * Thread: all calls and all events come under the pool's lock. Events come from `start` and `dispatch`.
+ * Thread: all calls and all events come under the pool's lock. Events come from `start` and
+ * `dispatch`.
  */
 #ifndef DAL_FUNCTIONS_DRIVER_H
 #define DAL_FUNCTIONS_DRIVER_H
@@ -11,7 +12,7 @@
 #include "functions/functions.h"
 
 struct dal_driver_end {
-	const char *text;  /* "ended with status 3", "was killed by SIGKILL" */
+	const char *text;          /* "ended with status 3", "was killed by SIGKILL" */
 	int64_t cpu_us, memory_mb; /* of its whole life; -1: not measured */
 };
 
@@ -38,10 +39,12 @@ struct dal_driver {
 };
 
 struct dal_driver_operations {
-	/* Can this machine run the function? 0, _OBSTACLE (with `why`), or _TRYING: `changed` follows. */
+	/* Can this machine run the function? 0, _OBSTACLE (with `why`), or _TRYING: `changed`
+	 * follows. */
 	int (*ready)(struct dal_driver *driver, const struct dal_function *function,
 		     struct dal_error *why);
-	/* `*output` reads what the program writes; the caller closes it. 0, or negated errno: no event follows. */
+	/* `*output` reads what the program writes; the caller closes it. 0, or negated errno: no
+	 * event follows. */
 	int (*start)(struct dal_driver *driver, uint64_t id, const struct dal_function *function,
 		     int *output);
 	/* Asks it to end, or makes it end. */

@@ -4,7 +4,8 @@
 
 #include "functions/functions.h"
 
-/* NULL-terminated NAME=value; `runtime_api` is "host:port", `stream` names the instance in log names. */
+/* NULL-terminated NAME=value; `runtime_api` is "host:port", `stream` names the instance in log
+ * names. */
 char **dal_environment_new(const struct dal_function *function, const char *runtime_api,
 			   uint64_t stream);
 void dal_environment_free(char **environment);

@@ -83,7 +83,8 @@ static void refuse_later_fields(struct reading *reading)
 	for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++) {
 		if (get(reading, not_yet[i])->written) {
 			report(reading, not_yet[i],
-			       "`%s` isn't supported yet: declare a process with `command`", not_yet[i]);
+			       "`%s` isn't supported yet: declare a process with `command`",
+			       not_yet[i]);
 		}
 	}
 	const struct dal_value *driver = get(reading, "driver");
@@ -92,7 +93,8 @@ static void refuse_later_fields(struct reading *reading)
 		       driver->text);
 	}
 	if (!is_text(get(reading, "contract"), "lambda")) {
-		report(reading, "contract", "the contract \"%s\" isn't supported yet: use \"lambda\"",
+		report(reading, "contract",
+		       "the contract \"%s\" isn't supported yet: use \"lambda\"",
 		       get(reading, "contract")->text);
 	}
 	if (!is_text(get(reading, "network"), "none")) {
@@ -108,7 +110,8 @@ static void refuse_later_fields(struct reading *reading)
 		       "more than one invocation at once isn't supported yet: raise `max` instead");
 	}
 	const struct dal_value *input = get(reading, "input");
-	if (input->kind == DAL_FIELD_STRING && !is_text(input, "event") && !is_text(input, "data")) {
+	if (input->kind == DAL_FIELD_STRING && !is_text(input, "event") &&
+	    !is_text(input, "data")) {
 		report(reading, "input",
 		       "the input \"%s\" isn't supported yet: use \"event\", \"data\" or a function",
 		       input->text);
@@ -127,7 +130,8 @@ static void read_number(struct reading *reading, const char *field, int64_t leas
 	*out = (uint32_t)number;
 }
 
-static void read_duration(struct reading *reading, const char *field, int64_t least_us, int64_t *out)
+static void read_duration(struct reading *reading, const char *field, int64_t least_us,
+			  int64_t *out)
 {
 	*out = get(reading, field)->number;
 	if (*out < least_us) {
@@ -188,7 +192,8 @@ static void read_delivery(struct reading *reading)
 
 static bool variable_name_valid(const char *name)
 {
-	size_t size = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
+	size_t size = strspn(name,
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
 	return size > 0 && name[size] == '\0' && (name[0] < '0' || name[0] > '9');
 }
 
@@ -200,10 +205,13 @@ static void read_environment(struct reading *reading)
 	for (size_t i = 0; i < env->count; i++) {
 		const struct dal_value *item = &env->items[i];
 		if (!variable_name_valid(item->key)) {
-			report(reading, "env", "`%s` is no name for an environment variable: letters, "
-					       "digits and _", item->key);
+			report(reading, "env",
+			       "`%s` is no name for an environment variable: letters, "
+			       "digits and _",
+			       item->key);
 		} else if (dal_environment_reserved(dal_slice_text(item->key))) {
-			report(reading, "env", "`%s` is set by dalamb: choose another name", item->key);
+			report(reading, "env", "`%s` is set by dalamb: choose another name",
+			       item->key);
 		} else if (strlen(item->text) != item->text_size) {
 			report(reading, "env", "`%s` has a NUL byte, which no environment can hold",
 			       item->key);
@@ -225,13 +233,15 @@ static void read_paths(struct reading *reading, const char *app_folder)
 	}
 	for (size_t i = 0; i < paths->count; i++) {
 		const char *text = paths->items[i].text;
-		char *path = text[0] == '/' ? dal_strdup(text) : dal_asprintf("%s/%s", app_folder, text);
+		char *path = text[0] == '/' ? dal_strdup(text)
+					    : dal_asprintf("%s/%s", app_folder, text);
 		char *real = realpath(path, NULL);
 		if (!real) {
 			report(reading, "paths", "the path %s: %s", path, strerror(errno));
 		} else if (strcmp(real, "/") == 0) {
-			report(reading, "paths", "the path / would show all of the machine: name what is "
-						 "needed, or set `sandbox = false`");
+			report(reading, "paths",
+			       "the path / would show all of the machine: name what is "
+			       "needed, or set `sandbox = false`");
 		} else {
 			*list++ = path;
 			path = NULL;
@@ -253,8 +263,10 @@ static bool read_folder(struct reading *reading, const char *app_folder)
 	}
 	/* A sandboxed program of a root engine runs as nobody. */
 	if (function->sandbox && geteuid() == 0 && (stat_of.st_mode & 0005) != 0005) {
-		report(reading, NULL, "the folder %s is closed to others, and sandboxed programs run as "
-				      "nobody: chmod -R go+rX %s", function->folder, function->folder);
+		report(reading, NULL,
+		       "the folder %s is closed to others, and sandboxed programs run as "
+		       "nobody: chmod -R go+rX %s",
+		       function->folder, function->folder);
 	}
 	return true;
 }
@@ -270,9 +282,10 @@ static void read_program(struct reading *reading, const char *app_folder)
 	read_environment(reading);
 	if (!function->command[0] || function->command[0][0] == '\0') {
 		if (!get(reading, "image")->written && !get(reading, "url")->written) {
-			report(reading, "command", "`command` is required: the program and its arguments, "
-						   "such as { \"python3\", \"-m\", \"awslambdaric\", "
-						   "\"app.handler\" }");
+			report(reading, "command",
+			       "`command` is required: the program and its arguments, "
+			       "such as { \"python3\", \"-m\", \"awslambdaric\", "
+			       "\"app.handler\" }");
 		}
 	} else if (read_folder(reading, app_folder) && !reading->failed &&
 		   dal_program_check(function, &error) != 0) {
@@ -295,8 +308,9 @@ static void check_size(struct reading *reading)
 	size_t size = list_size(function->command) + list_size(function->paths) +
 		      list_size(function->environment);
 	if (size > DAL_LIMIT_FUNCTION_ENVIRONMENT_BYTES) {
-		report(reading, NULL, "command, paths and env have %zu bytes together, %llu is the most",
-		       size, DAL_LIMIT_FUNCTION_ENVIRONMENT_BYTES);
+		report(reading, NULL,
+		       "command, paths and env have %zu bytes together, %llu is the most", size,
+		       DAL_LIMIT_FUNCTION_ENVIRONMENT_BYTES);
 	}
 }
 

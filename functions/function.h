@@ -14,7 +14,8 @@ int dal_program_check(const struct dal_function *function, struct dal_error *err
 
 /*
  * version.c. Fills in `version` (a digest of the declaration and of the folder's content) and
- * `secrets` (of their values; it never leaves the process). 0, or a negated errno: the folder can't be read.
+ * `secrets` (of their values; it never leaves the process). 0, or a negated errno: the folder can't
+ * be read.
  */
 int dal_function_digest(struct dal_function *function, const struct dal_declaration *declaration);
 

@@ -134,6 +134,17 @@ void dal_instance_give(struct dal_functions *pool, struct dal_instance *instance
 	instance->asking = NULL;
 }
 
+bool dal_instance_takes_work(struct dal_instance *instance)
+{
+	if (instance->state != DAL_INSTANCE_IDLE || !instance->asking) {
+		return false;
+	}
+	if (dal_http_gone(instance->asking)) {
+		dismiss(instance);
+	}
+	return instance->asking != NULL;
+}
+
 static void pass_init(struct dal_functions *pool, struct dal_instance *instance)
 {
 	instance->init_us = dal_clock_monotonic_us() - instance->born_us;
@@ -285,7 +296,8 @@ void dal_instance_expire(struct dal_functions *pool, struct dal_instance *instan
 			dal_instance_stop(pool, instance, true);
 			break;
 		}
-		/* A process that even SIGKILL does not end (stuck in the kernel): nobody waits for it. */
+		/* A process that even SIGKILL does not end (stuck in the kernel): nobody waits for
+		 * it. */
 		instance->deadline_us = DAL_POOL_NEVER;
 		if (instance->invocation) {
 			end_invocation(pool, instance, "could not be killed");

@@ -35,7 +35,8 @@ static void add(struct dal_lines *lines, struct dal_slice text, const struct pla
 	}
 }
 
-/* The size of the first line with its newline, or of a piece of an overlong one; 0: not there yet. */
+/* The size of the first line with its newline, or of a piece of an overlong one; 0: not there yet.
+ */
 static size_t first_line(struct dal_slice text)
 {
 	size_t most = text.size < DAL_LIMIT_LOG_LINE_BYTES ? text.size : DAL_LIMIT_LOG_LINE_BYTES;
@@ -67,12 +68,14 @@ void dal_lines_read(struct dal_lines *lines, const char *function, const char *r
 	if (lines->output < 0) {
 		return;
 	}
-	ssize_t size = read(lines->output, dal_buffer_reserve(&lines->partial, READ_BYTES), READ_BYTES);
+	ssize_t size = read(lines->output, dal_buffer_reserve(&lines->partial, READ_BYTES),
+			    READ_BYTES);
 	if (size > 0) {
 		lines->partial.size += (size_t)size;
 		split(lines, &place);
 	} else if (size == 0) {
-		(void)close(lines->output); /* all writers are gone, it would be readable for ever */
+		(void)close(
+			lines->output); /* all writers are gone, it would be readable for ever */
 		lines->output = -1;
 	}
 }

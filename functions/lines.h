@@ -11,16 +11,16 @@
 
 struct dal_line {
 	struct dal_line *next;
-	const char *function; /* the pool's */
+	const char *function;              /* the pool's */
 	char request[DAL_UUID_TEXT_BYTES]; /* "" if none ran */
 	size_t size;
 	char text[];
 };
 
 struct dal_lines {
-	int output;               /* non-blocking; -1: none */
+	int output; /* non-blocking; -1: none */
 	struct dal_buffer partial;
-	char last[256];           /* of the last line that was not empty: what a crash says */
+	char last[256]; /* of the last line that was not empty: what a crash says */
 };
 
 /* Appends whole lines to the list whose end is `**end`. Reads what is there, up to a bound. */

@@ -80,7 +80,8 @@ static void deliver_completion(struct dal_completion *completion)
 	free(completion);
 }
 
-/* Lines first: an invocation's own come before its end. Lock held on entry and exit, not in between. */
+/* Lines first: an invocation's own come before its end. Lock held on entry and exit, not in
+ * between. */
 static void deliver(struct dal_functions *pool)
 {
 	struct dal_line *line = pool->written;
@@ -268,7 +269,8 @@ static void drain(struct dal_functions *pool)
 	int64_t until_us = dal_clock_monotonic_us() + pool->options.grace_us;
 	pool->stopping = true;
 	for (size_t i = 0; i < pool->service_count; i++) {
-		dal_service_fail_waiting(pool, pool->services[i], DAL_INVOKE_CANCELLED, "dalamb stops");
+		dal_service_fail_waiting(pool, pool->services[i], DAL_INVOKE_CANCELLED,
+					 "dalamb stops");
 	}
 	stop_idle(pool);
 	while (pool->instance_count > 0 && wait_for_change(pool, until_us)) {
@@ -381,7 +383,8 @@ uint32_t dal_functions_capacity(struct dal_functions *functions, struct dal_slic
 	const struct dal_service *service = dal_service_get(functions, function);
 	uint32_t capacity = 0;
 	if (service && service->current) {
-		capacity = service->current->function->max * service->current->function->per_instance;
+		capacity = service->current->function->max *
+			   service->current->function->per_instance;
 	}
 	(void)pthread_mutex_unlock(&functions->lock);
 	return capacity;
@@ -398,8 +401,8 @@ bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice fu
 	do {
 		const struct dal_service *service = dal_service_get(pool, function);
 		const struct dal_revision *revision = service ? service->current : NULL;
-		struct dal_driver *driver =
-			revision ? dal_pool_driver(pool, revision->function) : NULL;
+		struct dal_driver *driver = revision ? dal_pool_driver(pool, revision->function)
+						     : NULL;
 		ready = driver ? driver->operations->ready(driver, revision->function, why) : 0;
 	} while (ready == DAL_DRIVER_TRYING && wait_for_change(pool, until_us));
 	(void)pthread_mutex_unlock(&pool->lock);

@@ -1,11 +1,11 @@
 /*
- * What the files of the pool share: services (a name and what waits for it), revisions (a version of
- * it), instances (one running program), and the pool that holds them all.
+ * What the files of the pool share: services (a name and what waits for it), revisions (a version
+ * of it), instances (one running program), and the pool that holds them all.
  *
- * Everything here is guarded by `pool.lock`; functions named dal_pool_, dal_service_, dal_revision_,
- * dal_instance_ are called with it held, unless they say otherwise. Three kinds of threads come in:
- * callers (invoke, configure), the Runtime API's (next, response), and the pool's own, which alone
- * talks to the driver's events and calls `done` and `on_line`, without the lock.
+ * Everything here is guarded by `pool.lock`; functions named dal_pool_, dal_service_,
+ * dal_revision_, dal_instance_ are called with it held, unless they say otherwise. Three kinds of
+ * threads come in: callers (invoke, configure), the Runtime API's (next, response), and the pool's
+ * own, which alone talks to the driver's events and calls `done` and `on_line`, without the lock.
  */
 #ifndef DAL_FUNCTIONS_POOL_H
 #define DAL_FUNCTIONS_POOL_H
@@ -47,17 +47,18 @@ struct dal_instance {
 	uint64_t id;
 	struct dal_revision *revision;
 	enum dal_instance_state state;
-	int64_t deadline_us;       /* of its state, monotonic */
+	int64_t deadline_us; /* of its state, monotonic */
 	bool killed;
-	bool unwanted;             /* stopped for no fault of its own */
-	uint64_t listener;         /* of the HTTP server; 0: not yet */
+	bool unwanted;                   /* stopped for no fault of its own */
+	uint64_t listener;               /* of the HTTP server; 0: not yet */
 	struct dal_http_request *asking; /* its `next`, owed an answer */
 	struct dal_invocation *invocation;
 	enum dal_invoke_outcome fate; /* of `invocation` when it ends without an answer */
-	char request[DAL_UUID_TEXT_BYTES], nonce[DAL_UUID_TEXT_BYTES]; /* of it, or of the last one */
+	char request[DAL_UUID_TEXT_BYTES],
+		nonce[DAL_UUID_TEXT_BYTES]; /* of it, or of the last one */
 	int64_t born_us, given_us, idle_us; /* monotonic */
-	int64_t init_us;           /* how long its init took; -1: not passed yet */
-	int64_t cpu_us;            /* of the program when it got the invocation */
+	int64_t init_us;                    /* how long its init took; -1: not passed yet */
+	int64_t cpu_us;                     /* of the program when it got the invocation */
 	uint64_t served;
 	struct dal_answer refusal; /* what it said to init/error */
 	struct dal_lines lines;
@@ -75,10 +76,10 @@ struct dal_service {
 	struct dal_revision *incoming; /* a new version whose first instance is in its init */
 	struct dal_invocation *first, **last; /* waiting, in order */
 	uint32_t waiting;
-	uint32_t init_failures;        /* in a row */
-	int64_t start_after_us;        /* none before: init failed */
-	int64_t give_after_us;         /* none before: `rate` */
-	int64_t since_us;              /* when the first of those that wait came */
+	uint32_t init_failures; /* in a row */
+	int64_t start_after_us; /* none before: init failed */
+	int64_t give_after_us;  /* none before: `rate` */
+	int64_t since_us;       /* when the first of those that wait came */
 	uint64_t invocations, failures, cold_starts;
 	struct dal_metric *invoked, *failed, *duration, *alive;
 };
@@ -86,12 +87,12 @@ struct dal_service {
 struct dal_functions {
 	struct dal_functions_options options;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;        /* an obstacle is known; the last instance has ended */
+	pthread_cond_t changed; /* an obstacle is known; the last instance has ended */
 	pthread_t thread;
 	bool running, stopping, quit;
 	int epoll, event;
-	int watched;                   /* the driver's descriptor */
-	int64_t wake_us;               /* when the pool's thread looks at deadlines next */
+	int watched;     /* the driver's descriptor */
+	int64_t wake_us; /* when the pool's thread looks at deadlines next */
 	struct dal_http_server *server;
 	struct dal_driver *process;
 	struct dal_map *by_name;
@@ -99,7 +100,7 @@ struct dal_functions {
 	size_t service_count, service_capacity;
 	struct dal_instance *instances;
 	size_t instance_count;
-	uint64_t memory_bytes;         /* of all instances, as declared */
+	uint64_t memory_bytes; /* of all instances, as declared */
 	uint64_t last_id;
 	struct dal_completion *done, **done_last; /* for the pool's thread to deliver */
 	struct dal_line *written, **written_last;
@@ -142,6 +143,8 @@ struct dal_instance *dal_instance_find(struct dal_functions *pool, uint64_t id);
 int dal_instance_start(struct dal_functions *pool, struct dal_revision *revision);
 void dal_instance_give(struct dal_functions *pool, struct dal_instance *instance,
 		       struct dal_invocation *invocation);
+/* Is it idle, and still there? (One that has just died is not known to have ended yet.) */
+bool dal_instance_takes_work(struct dal_instance *instance);
 /* Its `next` has come. */
 void dal_instance_idle(struct dal_functions *pool, struct dal_instance *instance);
 /* Its invocation is over. Takes the answer's buffers. */

@@ -65,7 +65,8 @@ static int spawn(struct process_driver *process, const struct dal_spawn *spawn, 
 		return result != 0 ? result : -errno;
 	}
 	DAL_GROW(process->children, process->count, process->capacity);
-	process->children[process->count++] = (struct child){.id = spawn->id, .sandbox = spawn->sandbox};
+	process->children[process->count++] = (struct child){.id = spawn->id,
+							     .sandbox = spawn->sandbox};
 	*output = ends[0];
 	return 0;
 }
@@ -129,10 +130,11 @@ static int process_ready(struct dal_driver *driver, const struct dal_function *f
 		return DAL_DRIVER_TRYING;
 	}
 	if (!process->walls) {
-		dal_error_set(why,
-			      "bubblewrap can't make a sandbox here (%s): let this machine make user "
-			      "namespaces, or set `sandbox = false` for a function that you trust",
-			      process->trial_text);
+		dal_error_set(
+			why,
+			"bubblewrap can't make a sandbox here (%s): let this machine make user "
+			"namespaces, or set `sandbox = false` for a function that you trust",
+			process->trial_text);
 		return DAL_DRIVER_OBSTACLE;
 	}
 	return 0;
@@ -349,8 +351,8 @@ static void take_notice(struct process_driver *process, const struct dal_spawn_n
 
 static int process_descriptor(const struct dal_driver *driver)
 {
-	const struct process_driver *process =
-		DAL_CONTAINER(driver, const struct process_driver, driver);
+	const struct process_driver *process = DAL_CONTAINER(driver, const struct process_driver,
+							     driver);
 	return process->lost ? -1 : dal_spawner_descriptor(process->spawner);
 }
 

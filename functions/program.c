@@ -98,12 +98,14 @@ static int say_not_found(const struct dal_function *function, const char *name,
 	const char *path = getenv("PATH");
 	char *elsewhere = function->sandbox && path ? search(name, path) : NULL;
 	if (elsewhere) {
-		dal_error_set(error,
-			      "the program `%s` is %s here, which the sandbox doesn't show: install it "
-			      "below /usr, or add its folder to `paths` and give its whole path",
-			      name, elsewhere);
+		dal_error_set(
+			error,
+			"the program `%s` is %s here, which the sandbox doesn't show: install it "
+			"below /usr, or add its folder to `paths` and give its whole path",
+			name, elsewhere);
 	} else {
-		dal_error_set(error, "there is no program `%s` in %s: install it, or give its whole path",
+		dal_error_set(error,
+			      "there is no program `%s` in %s: install it, or give its whole path",
 			      name, search_path(function));
 	}
 	free(elsewhere);
@@ -123,16 +125,18 @@ static int check_file(const struct dal_function *function, const char *path,
 	} else if ((stat_of.st_mode & 0111) == 0) {
 		dal_error_set(error, "the program %s is not executable: chmod +x %s", path, path);
 	} else if (function->sandbox && !is_shown(function, real)) {
-		dal_error_set(error,
-			      "the program %s%s%s lies where the sandbox doesn't look: use one below /usr "
-			      "or in the function's folder, or add its folder to `paths`",
-			      path, strcmp(path, real) == 0 ? "" : ", which is ",
-			      strcmp(path, real) == 0 ? "" : real);
+		dal_error_set(
+			error,
+			"the program %s%s%s lies where the sandbox doesn't look: use one below /usr "
+			"or in the function's folder, or add its folder to `paths`",
+			path, strcmp(path, real) == 0 ? "" : ", which is ",
+			strcmp(path, real) == 0 ? "" : real);
 	} else if (function->sandbox && geteuid() == 0 && (stat_of.st_mode & 0001) == 0) {
-		dal_error_set(error,
-			      "the program %s is closed to others, and sandboxed programs run as nobody: "
-			      "chmod go+rx %s",
-			      path, path);
+		dal_error_set(
+			error,
+			"the program %s is closed to others, and sandboxed programs run as nobody: "
+			"chmod go+rx %s",
+			path, path);
 	} else {
 		result = 0;
 	}
@@ -144,7 +148,8 @@ static int check_named(const struct dal_function *function, const char *name,
 		       struct dal_error *error)
 {
 	char *path = find(function, name);
-	int result = path ? check_file(function, path, error) : say_not_found(function, name, error);
+	int result = path ? check_file(function, path, error)
+			  : say_not_found(function, name, error);
 	free(path);
 	return result;
 }

@@ -50,7 +50,8 @@ static struct dal_instance *speaker(struct dal_functions *pool,
 
 /* --- next --- */
 
-/* traceparent (W3C) as X-Ray writes the same: Root=1-8-24;Parent=16;Sampled=1. False if it is none. */
+/* traceparent (W3C) as X-Ray writes the same: Root=1-8-24;Parent=16;Sampled=1. False if it is none.
+ */
 static bool write_trace(struct dal_slice trace, char out[80])
 {
 	const char *t = trace.data;
@@ -92,8 +93,8 @@ void dal_runtime_api_give(struct dal_instance *instance, const struct dal_invoca
 		headers[count++] = (struct dal_http_header_line){"Lambda-Runtime-Trace-Id", trace};
 	}
 	if (context[0] != '\0') {
-		headers[count++] =
-			(struct dal_http_header_line){"Lambda-Runtime-Client-Context", context};
+		headers[count++] = (struct dal_http_header_line){"Lambda-Runtime-Client-Context",
+								 context};
 	}
 	dal_http_reply(instance->asking, 200, "application/json", headers, invocation->payload);
 	free(context);
@@ -172,7 +173,8 @@ static void take_member(const struct dal_json *json, const char *name, size_t mo
 static void take_trace(const struct dal_json *json, const char *name, struct dal_buffer *out)
 {
 	uint32_t node = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text(name));
-	if (out->size == 0 && node != DAL_JSON_NONE && dal_json_kind(json, node) == DAL_JSON_ARRAY &&
+	if (out->size == 0 && node != DAL_JSON_NONE &&
+	    dal_json_kind(json, node) == DAL_JSON_ARRAY &&
 	    dal_json_raw(json, node).size <= DAL_LIMIT_ERROR_TRACE_BYTES) {
 		dal_buffer_slice_append(out, dal_json_raw(json, node));
 	}
@@ -199,8 +201,9 @@ static void read_error(struct dal_http_request *request, struct dal_slice body,
 	if (answer->type.size == 0 &&
 	    dal_http_header(request, "Lambda-Runtime-Function-Error-Type", &type)) {
 		dal_buffer_append(&answer->type, type.data,
-				  type.size < DAL_LIMIT_ERROR_TYPE_BYTES ? type.size
-									 : DAL_LIMIT_ERROR_TYPE_BYTES);
+				  type.size < DAL_LIMIT_ERROR_TYPE_BYTES
+					  ? type.size
+					  : DAL_LIMIT_ERROR_TYPE_BYTES);
 	}
 	dal_json_free(json);
 }
@@ -219,7 +222,8 @@ static bool may_answer(const struct dal_instance *instance, struct dal_http_requ
 		reply_error(request, GONE, "InvalidInvocationID",
 			    "that was an earlier try of the same invocation");
 	} else if (instance->state == DAL_INSTANCE_STOPPING) {
-		reply_error(request, GONE, "Sandbox.Timedout", "the deadline of the invocation has passed");
+		reply_error(request, GONE, "Sandbox.Timedout",
+			    "the deadline of the invocation has passed");
 	} else if (instance->state != DAL_INSTANCE_BUSY) {
 		reply_error(request, FORBIDDEN, "InvalidStateTransition",
 			    "the invocation has been answered already");
@@ -311,12 +315,16 @@ static const struct dal_http_route routes[] = {
 
 int dal_runtime_api_start(struct dal_functions *pool, struct dal_error *error)
 {
-	struct dal_http_options options = {
-		.descriptor = -1, .trusted = true, .read_timeout_ms = UINT64_MAX};
+	/* Programs compute between their requests, and upload as they can: `timeout` is their
+	 * limit. */
+	struct dal_http_options options = {.descriptor = -1,
+					   .trusted = true,
+					   .read_timeout_ms = UINT64_MAX,
+					   .idle_timeout_ms = UINT64_MAX};
 	int result = dal_http_server_new(&options, &pool->server, error);
 	if (result == 0) {
-		result = dal_http_server_add(pool->server, routes, sizeof(routes) / sizeof(routes[0]),
-					     pool, error);
+		result = dal_http_server_add(pool->server, routes,
+					     sizeof(routes) / sizeof(routes[0]), pool, error);
 	}
 	return result == 0 ? dal_http_server_start(pool->server, error) : result;
 }

@@ -196,13 +196,15 @@ static int limit(int which, uint64_t value)
  * Memory is bounded by RLIMIT_DATA (writable private memory), not by RLIMIT_AS: Go and Node reserve
  * gigabytes of addresses that they never touch. Stacks of threads and a runtime's arenas count in
  * full from the start, hence the allowance on top; a cgroup counts what is really used.
- * RLIMIT_NPROC counts per user namespace from here on: only this program's own processes and threads.
+ * RLIMIT_NPROC counts per user namespace from here on: only this program's own processes and
+ * threads.
  */
 int dal_sandbox_limit(const struct dal_spawn *spawn)
 {
 	int result = limit(RLIMIT_CORE, 0);
 	if (result == 0 && spawn->memory_bytes != 0) {
-		result = limit(RLIMIT_DATA, spawn->memory_bytes + DAL_LIMIT_FUNCTION_ALLOWANCE_BYTES);
+		result = limit(RLIMIT_DATA,
+			       spawn->memory_bytes + DAL_LIMIT_FUNCTION_ALLOWANCE_BYTES);
 	}
 	if (result == 0) {
 		result = limit(RLIMIT_NOFILE, DAL_LIMIT_FUNCTION_FILES);

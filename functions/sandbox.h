@@ -13,17 +13,19 @@
 #include "functions/spawner.h"
 
 struct dal_sandbox {
-	bool staged;   /* folder and paths are bound to DAL_SANDBOX_STAGE/0, /1, ... */
-	int listener;  /* on 127.0.0.1:DAL_SPAWN_PORT inside */
+	bool staged;  /* folder and paths are bound to DAL_SANDBOX_STAGE/0, /1, ... */
+	int listener; /* on 127.0.0.1:DAL_SPAWN_PORT inside */
 };
 
 #define DAL_SANDBOX_STAGE "/tmp"
 
 /* A negated errno, and `*step` says what was refused. */
-int dal_sandbox_enter(const struct dal_spawn *spawn, struct dal_sandbox *sandbox, const char **step);
+int dal_sandbox_enter(const struct dal_spawn *spawn, struct dal_sandbox *sandbox,
+		      const char **step);
 /* RLIMIT_*, of sandboxed and of trusted programs. */
 int dal_sandbox_limit(const struct dal_spawn *spawn);
-/* The words of the bubblewrap command, NULL-terminated; it writes the pid of its child to `info`. */
+/* The words of the bubblewrap command, NULL-terminated; it writes the pid of its child to `info`.
+ */
 char **dal_sandbox_arguments(const struct dal_spawn *spawn, const struct dal_sandbox *sandbox,
 			     int info);
 

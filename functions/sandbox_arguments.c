@@ -57,10 +57,11 @@ static const char *const system_folders[] = {
 
 /* What loaders, certificates and names need. No resolver: there is no network. */
 static const char *const system_files[] = {
-	"/etc/ld.so.cache",   "/etc/ld.so.conf",  "/etc/ld.so.conf.d",   "/etc/alternatives",
-	"/etc/ssl/certs",     "/etc/pki/tls",     "/etc/ssl/openssl.cnf", "/etc/ca-certificates",
-	"/etc/nsswitch.conf", "/etc/hosts",       "/etc/passwd",         "/etc/group",
-	"/etc/localtime",     "/etc/timezone",    NULL,
+	"/etc/ld.so.cache",     "/etc/ld.so.conf",      "/etc/ld.so.conf.d",
+	"/etc/alternatives",    "/etc/ssl/certs",       "/etc/pki/tls",
+	"/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/nsswitch.conf",
+	"/etc/hosts",           "/etc/passwd",          "/etc/group",
+	"/etc/localtime",       "/etc/timezone",        NULL,
 };
 
 static void add_tmpfs(struct words *words, const char *path, uint64_t size)

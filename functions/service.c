@@ -89,7 +89,8 @@ static bool fits(const struct dal_functions *pool, uint64_t memory_bytes)
 		pool->memory_bytes + memory_bytes <= pool->options.memory_bytes);
 }
 
-/* The least recently used idle instance; those that `min` keeps warm only when there is no other. */
+/* The least recently used idle instance; those that `min` keeps warm only when there is no other.
+ */
 static struct dal_instance *find_victim(struct dal_functions *pool, bool warm_too)
 {
 	struct dal_instance *victim = NULL;
@@ -113,7 +114,8 @@ static bool some_are_stopping(const struct dal_functions *pool)
 	return false;
 }
 
-/* Is there room for one more? If not, some may be on its way: the end of an instance schedules all. */
+/* Is there room for one more? If not, some may be on its way: the end of an instance schedules all.
+ */
 static bool make_room(struct dal_functions *pool, const struct dal_function *function)
 {
 	if (fits(pool, function->memory_bytes)) {
@@ -148,12 +150,13 @@ bool dal_service_yields(struct dal_functions *pool, const struct dal_service *se
 
 /* --- giving and starting --- */
 
-static struct dal_instance *find_idle(struct dal_functions *pool, const struct dal_revision *revision)
+static struct dal_instance *find_idle(struct dal_functions *pool,
+				      const struct dal_revision *revision)
 {
 	/* The one that was busy last: so the others can drain. */
 	struct dal_instance *found = NULL;
 	for (struct dal_instance *i = pool->instances; i; i = i->next) {
-		if (i->revision == revision && i->state == DAL_INSTANCE_IDLE && i->asking &&
+		if (i->revision == revision && dal_instance_takes_work(i) &&
 		    (!found || i->idle_us > found->idle_us)) {
 			found = i;
 		}
@@ -161,7 +164,8 @@ static struct dal_instance *find_idle(struct dal_functions *pool, const struct d
 	return found;
 }
 
-static uint32_t count_settling(const struct dal_functions *pool, const struct dal_revision *revision)
+static uint32_t count_settling(const struct dal_functions *pool,
+			       const struct dal_revision *revision)
 {
 	uint32_t count = 0;
 	for (const struct dal_instance *i = pool->instances; i; i = i->next) {
@@ -234,7 +238,8 @@ static void start_one(struct dal_functions *pool, struct dal_revision *revision)
 	int result = dal_instance_start(pool, revision);
 	if (result != 0) {
 		struct dal_answer answer = {.outcome = DAL_INVOKE_INIT};
-		dal_buffer_printf(&answer.message, "it could not be started: %s", strerror(-result));
+		dal_buffer_printf(&answer.message, "it could not be started: %s",
+				  strerror(-result));
 		dal_service_failed(pool, revision, &answer);
 	}
 }
@@ -408,7 +413,8 @@ static void back_off(struct dal_functions *pool, struct dal_service *service)
 	dal_pool_arm(pool, service->start_after_us);
 }
 
-/* The old version stays when a new one does not come up; the line is all that is heard of it here. */
+/* The old version stays when a new one does not come up; the line is all that is heard of it here.
+ */
 static void refuse_incoming(struct dal_functions *pool, struct dal_service *service,
 			    const struct dal_answer *answer)
 {

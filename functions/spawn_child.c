@@ -12,7 +12,10 @@
 enum { EXIT_SETUP = 126 };
 
 static const char *const bubblewraps[] = {
-	"/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap", NULL,
+	"/usr/bin/bwrap",
+	"/usr/local/bin/bwrap",
+	"/bin/bwrap",
+	NULL,
 };
 
 static void tell(int control, const struct dal_spawn_notice *notice)
@@ -32,7 +35,8 @@ static _Noreturn void fail(const struct dal_spawn *spawn, int control, const cha
 	_exit(EXIT_SETUP);
 }
 
-/* No terminal, no inherited descriptors, default signals, a session and a process group of its own. */
+/* No terminal, no inherited descriptors, default signals, a session and a process group of its own.
+ */
 static void detach(int output)
 {
 	sigset_t none;

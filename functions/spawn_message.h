@@ -5,10 +5,9 @@
  *	byte    version (1)
  *	byte    kind (enum dal_spawn_message_kind)
  *	u64be   id
- *	...     START: flags, memory, tmp as varints; name, folder sized; paths, command, environment
- *	        as a varint count and sized strings. Descriptor: output.
- *	        SIGNAL: the signal as a varint.
- *	        NOTICE: pid, code, signal, cpu_us, memory_mb as varints, text sized. Descriptor: of
+ *	...     START: flags, memory, tmp as varints; name, folder sized; paths, command,
+ *environment as a varint count and sized strings. Descriptor: output. SIGNAL: the signal as a
+ *varint. NOTICE: pid, code, signal, cpu_us, memory_mb as varints, text sized. Descriptor: of
  *	        LISTENING. The child itself sends LISTENING and FAILED, the spawner the others.
  */
 #ifndef DAL_FUNCTIONS_SPAWN_MESSAGE_H

@@ -55,7 +55,8 @@ void dal_spawner_stop(struct dal_spawner *spawner)
 	free(spawner);
 }
 
-int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spawn *spawn, int output)
+int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spawn *spawn,
+			      int output)
 {
 	struct dal_buffer message = {0};
 	dal_spawn_write_start(spawn, &message);

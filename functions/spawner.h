@@ -6,7 +6,8 @@
  * SEQPACKET socket, one message a packet (spawn_message.c). When the engine's end closes, however
  * the engine ended, the spawner kills all its children and ends; when the spawner is killed, its
  * children get SIGKILL from the kernel (PR_SET_PDEATHSIG, and a pid namespace for sandboxed ones).
- * It knows nothing of functions or HTTP: what it starts is a command with an environment, walls and limits.
+ * It knows nothing of functions or HTTP: what it starts is a command with an environment, walls and
+ * limits.
  *
  * Life: see functions.h. Threads: send from any; receive from one, the pool's.
  */
@@ -23,15 +24,15 @@
 
 /* A program to start. Whoever made it owns what it points to; lists end with NULL. */
 struct dal_spawn {
-	uint64_t id;             /* chosen by the engine, never used twice */
+	uint64_t id; /* chosen by the engine, never used twice */
 	bool sandbox;
-	uint64_t memory_bytes;   /* 0: no limit */
+	uint64_t memory_bytes; /* 0: no limit */
 	uint64_t tmp_bytes;
-	const char *name;        /* becomes the host name inside */
-	const char *folder;      /* working directory, absolute */
-	char **paths;            /* shown too, read-only */
+	const char *name;   /* becomes the host name inside */
+	const char *folder; /* working directory, absolute */
+	char **paths;       /* shown too, read-only */
 	char **command;
-	char **environment;      /* all of it: nothing is inherited */
+	char **environment; /* all of it: nothing is inherited */
 };
 
 enum dal_spawn_notice_kind {
@@ -45,9 +46,9 @@ enum dal_spawn_notice_kind {
 struct dal_spawn_notice {
 	enum dal_spawn_notice_kind kind;
 	uint64_t id;
-	int descriptor;          /* -1 if none */
+	int descriptor; /* -1 if none */
 	int pid;
-	int code, signal;        /* of ENDED: exit code, or the signal that killed it (else 0) */
+	int code, signal;          /* of ENDED: exit code, or the signal that killed it (else 0) */
 	int64_t cpu_us, memory_mb; /* of ENDED: by rusage */
 	char text[256];
 };
@@ -55,7 +56,8 @@ struct dal_spawn_notice {
 enum { DAL_SPAWN_NONE = 1 };
 
 /* `output` gets the program's stdout and stderr; it is copied, the caller closes its own. */
-int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spawn *spawn, int output);
+int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spawn *spawn,
+			      int output);
 /* SIGTERM to the program's process group; SIGKILL to all of it. An id that has ended is ignored. */
 int dal_spawner_signal(struct dal_spawner *spawner, uint64_t id, int signal);
 /* The next notice: 0, or DAL_SPAWN_NONE when there is none now. */

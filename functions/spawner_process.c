@@ -19,7 +19,8 @@
 struct child {
 	uint64_t id;
 	pid_t pid;
-	pid_t inner; /* of a sandbox: init of its pid namespace, leader of the program's group; 0: unknown */
+	pid_t inner;  /* of a sandbox: init of its pid namespace, leader of the program's group; 0:
+			 unknown */
 	int inner_fd; /* the same as a descriptor, which never means another process; -1: unknown */
 	int info;     /* bubblewrap says `inner` here; -1: nothing to come */
 	bool sandbox;
@@ -83,8 +84,11 @@ static void start(struct process *process, const struct dal_spawn *spawn, int ou
 		return;
 	}
 	DAL_GROW(process->children, process->count, process->capacity);
-	process->children[process->count++] = (struct child){
-		.id = spawn->id, .pid = pid, .inner_fd = -1, .info = info[0], .sandbox = spawn->sandbox};
+	process->children[process->count++] = (struct child){.id = spawn->id,
+							     .pid = pid,
+							     .inner_fd = -1,
+							     .info = info[0],
+							     .sandbox = spawn->sandbox};
 	if (!spawn->sandbox) {
 		tell(process, &(struct dal_spawn_notice){
 				      .kind = DAL_SPAWN_RUNNING, .id = spawn->id, .pid = pid});
@@ -283,8 +287,8 @@ static void wait_events(struct process *process)
 	process->polls[0] = (struct pollfd){.fd = process->control, .events = POLLIN};
 	process->polls[1] = (struct pollfd){.fd = process->signals, .events = POLLIN};
 	for (size_t i = 0; i < process->count; i++) {
-		process->polls[2 + i] =
-			(struct pollfd){.fd = process->children[i].info, .events = POLLIN};
+		process->polls[2 + i] = (struct pollfd){.fd = process->children[i].info,
+							.events = POLLIN};
 	}
 	while (poll(process->polls, count, -1) < 0 && errno == EINTR) {
 	}

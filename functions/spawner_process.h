@@ -6,7 +6,9 @@
 
 /* Serves the engine until its end of `control` closes, then kills all children and ends. */
 _Noreturn void dal_spawner_process_run(int control);
-/* In a forked child: walls, limits, exec. Says on `control` what fails. `info` is for bubblewrap. */
-_Noreturn void dal_spawn_child_run(const struct dal_spawn *spawn, int control, int output, int info);
+/* In a forked child: walls, limits, exec. Says on `control` what fails. `info` is for bubblewrap.
+ */
+_Noreturn void dal_spawn_child_run(const struct dal_spawn *spawn, int control, int output,
+				   int info);
 
 #endif

@@ -1,5 +1,5 @@
 /* Declarations: what is taken, what is refused with which words, what makes a version. */
-#include "harness.h"
+#include "tests/unit/functions/harness.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,8 +10,7 @@
 #include "engine/base/memory.h"
 #include "functions/lines.h"
 
-#define FIELDS(...) ((struct field[]){__VA_ARGS__, {0}})
-#define PYTHON {"command", "/usr/bin/python3,app.py"}
+#define PYTHON ((struct field){"command", "/usr/bin/python3,app.py"})
 
 static void assert_refused(struct app *app, const struct field *fields, const char *expected)
 {
@@ -73,11 +72,11 @@ static void all_that_can_be_set(void **state)
 	struct app *app = *state;
 	struct dal_function *function = taken(
 		app, FIELDS(PYTHON, {"handler", "app.handler"}, {"paths", "/usr/share,functions"},
-			    {"sandbox", "false"}, {"timeout", "2m"}, {"memory", "1GB"}, {"tmp", "1MiB"},
-			    {"env", "A=1"}, {"env", "B="}, {"network", "none"}, {"min", "2"}, {"max", "3"},
-			    {"idle", "0"}, {"rate", "10/m"}, {"attempts", "1"}, {"age", "1h"},
-			    {"backoff", "10ms"}, {"final", "A,B"}, {"order", "data.id"},
-			    {"input", "data"}, {"driver", "process"}));
+			    {"sandbox", "false"}, {"timeout", "2m"}, {"memory", "1GB"},
+			    {"tmp", "1MiB"}, {"env", "A=1"}, {"env", "B="}, {"network", "none"},
+			    {"min", "2"}, {"max", "3"}, {"idle", "0"}, {"rate", "10/m"},
+			    {"attempts", "1"}, {"age", "1h"}, {"backoff", "10ms"}, {"final", "A,B"},
+			    {"order", "data.id"}, {"input", "data"}, {"driver", "process"}));
 	char *path = dal_asprintf("%s/functions", app->folder);
 	assert_string_equal(function->paths[0], "/usr/share");
 	assert_string_equal(function->paths[1], path);
@@ -97,29 +96,35 @@ static void all_that_can_be_set(void **state)
 static void what_comes_later(void **state)
 {
 	struct app *app = *state;
-	assert_refused(app, FIELDS({"image", "localhost/x@sha256:1"}),
-		       "dalamb.lua:8: func \"f\": `image` isn't supported yet: declare a process with "
-		       "`command`");
+	assert_refused(
+		app, FIELDS({"image", "localhost/x@sha256:1"}),
+		"dalamb.lua:8: func \"f\": `image` isn't supported yet: declare a process with "
+		"`command`");
 	assert_refused(app, FIELDS({"url", "https://example.com"}), "`url` isn't supported yet");
 	assert_refused(app, FIELDS(PYTHON, {"batch", "{}"}), "`batch` isn't supported yet");
 	assert_refused(app, FIELDS(PYTHON, {"driver", "container"}),
 		       "the driver \"container\" isn't supported yet: use \"process\"");
 	assert_refused(app, FIELDS(PYTHON, {"contract", "http"}),
 		       "the contract \"http\" isn't supported yet: use \"lambda\"");
-	assert_refused(app, FIELDS(PYTHON, {"network", "lan"}), "networks need the container driver");
-	assert_refused(app, FIELDS(PYTHON, {"cpu", "0.5"}), "`cpu` isn't supported yet for processes");
+	assert_refused(app, FIELDS(PYTHON, {"network", "lan"}),
+		       "networks need the container driver");
+	assert_refused(app, FIELDS(PYTHON, {"cpu", "0.5"}),
+		       "`cpu` isn't supported yet for processes");
 	assert_refused(app, FIELDS(PYTHON, {"per_instance", "2"}), "raise `max` instead");
-	assert_refused(app, FIELDS(PYTHON, {"input", "sqs"}), "the input \"sqs\" isn't supported yet");
+	assert_refused(app, FIELDS(PYTHON, {"input", "sqs"}),
+		       "the input \"sqs\" isn't supported yet");
 }
 
 static void wrong_numbers(void **state)
 {
 	struct app *app = *state;
 	assert_refused(app, FIELDS(PYTHON, {"max", "0"}), "`max` must be from 1 to 1000, not 0");
-	assert_refused(app, FIELDS(PYTHON, {"min", "9"}), "`min` is 9, more than `max`, which is 8");
+	assert_refused(app, FIELDS(PYTHON, {"min", "9"}),
+		       "`min` is 9, more than `max`, which is 8");
 	assert_refused(app, FIELDS(PYTHON, {"attempts", "0"}), "`attempts` must be from 1 to 1000");
 	assert_refused(app, FIELDS(PYTHON, {"timeout", "0"}), "`timeout` must be at least 1 ms");
-	assert_refused(app, FIELDS(PYTHON, {"memory", "1"}), "`memory` must be at least 1000000 bytes");
+	assert_refused(app, FIELDS(PYTHON, {"memory", "1"}),
+		       "`memory` must be at least 1000000 bytes");
 	assert_refused(app, FIELDS(PYTHON, {"order", "true"}),
 		       "`order` is a path such as \"data.customer\", or false");
 	assert_refused(app, FIELDS(PYTHON, {"rate", "0/s"}), "`rate` must be more than nothing");
@@ -133,7 +138,8 @@ static void wrong_environments(void **state)
 	struct app *app = *state;
 	assert_refused(app, FIELDS(PYTHON, {"env", "_HANDLER=x"}),
 		       "`_HANDLER` is set by dalamb: choose another name");
-	assert_refused(app, FIELDS(PYTHON, {"env", "AWS_LAMBDA_RUNTIME_API=x"}), "is set by dalamb");
+	assert_refused(app, FIELDS(PYTHON, {"env", "AWS_LAMBDA_RUNTIME_API=x"}),
+		       "is set by dalamb");
 	assert_refused(app, FIELDS(PYTHON, {"env", "A-B=x"}),
 		       "`A-B` is no name for an environment variable");
 	char *large = dal_malloc(70002);
@@ -148,9 +154,10 @@ static void programs(void **state)
 {
 	struct app *app = *state;
 	assert_refused(app, FIELDS({"handler", "x"}), "`command` is required");
-	assert_refused(app, FIELDS({"command", "no-such-program"}),
-		       "there is no program `no-such-program` in /usr/local/bin:/usr/bin:/bin: install "
-		       "it, or give its whole path");
+	assert_refused(
+		app, FIELDS({"command", "no-such-program"}),
+		"there is no program `no-such-program` in /usr/local/bin:/usr/bin:/bin: install "
+		"it, or give its whole path");
 	assert_refused(app, FIELDS({"command", "/no/such"}),
 		       "the program /no/such: No such file or directory");
 	assert_refused(app, FIELDS({"command", "./app.py"}), "app.py is not executable: chmod +x ");
@@ -163,7 +170,8 @@ static void programs(void **state)
 	assert_non_null(strstr(text, "there is no folder "));
 }
 
-/* Programs that the operator's shell finds and the sandbox does not show, by name, path and link. */
+/* Programs that the operator's shell finds and the sandbox does not show, by name, path and link.
+ */
 static void programs_outside(void **state)
 {
 	struct app *app = *state;
@@ -174,8 +182,8 @@ static void programs_outside(void **state)
 	struct dal_buffer expected = {0};
 	app_write(app, "elsewhere", "tool", "#!/bin/sh\n", 0755);
 	assert_int_equal(setenv("PATH", folder, 1), 0);
-	dal_buffer_printf(&expected, "the program `tool` is %s here, which the sandbox doesn't show",
-			  whole);
+	dal_buffer_printf(&expected,
+			  "the program `tool` is %s here, which the sandbox doesn't show", whole);
 	assert_refused(app, FIELDS({"command", "tool"}), dal_buffer_cstr(&expected));
 	assert_refused(app, FIELDS({"command", whole}), "lies where the sandbox doesn't look");
 	assert_int_equal(symlink(whole, link), 0);
@@ -197,18 +205,21 @@ static void interpreters(void **state)
 	app_write(app, "f", "run", "#!/no/such/interpreter -x\n", 0755);
 	assert_refused(app, FIELDS({"command", "./run"}), "the first line of ");
 	app_write(app, "f", "run", "#!/usr/bin/env no-such-interpreter\n", 0755);
-	assert_refused(app, FIELDS({"command", "./run"}), "there is no program `no-such-interpreter`");
+	assert_refused(app, FIELDS({"command", "./run"}),
+		       "there is no program `no-such-interpreter`");
 	app_write(app, "f", "run", "#!/usr/bin/env python3\n", 0755);
 	dal_function_free(taken(app, FIELDS({"command", "./run"})));
 	app_write(app, "f", "run", "#! /bin/sh\n", 0755);
 	dal_function_free(taken(app, FIELDS({"command", "./run"})));
 	if (geteuid() == 0) {
 		app_write(app, "f", "run", "#! /bin/sh\n", 0700);
-		assert_refused(app, FIELDS({"command", "./run"}), "programs run as nobody: chmod go+rx");
+		assert_refused(app, FIELDS({"command", "./run"}),
+			       "programs run as nobody: chmod go+rx");
 	}
 }
 
-static void assert_version(struct app *app, const struct field *fields, const char *other, bool same)
+static void assert_version(struct app *app, const struct field *fields, const char *other,
+			   bool same)
 {
 	struct dal_function *function = taken(app, fields);
 	assert_int_equal(strcmp(function->version, other) == 0, same);
@@ -285,16 +296,11 @@ static void lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(all_that_can_be_set),
-		cmocka_unit_test(what_comes_later),
-		cmocka_unit_test(wrong_numbers),
-		cmocka_unit_test(wrong_environments),
-		cmocka_unit_test(programs),
-		cmocka_unit_test(programs_outside),
-		cmocka_unit_test(interpreters),
-		cmocka_unit_test(versions),
-		cmocka_unit_test(lines),
+		cmocka_unit_test(defaults),           cmocka_unit_test(all_that_can_be_set),
+		cmocka_unit_test(what_comes_later),   cmocka_unit_test(wrong_numbers),
+		cmocka_unit_test(wrong_environments), cmocka_unit_test(programs),
+		cmocka_unit_test(programs_outside),   cmocka_unit_test(interpreters),
+		cmocka_unit_test(versions),           cmocka_unit_test(lines),
 	};
 	return cmocka_run_group_tests(tests, set_up, app_tear_down);
 }

@@ -1,4 +1,4 @@
-#include "harness.h"
+#include "tests/unit/functions/harness.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -61,6 +61,13 @@ void app_renew(struct app *app, uint32_t instances, uint64_t memory_bytes, int64
 {
 	dal_functions_free(app->functions);
 	make_pool(app, instances, memory_bytes, grace_us);
+}
+
+struct app *app_fresh(void **state)
+{
+	struct app *app = *state;
+	app_renew(app, 0, 0, 5000000);
+	return app;
 }
 
 int app_set_up(void **state)
@@ -294,6 +301,20 @@ struct call *call_expect(struct app *app, const char *name, const char *payload,
 	return call;
 }
 
+void call_returns(struct app *app, const char *name, const char *payload, const char *result)
+{
+	struct call *call = call_expect(app, name, payload, DAL_INVOKE_SUCCEEDED);
+	assert_string_equal(call->result, result);
+	call_free(call);
+}
+
+void assert_contains(const char *text, const char *part)
+{
+	if (!strstr(text, part)) {
+		fail_msg("no \"%s\" in \"%s\"", part, text);
+	}
+}
+
 /* --- looking at the pool --- */
 
 struct looking {
@@ -321,10 +342,21 @@ void app_wait_instances(struct app *app, const char *name, uint32_t count)
 	int64_t until_us = dal_clock_monotonic_us() + WAIT_US;
 	while (app_status(app, name).instances != count) {
 		if (dal_clock_monotonic_us() > until_us) {
-			fail_msg("%s has %u instances, not %u", name, app_status(app, name).instances,
-				 count);
+			fail_msg("%s has %u instances, not %u", name,
+				 app_status(app, name).instances, count);
 		}
 		(void)usleep(5000);
+	}
+}
+
+void app_wait_busy(struct app *app, const char *name, uint32_t count)
+{
+	int64_t until_us = dal_clock_monotonic_us() + WAIT_US;
+	while (app_status(app, name).busy != count) {
+		if (dal_clock_monotonic_us() > until_us) {
+			fail_msg("%s has %u busy, not %u", name, app_status(app, name).busy, count);
+		}
+		(void)usleep(1000);
 	}
 }
 

@@ -19,7 +19,7 @@ struct app {
 	char *folder;
 	struct dal_spawner *spawner;
 	struct dal_functions *functions;
-	bool walls; /* this machine can make sandboxes */
+	bool walls;              /* this machine can make sandboxes */
 	struct dal_buffer lines; /* "request text\n" of all that was written; see app_lines */
 };
 
@@ -28,16 +28,24 @@ struct field {
 	const char *name, *text;
 };
 
+#define FIELDS(...) ((struct field[]){__VA_ARGS__, {0}})
+#define TRUSTED ((struct field){"sandbox", "false"})
+/* With walls where this machine has them. */
+#define USUAL(app) ((struct field){"sandbox", (app)->walls ? "true" : "false"})
+
 /* Cmocka group fixtures: `*state` is a struct app. */
 int app_set_up(void **state);
 int app_tear_down(void **state);
 /* The pool is stopped and made again, empty; `instances` is limits.instances. */
 void app_renew(struct app *app, uint32_t instances, uint64_t memory_bytes, int64_t grace_us);
+/* The same with usual limits, of a test's `state`. */
+struct app *app_fresh(void **state);
 /* A copy of what was written so far; free it. */
 char *app_lines(struct app *app);
 
 /* Writes functions/NAME/FILE with the mode. */
-void app_write(struct app *app, const char *name, const char *file, const char *text, unsigned mode);
+void app_write(struct app *app, const char *name, const char *file, const char *text,
+	       unsigned mode);
 /* Declares a function with client.py in its folder; command, sandbox and others by `fields`. */
 struct dal_function *app_function(struct app *app, const char *name, const struct field *fields);
 /* The same, of a folder that is there already; NULL and `text` when it is refused. */
@@ -67,9 +75,15 @@ void call_free(struct call *call);
 struct call *call_expect(struct app *app, const char *name, const char *payload,
 			 enum dal_invoke_outcome outcome);
 
+/* The same, of one that succeeds with this result. */
+void call_returns(struct app *app, const char *name, const char *payload, const char *result);
+
 struct dal_function_status app_status(struct app *app, const char *name);
 /* Until the function has this number of instances; fails after ten seconds. */
 void app_wait_instances(struct app *app, const char *name, uint32_t count);
+/* Until this number of them is busy. */
+void app_wait_busy(struct app *app, const char *name, uint32_t count);
+void assert_contains(const char *text, const char *part);
 /* How many descriptors does this process have? */
 int count_descriptors(void);
 

@@ -143,7 +143,8 @@ static int set_up(void **state)
 	run_wait(run, NULL);
 	walls = run->code == 0 && run->signal == 0;
 	if (!walls) {
-		print_message("no sandbox here: %s %s\n", run->failure, dal_buffer_cstr(&run->text));
+		print_message("no sandbox here: %s %s\n", run->failure,
+			      dal_buffer_cstr(&run->text));
 	}
 	run_free(run);
 	return 0;
@@ -290,7 +291,8 @@ static void sandbox_shows_little(void **state)
 {
 	(void)state;
 	NEEDS_WALLS();
-	assert_inside("ls /root /home /var /work /opt /srv /boot 2>&1 | grep -v 'No such file'", "");
+	assert_inside("ls /root /home /var /work /opt /srv /boot 2>&1 | grep -v 'No such file'",
+		      "");
 	assert_inside("ls /proc | grep -c '^[0-9]'", "4\n"); /* init, sh, ls, grep */
 	assert_inside("cat /etc/shadow 2>&1", "cat: /etc/shadow: No such file or directory\n");
 	assert_inside("ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 ");
@@ -331,7 +333,8 @@ static void sandbox_bounds_memory_and_processes(void **state)
 	(void)state;
 	NEEDS_WALLS();
 	/* 64 MB and the allowance of 128. */
-	assert_inside("/usr/bin/python3 -c 'b = bytearray(100 << 20); print(len(b) >> 20)'", "100\n");
+	assert_inside("/usr/bin/python3 -c 'b = bytearray(100 << 20); print(len(b) >> 20)'",
+		      "100\n");
 	assert_inside("/usr/bin/python3 -c 'b = bytearray(300 << 20)' 2>&1 | tail -n1",
 		      "MemoryError\n");
 	assert_inside("bash -c \"ulimit -u; ulimit -n; ulimit -c\"", "1024\n1024\n0\n");
@@ -395,9 +398,10 @@ static void nothing_is_left_after_kill(void **state, bool kill_spawner)
 		}
 		for (int i = 0; i < 6; i++) {
 			bool sandbox = walls && i % 2 == 0;
-			const char *script = sandbox || !kill_spawner
-						     ? "trap '' TERM; setsid sleep 1000 & sleep 1000"
-						     : "exec sleep 1000";
+			const char *script =
+				sandbox || !kill_spawner
+					? "trap '' TERM; setsid sleep 1000 & sleep 1000"
+					: "exec sleep 1000";
 			const char *command[] = {"/bin/sh", "-c", script, NULL};
 			const char *environment[] = {"PATH=/usr/bin:/bin", NULL};
 			struct dal_spawn spawn = {

@@ -3,15 +3,13 @@
  * `pip install --target` filled with awslambdaric, DALAMB_TEST_GO_LAMBDA a bootstrap built with
  * aws-lambda-go that answers {"got": EVENT}. Without them the tests are skipped.
  */
-#include "harness.h"
+#include "tests/unit/functions/harness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-
-#define FIELDS(...) ((struct field[]){__VA_ARGS__, {0}})
 
 static const char handler[] =
 	"import json, os\n"
@@ -41,17 +39,20 @@ static void with_python(struct app *app, bool sandbox)
 	char *path = dal_asprintf("PYTHONPATH=%s", folder);
 	app_renew(app, 0, 0, 1000000);
 	app_write(app, "py", "app.py", handler, 0644);
-	app_configure(app, app_function(app, "py",
-					FIELDS({"command", "/usr/bin/python3,-m,awslambdaric,app.handler"},
-					       {"paths", folder}, {"env", path}, {"handler", "app.handler"},
-					       {"sandbox", sandbox ? "true" : "false"})));
+	app_configure(
+		app,
+		app_function(app, "py",
+			     FIELDS({"command", "/usr/bin/python3,-m,awslambdaric,app.handler"},
+				    {"paths", folder}, {"env", path}, {"handler", "app.handler"},
+				    {"sandbox", sandbox ? "true" : "false"})));
 	free(path);
 	struct call *call = call_expect(app, "py", "{\"a\":1}", DAL_INVOKE_SUCCEEDED);
 	struct dal_buffer expected = {0};
-	dal_buffer_printf(&expected,
-			  "{\"got\": {\"a\": 1}, \"id\": \"%s\", \"left\": true, \"key\": \"a/b/1\", "
-			  "\"name\": \"py\", \"trace\": \"Root\"}",
-			  call->request);
+	dal_buffer_printf(
+		&expected,
+		"{\"got\": {\"a\": 1}, \"id\": \"%s\", \"left\": true, \"key\": \"a/b/1\", "
+		"\"name\": \"py\", \"trace\": \"Root\"}",
+		call->request);
 	assert_string_equal(call->result, dal_buffer_cstr(&expected));
 	dal_buffer_deinit(&expected);
 	assert_true(call->invocation.cold);
@@ -88,9 +89,11 @@ static void python_that_cannot_import(void **state)
 	const char *folder = needed("DALAMB_TEST_AWSLAMBDARIC");
 	char *path = dal_asprintf("PYTHONPATH=%s", folder);
 	app_renew(app, 0, 0, 1000000);
-	app_configure(app, app_function(app, "py",
-					FIELDS({"command", "/usr/bin/python3,-m,awslambdaric,nowhere.handler"},
-					       {"paths", folder}, {"env", path}, {"sandbox", "false"})));
+	app_configure(
+		app,
+		app_function(app, "py",
+			     FIELDS({"command", "/usr/bin/python3,-m,awslambdaric,nowhere.handler"},
+				    {"paths", folder}, {"env", path}, {"sandbox", "false"})));
 	free(path);
 	struct call *call = call_expect(app, "py", "{}", DAL_INVOKE_INIT);
 	assert_string_equal(call->type, "Runtime.ImportModuleError");
@@ -108,8 +111,9 @@ static void with_go(struct app *app, bool sandbox)
 	assert_int_equal(dal_file_write(target, dal_buffer_slice(&program), 0755), 0);
 	dal_buffer_deinit(&program);
 	free(target);
-	app_configure(app, app_function(app, "go", FIELDS({"command", "./bootstrap"},
-							  {"sandbox", sandbox ? "true" : "false"})));
+	app_configure(app, app_function(app, "go",
+					FIELDS({"command", "./bootstrap"},
+					       {"sandbox", sandbox ? "true" : "false"})));
 	struct call *call = call_expect(app, "go", "{\"a\":1}", DAL_INVOKE_SUCCEEDED);
 	assert_string_equal(call->result, "{\"got\":{\"a\":1}}");
 	call_free(call);
@@ -133,10 +137,8 @@ static void go_inside_walls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(python_without_walls),
-		cmocka_unit_test(python_inside_walls),
-		cmocka_unit_test(python_that_cannot_import),
-		cmocka_unit_test(go_without_walls),
+		cmocka_unit_test(python_without_walls),      cmocka_unit_test(python_inside_walls),
+		cmocka_unit_test(python_that_cannot_import), cmocka_unit_test(go_without_walls),
 		cmocka_unit_test(go_inside_walls),
 	};
 	return cmocka_run_group_tests(tests, app_set_up, app_tear_down);
