@@ -29,6 +29,7 @@ struct ack {
 
 struct notes {
 	_Atomic uint64_t next_number;
+	_Atomic uint64_t count;    /* of acknowledged appends */
 	struct ack acks[ACKS_MAX]; /* by number */
 };
 
@@ -73,6 +74,7 @@ static void append_some(struct child *child, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		child->notes->acks[first + i] = (struct ack){items[i].place.offset, first + i};
 	}
+	atomic_fetch_add(&child->notes->count, 1);
 }
 
 static void *append_for_ever(void *own)
@@ -104,8 +106,17 @@ static int child_main(const char *folder, const char *path)
 
 /* --- the test --- */
 
-static void run_and_kill(const struct fixture *f)
+/* Most rounds die while they append, however long the start takes; some at any moment. */
+static void wait_for_work(const struct notes *notes, uint64_t before)
 {
+	for (int i = 0; i < 60000 && atomic_load(&notes->count) == before; i++) {
+		usleep(1000);
+	}
+}
+
+static void run_and_kill(const struct fixture *f, const struct notes *notes, int round)
+{
+	uint64_t before = atomic_load(&notes->count);
 	uint32_t random = 0;
 	int status = 0;
 	pid_t child = fork();
@@ -114,7 +125,10 @@ static void run_and_kill(const struct fixture *f)
 		_exit(127);
 	}
 	dal_random(&random, sizeof(random));
-	usleep(20000 + random % 60000);
+	if (round % 4 != 3) {
+		wait_for_work(notes, before);
+	}
+	usleep(random % 50000);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
@@ -189,7 +203,7 @@ static void test_kill_in_mid_append(void **own)
 	struct notes *notes = notes_map(f->folder, true);
 	size_t acknowledged = 0;
 	for (int round = 0; round < ROUNDS; round++) {
-		run_and_kill(f);
+		run_and_kill(f, notes, round);
 		/* Read only first, as a tool would open a dead engine's folder. */
 		f->options.read_only = true;
 		if (acknowledged > 0) {
