@@ -18,12 +18,14 @@ static const char *const bubblewraps[] = {
 	NULL,
 };
 
+/* Allocated before RLIMIT_DATA is set: after that nothing may be, and exec may still fail. */
+static struct dal_buffer message;
+
 static void tell(int control, const struct dal_spawn_notice *notice)
 {
-	struct dal_buffer message = {0};
+	dal_buffer_clear(&message);
 	dal_spawn_write_notice(notice, &message);
 	(void)dal_spawn_send(control, dal_buffer_slice(&message), notice->descriptor);
-	dal_buffer_deinit(&message);
 }
 
 static _Noreturn void fail(const struct dal_spawn *spawn, int control, const char *step, int error)
@@ -62,6 +64,14 @@ static void die_with_parent(pid_t parent)
 	}
 }
 
+static void limit(const struct dal_spawn *spawn, int control)
+{
+	int result = dal_sandbox_limit(spawn);
+	if (result != 0) {
+		fail(spawn, control, "resource limits", result);
+	}
+}
+
 static _Noreturn void run_sandboxed(const struct dal_spawn *spawn, int control, int info,
 				    pid_t parent)
 {
@@ -71,38 +81,38 @@ static _Noreturn void run_sandboxed(const struct dal_spawn *spawn, int control, 
 	if (result != 0) {
 		fail(spawn, control, step, result);
 	}
-	result = dal_sandbox_limit(spawn);
-	if (result != 0) {
-		fail(spawn, control, "resource limits", result);
-	}
 	tell(control, &(struct dal_spawn_notice){.kind = DAL_SPAWN_LISTENING,
 						 .id = spawn->id,
 						 .descriptor = sandbox.listener});
 	char **arguments = dal_sandbox_arguments(spawn, &sandbox, info);
 	(void)fcntl(info, F_SETFD, 0);
 	die_with_parent(parent);
+	limit(spawn, control);
 	for (const char *const *path = bubblewraps; *path; path++) {
 		(void)execve(*path, arguments, spawn->environment);
 	}
 	fail(spawn, control, "bubblewrap (apt-get install bubblewrap)", -errno);
 }
 
+static _Noreturn void run_trusted(const struct dal_spawn *spawn, int control, pid_t parent)
+{
+	if (chdir(spawn->folder) != 0) {
+		fail(spawn, control, spawn->folder, -errno);
+	}
+	environ = spawn->environment; /* execvp looks for the program along this PATH */
+	die_with_parent(parent);
+	limit(spawn, control);
+	(void)execvp(spawn->command[0], spawn->command);
+	fail(spawn, control, spawn->command[0], -errno);
+}
+
 _Noreturn void dal_spawn_child_run(const struct dal_spawn *spawn, int control, int output, int info)
 {
 	pid_t parent = getppid();
+	(void)dal_buffer_reserve(&message, 1024);
 	detach(output);
 	if (spawn->sandbox) {
 		run_sandboxed(spawn, control, info, parent);
 	}
-	int result = dal_sandbox_limit(spawn);
-	if (result != 0) {
-		fail(spawn, control, "resource limits", result);
-	}
-	if (chdir(spawn->folder) != 0) {
-		fail(spawn, control, spawn->folder, -errno);
-	}
-	die_with_parent(parent);
-	environ = spawn->environment; /* execvp looks for the program along this PATH */
-	(void)execvp(spawn->command[0], spawn->command);
-	fail(spawn, control, spawn->command[0], -errno);
+	run_trusted(spawn, control, parent);
 }
