@@ -32,6 +32,7 @@ void reply_keep_head(struct dal_http_request *request, int status, const char *t
 {
 	struct reply *reply = &request->reply;
 
+	DAL_ASSERT(reply->status == 0); /* one answer a request */
 	reply->status = status;
 	if (type != NULL) {
 		dal_buffer_append(&reply->type, type, strlen(type) + 1);

@@ -113,8 +113,7 @@ bool request_stop_reading(struct dal_http_request *request)
 	return true;
 }
 
-/* A body of any length has no deadline but a rate: each byte buys time, saved up to one time-out.
- */
+/* A body of any length has a rate: each byte buys time, which is saved up to one time-out. */
 static void extend_deadline(struct dal_http_request *request, size_t bytes)
 {
 	struct dal_http_server *server = request->connection->server;
@@ -155,6 +154,7 @@ static bool take_piece(struct dal_http_request *request, struct dal_slice piece,
 	atomic_fetch_and(&request->gate.state, ~(unsigned)GATE_RESUMED);
 	result = route->on_body(request, piece, request->match.data);
 	*pause = result == DAL_HTTP_PAUSE;
+	DAL_ASSERT(result >= 0 || (atomic_load(&request->gate.state) & GATE_REPLIED) != 0);
 	return result >= 0;
 }
 

@@ -70,15 +70,6 @@ int dal_http_server_add(struct dal_http_server *server, const struct dal_http_ro
 	return 0;
 }
 
-/* It would print to stderr past our log; what it has to say about requests is of no use to the
- * operator. */
-static void discard_log(void *data, const char *format, va_list args)
-{
-	(void)data;
-	(void)format;
-	(void)args;
-}
-
 /* Paths stay raw: we decode segment by segment. */
 static size_t keep_encoded(void *data, struct MHD_Connection *connection, char *text)
 {
@@ -101,7 +92,7 @@ static struct MHD_Daemon *start_daemon(struct dal_http_server *server)
 		{MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_encoded, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, NULL},
 		/* Ours is exact; its own is divided among the threads. */
-		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)((server->max_connections + 1) * threads),
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)((server->max_connections + 16) * threads),
 		 NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, idle_s, NULL},
 #if MHD_VERSION >= 0x01000000
@@ -112,10 +103,9 @@ static struct MHD_Daemon *start_daemon(struct dal_http_server *server)
 	};
 
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET |
-					MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO |
-					MHD_USE_ERROR_LOG,
-				0, NULL, NULL, request_handle, server, MHD_OPTION_EXTERNAL_LOGGER,
-				discard_log, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+					MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_TURBO,
+				0, NULL, NULL, request_handle, server, MHD_OPTION_ARRAY, items,
+				MHD_OPTION_END);
 }
 
 int dal_http_server_start(struct dal_http_server *server, struct dal_error *error)

@@ -409,115 +409,141 @@ static void test_many_streams(void **state)
 	dal_http_server_free(server);
 }
 
-/* --- time --- */
+/* Watchers as a query's: each has its stream, found in a list by whoever has news. */
+struct watcher {
+	struct watch_list *list;
+	struct watcher *next;
+	struct dal_http_stream *stream; /* set under the list's lock, unless it is over before */
+	bool over;
+	int news;
+};
 
-static void test_slow_header(void **state)
+struct watch_list {
+	pthread_mutex_t lock;
+	struct watcher *first;
+	int made, released;
+	atomic_bool quit;
+};
+
+static int watcher_fill(struct dal_buffer *out, void *own)
 {
-	struct dal_http_options options = {.read_timeout_ms = 300};
-	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
-	struct dal_buffer answer = {0};
-	int silent = harness_dial(server), slow = harness_dial(server);
-	int64_t start = dal_clock_monotonic_us();
+	struct watcher *watcher = own;
+	int news;
 
-	(void)state;
-	harness_tell(slow, "POST /x HTTP/1.1\r\nHost: loc");
-	/* A byte now and then keeps no connection alive. */
-	for (int i = 0; i < 200 && !harness_closed(silent, 0); i++) {
-		harness_say(slow, "a", 1);
-		usleep(20000);
+	pthread_mutex_lock(&watcher->list->lock);
+	news = watcher->news;
+	watcher->news = 0;
+	pthread_mutex_unlock(&watcher->list->lock);
+	if (news == 0) {
+		return DAL_HTTP_STREAM_WAIT;
 	}
-	assert_true(harness_closed(silent, 1000));
-	assert_int_equal(harness_hear(slow, &answer), 408);
-	assert_true(harness_contains(&answer, "not read whole in time"));
-	assert_true(dal_clock_monotonic_us() - start >= 300000);
-	close(silent);
-	close(slow);
-	dal_buffer_deinit(&answer);
-	harness_stop(server);
-}
-
-static void test_slow_body(void **state)
-{
-	struct dal_http_options options = {.read_timeout_ms = 300};
-	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
-	int fd = harness_dial(server), status;
-
-	(void)state;
-	harness_tell(fd, "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 1000\r\n\r\n");
-	for (int i = 0; i < 30; i++) {
-		harness_say(fd, "a", 1);
-		usleep(20000);
-	}
-	status = harness_hear(fd, NULL);
-	assert_int_equal(status, 408);
-	assert_true(harness_closed(fd, 5000));
-	close(fd);
-	harness_stop(server);
-}
-
-static void test_idle(void **state)
-{
-	struct dal_http_options options = {.read_timeout_ms = 100, .idle_timeout_ms = 600};
-	struct dal_http_options patient = {.read_timeout_ms = 100, .idle_timeout_ms = UINT64_MAX};
-	struct dal_http_server *server = harness_start(&options, &limited, 1, NULL);
-	struct dal_http_server *other = harness_start(&patient, &limited, 1, NULL);
-	static const char request[] = "POST /x HTTP/1.1\r\n" HEAD "Content-Length: 1\r\n\r\na";
-	int fd = harness_dial(server), kept = harness_dial(other);
-
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		harness_tell(fd, request);
-		harness_tell(kept, request);
-		assert_int_equal(harness_hear(fd, NULL), 200);
-		assert_int_equal(harness_hear(kept, NULL), 200);
-		usleep(300000); /* idle for longer than a request may take */
-	}
-	assert_true(harness_closed(fd, 5000));
-	usleep(500000);
-	harness_tell(kept, request);
-	assert_int_equal(harness_hear(kept, NULL), 200);
-	close(fd);
-	close(kept);
-	harness_stop(server);
-	harness_stop(other);
-}
-
-static int swallow(struct dal_http_request *request, struct dal_slice piece, void *data)
-{
-	(void)data;
-	if (piece.size == 0) {
-		dal_http_reply(request, 200, NULL, NULL, dal_slice(NULL, 0));
-	}
+	dal_buffer_printf(out, "data: %d\n\n", news);
 	return 0;
 }
 
-/* A body of any length: as long as it likes at the minimum rate, not below. */
-static void test_minimum_rate(void **state)
+static void watcher_release(void *own)
 {
-	static const struct dal_http_route route = {"POST",     "/up", DAL_HTTP_INGEST,
-						    UINT64_MAX, NULL,  swallow};
-	struct dal_http_options options = {.read_timeout_ms = 300};
-	struct dal_http_server *server = harness_start(&options, &route, 1, NULL);
-	int fast = harness_dial(server), slow = harness_dial(server);
-	static const char head[] = "POST /up HTTP/1.1\r\n" HEAD
-				   "Transfer-Encoding: chunked\r\n\r\n";
+	struct watcher *watcher = own, **at;
+	bool listed = false;
+
+	pthread_mutex_lock(&watcher->list->lock);
+	for (at = &watcher->list->first; *at != NULL && !listed;) {
+		listed = *at == watcher;
+		if (listed) {
+			*at = watcher->next;
+		} else {
+			at = &(*at)->next;
+		}
+	}
+	watcher->list->released++;
+	watcher->over = true;
+	pthread_mutex_unlock(&watcher->list->lock);
+	if (listed) {
+		free(watcher);
+	}
+}
+
+static void watch(struct dal_http_request *request, void *data)
+{
+	struct watcher *watcher = dal_calloc(1, sizeof(*watcher));
+	struct dal_http_stream_options options = {.status = 200,
+						  .type = "text/event-stream",
+						  .fill = watcher_fill,
+						  .release = watcher_release,
+						  .own = watcher,
+						  .heartbeat_ms = 5,
+						  .heartbeat = ":\n\n"};
+
+	watcher->list = data;
+	watcher->news = 1;
+	/* From the handler itself it can't be over before this returns. */
+	watcher->stream = dal_http_stream_start(request, &options);
+	pthread_mutex_lock(&watcher->list->lock);
+	assert_false(watcher->over);
+	watcher->next = watcher->list->first;
+	watcher->list->first = watcher;
+	watcher->list->made++;
+	pthread_mutex_unlock(&watcher->list->lock);
+}
+
+static void *bring_news(void *data)
+{
+	struct watch_list *list = data;
+
+	while (!atomic_load(&list->quit)) {
+		pthread_mutex_lock(&list->lock);
+		for (struct watcher *watcher = list->first; watcher != NULL;
+		     watcher = watcher->next) {
+			watcher->news++;
+			dal_http_stream_wake(watcher->stream);
+		}
+		pthread_mutex_unlock(&list->lock);
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* Wakes, heartbeats, hang-ups and a stop, all at the same time. */
+static void test_stream_races(void **state)
+{
+	static const struct dal_http_route route = {"GET", "/w", DAL_HTTP_QUERY, 0, watch, NULL};
+	struct watch_list list = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct dal_http_server *server = harness_start(NULL, &route, 1, &list);
+	pthread_t reporter;
+	int fds[16];
 
 	(void)state;
-	harness_tell(fast, head);
-	harness_tell(slow, head);
-	for (int i = 0; i < 40; i++) {
-		char chunk[128];
-		snprintf(chunk, sizeof(chunk), "64\r\n%0100d\r\n", i);
-		harness_tell(fast, chunk); /* 5 KB/s */
-		harness_tell(slow, i % 10 ? "" : "1\r\na\r\n");
-		usleep(20000);
+	assert_int_equal(pthread_create(&reporter, NULL, bring_news, &list), 0);
+	for (int i = 0; i < 16; i++) {
+		fds[i] = -1;
 	}
-	harness_tell(fast, "0\r\n\r\n");
-	assert_int_equal(harness_hear(fast, NULL), 200);
-	assert_int_equal(harness_hear(slow, NULL), 408);
-	close(fast);
-	close(slow);
-	harness_stop(server);
+	for (int i = 0; i < 400; i++) {
+		struct dal_buffer got = {0};
+		int *fd = &fds[(i * 7) % 16];
+
+		if (*fd >= 0) {
+			assert_true(harness_hear_text(*fd, "data: ", &got));
+			close(*fd);
+		}
+		*fd = harness_dial(server);
+		harness_tell(*fd, "GET /w HTTP/1.1\r\n" HEAD "\r\n");
+		dal_buffer_deinit(&got);
+	}
+	for (int i = 0; i < 16; i++) {
+		struct dal_buffer got = {0};
+		assert_true(harness_hear_text(fds[i], "data: ", &got));
+		dal_buffer_deinit(&got);
+	}
+	dal_http_server_stop(server, 5000);
+	dal_http_server_free(server);
+	atomic_store(&list.quit, true);
+	pthread_join(reporter, NULL);
+	assert_null(list.first);
+	assert_int_equal(list.made, 400);
+	assert_int_equal(list.released, 400);
+	for (int i = 0; i < 16; i++) {
+		close(fds[i]);
+	}
 }
 
 int main(void)
@@ -530,10 +556,7 @@ int main(void)
 		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_heartbeats),
 		cmocka_unit_test(test_many_streams),
-		cmocka_unit_test(test_slow_header),
-		cmocka_unit_test(test_slow_body),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_minimum_rate),
+		cmocka_unit_test(test_stream_races),
 	};
 
 	return cmocka_run_group_tests_name("http streams", tests, NULL, NULL);
