@@ -1,6 +1,5 @@
 #include <errno.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
 #include "engine/log/embedded.h"
