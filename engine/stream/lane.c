@@ -75,6 +75,7 @@ static int outbox_read(struct dal_lane *lane)
 	}
 	r = dal_outbox_count(lane->options.state, lane->options.number, &open, &delivered, &dead);
 	lane->undelivered = open;
+	lane->dead = dead;
 	lane->origin = dal_log_origin(lane->options.log, lane->options.number);
 	return r < 0 ? r : dal_lane_checkpoint_find(lane);
 }
@@ -173,6 +174,11 @@ uint64_t dal_lane_sequence(const struct dal_lane *lane)
 uint64_t dal_lane_undelivered(const struct dal_lane *lane)
 {
 	return lane->undelivered;
+}
+
+uint64_t dal_lane_dead(const struct dal_lane *lane)
+{
+	return lane->dead;
 }
 
 uint64_t dal_lane_events(const struct dal_lane *lane)

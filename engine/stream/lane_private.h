@@ -44,7 +44,7 @@ struct dal_lane {
 	struct dal_slice reviving_id;
 	uint32_t failures; /* of this event */
 
-	uint64_t undelivered, processed;
+	uint64_t undelivered, dead, processed;
 	bool changed; /* there is something to commit beyond rows and entries */
 	struct dal_buffer text, value;
 };

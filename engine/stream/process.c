@@ -66,6 +66,7 @@ int dal_lane_write(struct dal_lane *lane)
 {
 	struct dal_store *store = dal_state_store(lane->options.state);
 	int64_t undelivered = dal_rows_undelivered(lane->rows);
+	int64_t dead = dal_rows_dead(lane->rows);
 	int r = 0;
 
 	if (dal_fault("position-before-state")) {
@@ -93,6 +94,7 @@ int dal_lane_write(struct dal_lane *lane)
 	lane->next = lane->batch_next;
 	lane->sequence = lane->batch_sequence;
 	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
+	lane->dead = (uint64_t)((int64_t)lane->dead + dead);
 	lane->changed = false;
 	return 0;
 }

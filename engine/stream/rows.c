@@ -194,6 +194,16 @@ int64_t dal_rows_undelivered(const struct dal_rows *rows)
 	return change;
 }
 
+int64_t dal_rows_dead(const struct dal_rows *rows)
+{
+	int64_t change = 0;
+
+	for (const struct dal_touched *t = rows->first; t; t = t->next) {
+		change += (t->now == DAL_ROW_DEAD) - (t->before == DAL_ROW_DEAD);
+	}
+	return change;
+}
+
 size_t dal_rows_size(const struct dal_rows *rows)
 {
 	return rows->count;

@@ -43,6 +43,7 @@ struct dal_slice dal_rows_keep(struct dal_touched *touched, struct dal_slice byt
 void dal_rows_commit(struct dal_rows *rows, struct dal_store_batch *batch, uint64_t *sequence);
 /* By how much the number of undelivered calls changes with the commit. */
 int64_t dal_rows_undelivered(const struct dal_rows *rows);
+int64_t dal_rows_dead(const struct dal_rows *rows); /* the same of dead letters */
 size_t dal_rows_size(const struct dal_rows *rows);
 
 #endif

@@ -172,6 +172,7 @@ static void publish(struct dal_worker *worker, bool all)
 	worker->status.events = dal_lane_events(worker->lane);
 	worker->status.appended_us = dal_lane_appended_us(worker->lane);
 	worker->status.undelivered = dal_lane_undelivered(worker->lane);
+	worker->status.dead = dal_lane_dead(worker->lane);
 	worker->status.halted = halt != NULL;
 	if (halt) {
 		worker->status.halt = *halt;
@@ -182,6 +183,15 @@ static void publish(struct dal_worker *worker, bool all)
 		next = waiter->next;
 		waiter->done(waiter, folded > waiter->offset);
 	}
+}
+
+/* Nobody waits for a thread that is gone, also if it broke. */
+static void end_waiting(struct dal_worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->stopping = true;
+	pthread_mutex_unlock(&worker->lock);
+	publish(worker, true);
 }
 
 static int64_t nearest_deadline(struct dal_worker *worker, int64_t until)
@@ -356,7 +366,7 @@ static void *run(void *own)
 	    checkpoint_news(worker)) {
 		r = checkpoint_write(worker);
 	}
-	publish(worker, true);
+	end_waiting(worker);
 	dal_log_batch_release(&batch);
 	if (r < 0 && r != -ECANCELED && worker->options.broken) {
 		worker->options.broken(worker->options.own, r);
@@ -399,6 +409,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	worker->status.building = true;
 	worker->status.next = dal_lane_next(worker->lane);
 	worker->status.undelivered = dal_lane_undelivered(worker->lane);
+	worker->status.dead = dal_lane_dead(worker->lane);
 	*out = worker;
 	return 0;
 }
