@@ -28,7 +28,11 @@ static void set_common(rocksdb_options_t *to, const struct dal_store_options *op
 	rocksdb_options_set_keep_log_file_num(to, 2);
 }
 
-/* The index and the filters count towards the cache, so that memory is bounded by it. */
+/*
+ * The index and the filters count towards the cache, so that memory is bounded by it. They are cut
+ * into partitions: whole ones of a table (some 500 KB) are larger than a shard of the cache, and
+ * would be read again for every get.
+ */
 static void set_table(rocksdb_options_t *to, const struct dal_store_options *options,
 		      size_t block_bytes)
 {
@@ -40,6 +44,10 @@ static void set_table(rocksdb_options_t *to, const struct dal_store_options *opt
 	rocksdb_block_based_options_set_block_size(table, block_bytes);
 	rocksdb_block_based_options_set_format_version(table, 5);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+	rocksdb_block_based_options_set_index_type(
+		table, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(table, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
 	rocksdb_block_based_options_set_filter_policy(
 		table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS)); /* owned by table */
