@@ -89,7 +89,7 @@ uint64_t dal_lane_next(const struct dal_lane *lane);       /* the embedded log's
 int64_t dal_lane_appended_us(const struct dal_lane *lane); /* append time of the last event */
 uint64_t dal_lane_sequence(const struct dal_lane *lane);   /* the next row's */
 uint64_t dal_lane_undelivered(const struct dal_lane *lane);
-uint64_t dal_lane_dead(const struct dal_lane *lane); /* dead letters */
+uint64_t dal_lane_dead(const struct dal_lane *lane);   /* dead letters */
 uint64_t dal_lane_events(const struct dal_lane *lane); /* processed since it was opened */
 /* Appends a dalamb.outbox.checkpoint's data as JSON. */
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data);

@@ -65,9 +65,9 @@ struct dal_worker_waiter {
 void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter);
 
 struct dal_worker_status {
-	uint64_t next, end;  /* offsets: the next to fold, the log's end */
-	int64_t appended_us; /* of the last event folded in */
-	uint64_t events;     /* since the start */
+	uint64_t next, end;         /* offsets: the next to fold, the log's end */
+	int64_t appended_us;        /* of the last event folded in */
+	uint64_t events;            /* since the start */
 	uint64_t undelivered, dead; /* rows */
 	bool caught_up, paused, building, halted;
 	bool new_generation; /* the rules are not those that the state last ran */
