@@ -171,7 +171,7 @@ void connection_notify(void *data, struct MHD_Connection *mhd, void **context,
 		connection = server->by_fd[fd];
 		connection->started = true;
 		*context = connection;
-		if (atomic_load(&connection->cut) || atomic_load(&server->stopping)) {
+		if (atomic_load(&connection->cut)) {
 			shutdown(fd, SHUT_RDWR);
 		}
 	} else {
@@ -242,7 +242,8 @@ void connection_cut(struct connection *connection)
 
 int64_t connections_sweep(struct dal_http_server *server, int64_t now_us)
 {
-	int64_t next = DAL_HTTP_NEVER;
+	int64_t cut_idle = atomic_load(&server->cut_idle_us);
+	int64_t next = cut_idle;
 	bool stopping = atomic_load(&server->stopping);
 
 	for (struct connection *c = server->connections; c != NULL; c = c->next) {
@@ -257,7 +258,8 @@ int64_t connections_sweep(struct dal_http_server *server, int64_t now_us)
 				stream_beat(c->request.stream);
 			}
 		}
-		if (deadline <= now_us || (stopping && atomic_load(&c->phase) == PHASE_IDLE)) {
+		if (deadline <= now_us ||
+		    (cut_idle <= now_us && atomic_load(&c->phase) == PHASE_IDLE)) {
 			expire(c, now_us);
 		}
 		next = deadline < next ? deadline : next;

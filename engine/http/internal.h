@@ -24,7 +24,8 @@
 #define DAL_HTTP_LINGER_US                                                                         \
 	(2 * 1000 * 1000) /* an early answer's client gets this long to read it */
 #define DAL_HTTP_SWALLOW_BYTES                                                                     \
-	(64 * DAL_KIB) /* a refused body that is read, to keep the connection */
+	(64 * DAL_KIB)                     /* a refused body that is read, to keep the connection */
+#define DAL_HTTP_STOP_IDLE_US (200 * 1000) /* at a stop: requests under way get a last answer */
 #define DAL_HTTP_NEVER INT64_MAX
 
 /*
@@ -115,6 +116,7 @@ struct dal_http_server {
 	pthread_t acceptor;
 	bool running;
 	atomic_bool stopping, quit;
+	_Atomic int64_t cut_idle_us; /* when connections without a request are cut */
 	int64_t read_timeout_us, idle_timeout_us;
 	size_t max_connections;
 	pthread_mutex_t lock;

@@ -39,6 +39,7 @@ int dal_http_server_new(const struct dal_http_options *options, struct dal_http_
 							   : DAL_LIMIT_HTTP_CONNECTIONS;
 	server->read_timeout_us = timeout_us(options->read_timeout_ms, DAL_LIMIT_HTTP_READ_MS);
 	server->idle_timeout_us = timeout_us(options->idle_timeout_ms, DAL_LIMIT_HTTP_IDLE_MS);
+	atomic_init(&server->cut_idle_us, DAL_HTTP_NEVER);
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -181,6 +182,7 @@ void dal_http_server_stop(struct dal_http_server *server, uint64_t grace_ms)
 	if (!server->running) {
 		return;
 	}
+	atomic_store(&server->cut_idle_us, dal_clock_monotonic_us() + DAL_HTTP_STOP_IDLE_US);
 	atomic_store(&server->stopping, true);
 	close_listeners(server);
 	acceptor_wake(server);
