@@ -3,9 +3,9 @@
  *
  *	match RULES EVENTS REPEAT
  *
- * RULES is a JSON object of name -> pattern, EVENTS is NDJSON, all of it read REPEAT times. One line
- * of JSON comes out, the same that the harnesses of the peers write; "matches" are those of one pass:
- * by rule, or their sum where there are more than 1,000 rules.
+ * RULES is a JSON object of name -> pattern, EVENTS is NDJSON, all of it read REPEAT times. One
+ *line of JSON comes out, the same that the harnesses of the peers write; "matches" are those of one
+ *pass: by rule, or their sum where there are more than 1,000 rules.
  */
 #include <stdio.h>
 #include <stdlib.h>

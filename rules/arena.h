@@ -8,7 +8,7 @@
 
 struct dal_arena_block;
 
-struct dal_arena { /* a zeroed struct is an empty one */
+struct dal_arena {                     /* a zeroed struct is an empty one */
 	struct dal_arena_block *block; /* the newest, and through it all others */
 	size_t used, size;             /* of it, in bytes */
 };

@@ -53,7 +53,8 @@ static size_t fold_next(struct dal_slice text, size_t *at, char *out)
 
 void dal_casefold_append(struct dal_buffer *out, struct dal_slice text)
 {
-	/* The worst that can happen: 2 bytes (U+023A) become 3 (U+2C65); 4 may be written at the end. */
+	/* The worst that can happen: 2 bytes (U+023A) become 3 (U+2C65); 4 may be written at the
+	 * end. */
 	char *start = dal_buffer_reserve(out, text.size + text.size / 2 + 4), *to = start;
 
 	for (size_t at = 0; at < text.size;) {

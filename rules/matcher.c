@@ -45,9 +45,11 @@ struct dal_matcher_scratch *dal_matcher_scratch_new(const struct dal_matcher *ma
 	struct dal_matcher_scratch *scratch = dal_calloc(1, sizeof(*scratch));
 
 	scratch->fields = dal_calloc(matcher->field_count, sizeof(*scratch->fields));
-	scratch->conditions = dal_calloc(matcher->condition_count + 1, sizeof(*scratch->conditions));
+	scratch->conditions = dal_calloc(matcher->condition_count + 1,
+					 sizeof(*scratch->conditions));
 	scratch->rules = dal_calloc(matcher->rule_count + 1, sizeof(*scratch->rules));
 	scratch->bits = dal_calloc(matcher->rule_count / 64 + 1, sizeof(*scratch->bits));
+	scratch->used = dal_calloc(matcher->rule_count / 4096 + 1, sizeof(*scratch->used));
 	return scratch;
 }
 
@@ -58,6 +60,7 @@ void dal_matcher_scratch_free(struct dal_matcher_scratch *scratch)
 		free(scratch->conditions);
 		free(scratch->rules);
 		free(scratch->bits);
+		free(scratch->used);
 		free(scratch->candidates.items);
 		free(scratch->matched.items);
 		dal_buffer_deinit(&scratch->folded);

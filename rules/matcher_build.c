@@ -74,18 +74,17 @@ static uint32_t add_condition(struct builder *builder, uint32_t field,
 	return id;
 }
 
-static void add_atoms(struct builder *builder, uint32_t field,
-		      const struct dal_pattern_field *leaf)
+static void add_atoms(struct builder *builder, uint32_t field, const struct dal_pattern_field *leaf)
 {
 	struct dal_matcher *matcher = builder->matcher;
 	for (uint32_t i = 0; i < leaf->operator_count; i++) {
-		const struct dal_operator *operator= & leaf->operators[i];
-		uint32_t hash = dal_operator_hash(field, operator);
-		uint32_t id = dal_atom_find(matcher, field, operator, hash);
+		const struct dal_operator *op = &leaf->operators[i];
+		uint32_t hash = dal_operator_hash(field, op);
+		uint32_t id = dal_atom_find(matcher, field, op, hash);
 		if (id == DAL_ABSENT) {
 			DAL_GROW(matcher->atoms, matcher->atom_count, matcher->atom_capacity);
 			id = matcher->atom_count++;
-			matcher->atoms[id] = (struct dal_atom){.operator= operator, .field = field };
+			matcher->atoms[id] = (struct dal_atom){.op = op, .field = field};
 			dal_id_table_add(&matcher->atom_table, hash, id);
 		}
 		matcher->atoms[id].shares++;
@@ -121,7 +120,7 @@ static void count_object(struct builder *builder, uint32_t parent,
 static double atom_cost(const struct dal_atom *atom)
 {
 	double shares = atom->shares;
-	switch (atom->operator->kind) {
+	switch (atom->op->kind) {
 	case DAL_OPERATOR_STRING:
 	case DAL_OPERATOR_NUMBER:
 		return shares;
@@ -131,9 +130,9 @@ static double atom_cost(const struct dal_atom *atom)
 	case DAL_OPERATOR_SUFFIX:
 	case DAL_OPERATOR_PREFIX_FOLDED:
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		return shares + 2 + 32.0 / (double)(atom->operator->text.size + 1);
+		return shares + 2 + 32.0 / (double)(atom->op->text.size + 1);
 	case DAL_OPERATOR_WILDCARD:
-		return shares + 8 + 64.0 / (double)(atom->operator->text.size + 1);
+		return shares + 8 + 64.0 / (double)(atom->op->text.size + 1);
 	case DAL_OPERATOR_NULL:
 	case DAL_OPERATOR_FALSE:
 	case DAL_OPERATOR_TRUE:
@@ -160,19 +159,19 @@ static double field_cost(const struct dal_matcher *matcher, uint32_t id,
 	}
 	double cost = 0;
 	for (uint32_t i = 0; i < field->operator_count; i++) {
-		const struct dal_operator *operator= & field->operators[i];
-		uint32_t hash = dal_operator_hash(id, operator);
-		cost += atom_cost(&matcher->atoms[dal_atom_find(matcher, id, operator, hash)]);
+		const struct dal_operator *op = &field->operators[i];
+		uint32_t hash = dal_operator_hash(id, op);
+		cost += atom_cost(&matcher->atoms[dal_atom_find(matcher, id, op, hash)]);
 	}
 	return cost;
 }
 
 static double or_cost(const struct dal_matcher *matcher, uint32_t parent,
-		      const struct dal_pattern_or *or)
+		      const struct dal_pattern_or * or)
 {
 	double cost = 0;
 	for (uint32_t i = 0; i < or->count; i++) {
-		cost += object_cost(matcher, parent, &or->alternatives[i]);
+		cost += object_cost(matcher, parent, & or->alternatives[i]);
 	}
 	return cost;
 }
@@ -223,18 +222,18 @@ static void enter_leaf(struct builder *builder, uint32_t id, const struct dal_pa
 	uint32_t sure = rule->count == 1 && !rule->has_or ? DAL_ENTRY_SURE : 0;
 	struct dal_field_index *index = index_of(matcher, id);
 	for (uint32_t i = 0; i < leaf->operator_count; i++) {
-		const struct dal_operator *operator= & leaf->operators[i];
-		if (operator->kind == DAL_OPERATOR_ABSENT) {
+		const struct dal_operator *op = &leaf->operators[i];
+		if (op->kind == DAL_OPERATOR_ABSENT) {
 			if (index->absent.count == 0) {
 				dal_ids_add(&matcher->absent_fields, id);
 			}
 			dal_ids_add(&index->absent, builder->rule);
 			continue;
 		}
-		uint32_t hash = dal_operator_hash(id, operator);
+		uint32_t hash = dal_operator_hash(id, op);
 		DAL_GROW(builder->entries, builder->entry_count, builder->entry_capacity);
 		builder->entries[builder->entry_count++] = (struct entry){
-			dal_atom_find(matcher, id, operator, hash), builder->rule | sure};
+			dal_atom_find(matcher, id, op, hash), builder->rule | sure};
 	}
 }
 
@@ -254,9 +253,9 @@ static void enter_object(struct builder *builder, uint32_t parent,
 		}
 		return;
 	}
-	const struct dal_pattern_or *or = &object->ors[best - object->field_count];
+	const struct dal_pattern_or * or = &object->ors[best - object->field_count];
 	for (uint32_t i = 0; i < or->count; i++) {
-		enter_object(builder, parent, &or->alternatives[i]);
+		enter_object(builder, parent, & or->alternatives[i]);
 	}
 }
 

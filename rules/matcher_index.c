@@ -238,8 +238,8 @@ static void add_wildcard(struct dal_field_index *index, const struct dal_wildcar
 
 void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, uint32_t id)
 {
-	const struct dal_operator *operator= atom->operator;
-	switch (operator->kind) {
+	const struct dal_operator *op = atom->op;
+	switch (op->kind) {
 	case DAL_OPERATOR_STRING:
 		index->equal = true;
 		break;
@@ -250,25 +250,24 @@ void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, u
 		index->folded = true;
 		break;
 	case DAL_OPERATOR_PREFIX:
-		dal_affixes_add(&index->prefixes, operator->text, id);
+		dal_affixes_add(&index->prefixes, op->text, id);
 		break;
 	case DAL_OPERATOR_SUFFIX:
-		dal_affixes_add(&index->suffixes, operator->text, id);
+		dal_affixes_add(&index->suffixes, op->text, id);
 		break;
 	case DAL_OPERATOR_PREFIX_FOLDED:
-		dal_affixes_add(&index->folded_prefixes, operator->folded, id);
+		dal_affixes_add(&index->folded_prefixes, op->folded, id);
 		break;
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		dal_affixes_add(&index->folded_suffixes, operator->folded, id);
+		dal_affixes_add(&index->folded_suffixes, op->folded, id);
 		break;
 	case DAL_OPERATOR_WILDCARD:
-		add_wildcard(index, &operator->wildcard, id);
+		add_wildcard(index, &op->wildcard, id);
 		break;
 	case DAL_OPERATOR_RANGE:
-		DAL_GROW(index->intervals.items, index->intervals.count,
-			 index->intervals.capacity);
-		index->intervals.items[index->intervals.count++] =
-			(struct dal_interval){.range = operator->range, .atom = id};
+		DAL_GROW(index->intervals.items, index->intervals.count, index->intervals.capacity);
+		index->intervals.items[index->intervals.count++] = (struct dal_interval){
+			.range = op->range, .atom = id};
 		break;
 	case DAL_OPERATOR_ANYTHING_BUT:
 		dal_ids_add(&index->excluding, id);

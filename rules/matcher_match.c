@@ -42,16 +42,15 @@ static void fire_found(void *own, uint32_t id)
 {
 	struct run *run = own;
 	const struct dal_atom *atom = &run->matcher->atoms[id];
-	if (atom->operator->kind != DAL_OPERATOR_WILDCARD ||
-	    dal_operator_holds(atom->operator, &run->scalar)) {
+	if (atom->op->kind != DAL_OPERATOR_WILDCARD || dal_operator_holds(atom->op, &run->scalar)) {
 		fire(run, atom);
 	}
 }
 
-static void fire_equal(struct run *run, uint32_t field, const struct dal_operator *operator)
+static void fire_equal(struct run *run, uint32_t field, const struct dal_operator *op)
 {
-	uint32_t hash = dal_operator_hash(field, operator);
-	uint32_t id = dal_atom_find(run->matcher, field, operator, hash);
+	uint32_t hash = dal_operator_hash(field, op);
+	uint32_t id = dal_atom_find(run->matcher, field, op, hash);
 	if (id != DAL_ABSENT) {
 		fire(run, &run->matcher->atoms[id]);
 	}
@@ -103,7 +102,7 @@ static void fire_all(struct run *run, const struct dal_ids *ids)
 {
 	for (size_t i = 0; i < ids->count; i++) {
 		const struct dal_atom *atom = &run->matcher->atoms[ids->items[i]];
-		if (dal_operator_holds(atom->operator, &run->scalar)) {
+		if (dal_operator_holds(atom->op, &run->scalar)) {
 			fire(run, atom);
 		}
 	}
@@ -216,7 +215,8 @@ static bool verify(struct run *run, const struct dal_matcher_rule *rule, uint32_
 		bool seen = state->stamp == run->scratch->stamp;
 		if (seen && state->several) {
 			several = true; /* which element it is in matters: see below */
-		} else if (!condition_holds(run, conditions[i], seen ? state->node : DAL_JSON_NONE)) {
+		} else if (!condition_holds(run, conditions[i],
+					    seen ? state->node : DAL_JSON_NONE)) {
 			return false;
 		}
 	}
@@ -238,29 +238,25 @@ static void start(struct run *run)
 	}
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-	return *x < *y ? -1 : *x > *y;
-}
-
-/* Many are sorted by a set of bits, whose words are all 0 before and after. */
+/* By a set of bits and a set of its words that are in use; both are all 0 before and after. */
 static void sort_matched(struct dal_matcher_scratch *scratch, uint32_t rule_count)
 {
 	struct dal_ids *matched = &scratch->matched;
-	uint32_t words = rule_count / 64 + 1, count = 0;
-	if (matched->count * 8 < words) {
-		qsort(matched->items, matched->count, sizeof(uint32_t), compare_ids);
-		return;
-	}
+	uint32_t count = 0;
 	for (size_t i = 0; i < matched->count; i++) {
-		scratch->bits[matched->items[i] / 64] |= UINT64_C(1) << matched->items[i] % 64;
+		uint32_t id = matched->items[i];
+		scratch->bits[id / 64] |= UINT64_C(1) << id % 64;
+		scratch->used[id / 4096] |= UINT64_C(1) << id / 64 % 64;
 	}
-	for (uint32_t i = 0; i < words; i++) {
-		for (uint64_t word = scratch->bits[i]; word != 0; word &= word - 1) {
-			matched->items[count++] = i * 64 + (uint32_t)__builtin_ctzll(word);
+	for (uint32_t i = 0; i <= rule_count / 4096; i++) {
+		for (; scratch->used[i] != 0; scratch->used[i] &= scratch->used[i] - 1) {
+			uint32_t at = i * 64 + (uint32_t)__builtin_ctzll(scratch->used[i]);
+			uint64_t *word = &scratch->bits[at];
+			for (; *word != 0; *word &= *word - 1) {
+				matched->items[count++] = at * 64 +
+							  (uint32_t)__builtin_ctzll(*word);
+			}
 		}
-		scratch->bits[i] = 0;
 	}
 }
 

@@ -22,7 +22,7 @@ struct dal_matcher_scratch {
 	uint32_t *rules;                /* by rule: stamp once it is a candidate, or matched */
 	struct dal_ids candidates;      /* to be verified */
 	struct dal_ids matched;
-	uint64_t *bits; /* by rule, all 0: see sort_matched() */
+	uint64_t *bits, *used; /* by rule, by 64 rules; all 0: see sort_matched() */
 	struct dal_buffer folded;
 	struct dal_wildcard_scratch wildcards;
 };

@@ -58,25 +58,25 @@ static uint64_t range_hash(const struct dal_range *range, uint64_t seed)
 	return dal_number_hash(&range->upper, dal_number_hash(&range->lower, seed));
 }
 
-uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *operator)
+uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *op)
 {
-	uint64_t seed = (uint64_t)field << 8 | (uint64_t)operator->kind;
-	switch (operator->kind) {
+	uint64_t seed = (uint64_t)field << 8 | (uint64_t)op->kind;
+	switch (op->kind) {
 	case DAL_OPERATOR_NUMBER:
-		return (uint32_t)dal_number_hash(operator->number, seed);
+		return (uint32_t)dal_number_hash(op->number, seed);
 	case DAL_OPERATOR_RANGE:
-		return (uint32_t)range_hash(operator->range, seed);
+		return (uint32_t)range_hash(op->range, seed);
 	case DAL_OPERATOR_FOLDED:
 	case DAL_OPERATOR_PREFIX_FOLDED:
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		return (uint32_t)dal_hash64(operator->folded, seed);
+		return (uint32_t)dal_hash64(op->folded, seed);
 	case DAL_OPERATOR_ANYTHING_BUT:
-		for (uint32_t i = 0; i < operator->excluded.count; i++) {
-			seed = seed * 31 + dal_operator_hash(0, &operator->excluded.operators[i]);
+		for (uint32_t i = 0; i < op->excluded.count; i++) {
+			seed = seed * 31 + dal_operator_hash(0, &op->excluded.operators[i]);
 		}
 		return (uint32_t)(seed ^ seed >> 32);
 	default:
-		return (uint32_t)dal_hash64(operator->text, seed);
+		return (uint32_t)dal_hash64(op->text, seed);
 	}
 }
 
@@ -135,12 +135,12 @@ uint32_t dal_field_find(const struct dal_matcher *matcher, uint32_t parent, stru
 }
 
 uint32_t dal_atom_find(const struct dal_matcher *matcher, uint32_t field,
-		       const struct dal_operator *operator, uint32_t hash)
+		       const struct dal_operator *op, uint32_t hash)
 {
 	uint32_t at = hash, id;
 	while ((id = dal_id_table_next(&matcher->atom_table, hash, &at)) != DAL_ABSENT) {
 		const struct dal_atom *atom = &matcher->atoms[id];
-		if (atom->field == field && dal_operator_equal(atom->operator, operator)) {
+		if (atom->field == field && dal_operator_equal(atom->op, op)) {
 			break;
 		}
 	}

@@ -1,11 +1,12 @@
 /*
  * The inside of a matcher. Private to rules.
  *
- * - fields: a tree of the names that some pattern uses; an event is walked along it and nowhere else.
+ * - fields: a tree of the names that some pattern uses; an event is walked along it and nowhere
+ * else.
  * - conditions: the distinct leaves (a field with its list of operators) of all patterns. What one
  *   says about an event is asked once, however many rules share it.
- * - atoms: the distinct single operators by which rules are entered. A field's values find the atoms
- *   that they satisfy through hashes, sorted affixes, an interval tree; see matcher_index.c.
+ * - atoms: the distinct single operators by which rules are entered. A field's values find the
+ * atoms that they satisfy through hashes, sorted affixes, an interval tree; see matcher_index.c.
  * - rules: a rule is entered by the leaf that fewest rules share, and when an atom of it holds, its
  *   conditions are verified.
  *
@@ -64,16 +65,16 @@ struct dal_field_index {
 	struct dal_affixes prefixes, suffixes, folded_prefixes, folded_suffixes;
 	struct dal_intervals intervals;
 	struct dal_wildcards *wildcards; /* those that neither end helps to find; or NULL */
-	struct dal_ids excluding; /* anything-but */
-	struct dal_ids literals;  /* true, false, null, exists(true) */
-	struct dal_ids absent;    /* rules to be verified when the field may be missing */
+	struct dal_ids excluding;        /* anything-but */
+	struct dal_ids literals;         /* true, false, null, exists(true) */
+	struct dal_ids absent;           /* rules to be verified when the field may be missing */
 };
 
 struct dal_field {
 	struct dal_slice name;
 	uint32_t parent;
 	uint32_t children;
-	bool leaf; /* some condition is about it */
+	bool leaf;                     /* some condition is about it */
 	struct dal_field_index *index; /* NULL: no atoms */
 };
 
@@ -83,7 +84,7 @@ struct dal_condition {
 };
 
 struct dal_atom {
-	const struct dal_operator *operator;
+	const struct dal_operator *op;
 	uint32_t field;
 	uint32_t shares;             /* how many leaves hold it */
 	uint32_t first, entry_count; /* in `entries` */
@@ -122,7 +123,7 @@ void dal_ids_add(struct dal_ids *ids, uint32_t id);
 
 /* matcher_table.c: hashing, and the tables by equality. */
 uint32_t dal_field_hash(uint32_t parent, struct dal_slice name);
-uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *operator);
+uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *op);
 bool dal_operator_equal(const struct dal_operator *a, const struct dal_operator *b);
 void dal_id_table_add(struct dal_id_table *table, uint32_t hash, uint32_t id);
 /* Walks the ids with this hash: start with *at = hash; DAL_ABSENT at the end. */
@@ -142,7 +143,7 @@ static inline uint32_t dal_id_table_next(const struct dal_id_table *table, uint3
 }
 uint32_t dal_field_find(const struct dal_matcher *matcher, uint32_t parent, struct dal_slice name);
 uint32_t dal_atom_find(const struct dal_matcher *matcher, uint32_t field,
-		       const struct dal_operator *operator, uint32_t hash);
+		       const struct dal_operator *op, uint32_t hash);
 
 void dal_matcher_build(struct dal_matcher *matcher);
 

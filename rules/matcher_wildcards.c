@@ -10,9 +10,13 @@ struct node {
 	uint32_t first_end; /* the wildcards that end here, or DAL_ABSENT */
 };
 
+/* Past so many places of pieces in one value the wildcards are tried one by one. */
+#define FOUND_LIMIT 65536
+
 struct end {
 	uint32_t atom, next;
-	const struct dal_wildcard *ends; /* whose first or last piece is still to be compared, or NULL */
+	const struct dal_wildcard *wildcard;
+	bool exact; /* it has no first or last piece that is still to be compared */
 };
 
 struct dal_wildcards {
@@ -98,10 +102,9 @@ void dal_wildcards_add(struct dal_wildcards **wildcards, const struct dal_wildca
 	for (uint32_t i = 1; i + 1 < wildcard->count; i++) {
 		node = add_node(all, node, add_piece(all, wildcard->pieces[i]));
 	}
-	bool more = wildcard->pieces[0].size > 0 || wildcard->pieces[wildcard->count - 1].size > 0;
+	bool exact = wildcard->pieces[0].size + wildcard->pieces[wildcard->count - 1].size == 0;
 	DAL_GROW(all->ends, all->end_count, all->end_capacity);
-	all->ends[all->end_count] =
-		(struct end){atom, all->nodes[node].first_end, more ? wildcard : NULL};
+	all->ends[all->end_count] = (struct end){atom, all->nodes[node].first_end, wildcard, exact};
 	all->nodes[node].first_end = all->end_count++;
 }
 
@@ -146,6 +149,9 @@ static void note(void *own, uint32_t piece)
 {
 	struct search *search = own;
 	struct dal_wildcard_scratch *scratch = search->scratch;
+	if (scratch->found_count > FOUND_LIMIT) {
+		return;
+	}
 	DAL_GROW(scratch->found, scratch->found_count, scratch->found_capacity);
 	scratch->found[scratch->found_count++] = (struct dal_occurrence){piece, search->place};
 	if (scratch->spans[piece].count++ == 0) {
@@ -186,7 +192,7 @@ static void find_pieces(struct search *search)
 		scratch->span_count = count;
 	}
 	scratch->found_count = scratch->piece_count = 0;
-	for (size_t i = 0; i < search->value.size; i++) {
+	for (size_t i = 0; i < search->value.size && scratch->found_count <= FOUND_LIMIT; i++) {
 		if (search->wildcards->starts[(unsigned char)search->value.data[i]]) {
 			search->place = (uint32_t)i;
 			dal_affixes_find(&search->wildcards->sorted,
@@ -194,11 +200,11 @@ static void find_pieces(struct search *search)
 					 false, note, search);
 		}
 	}
-	group(scratch);
 }
 
 /* The first place of a piece at or behind `from`, or DAL_ABSENT. */
-static uint32_t next_place(const struct dal_wildcard_scratch *scratch, uint32_t piece, uint32_t from)
+static uint32_t next_place(const struct dal_wildcard_scratch *scratch, uint32_t piece,
+			   uint32_t from)
 {
 	const uint32_t *places = scratch->places + scratch->spans[piece].first;
 	uint32_t low = 0, high = scratch->spans[piece].count, count = high;
@@ -230,12 +236,13 @@ static void descend(const struct search *search, uint32_t id, uint32_t from)
 	const struct node *node = &wildcards->nodes[id];
 	for (uint32_t i = node->first_end; i != DAL_ABSENT; i = wildcards->ends[i].next) {
 		const struct end *end = &wildcards->ends[i];
-		if (!end->ends || dal_wildcard_matches(end->ends, search->value)) {
+		if (end->exact || dal_wildcard_matches(end->wildcard, search->value)) {
 			search->fire(search->own, end->atom);
 		}
 	}
 	if (node->children <= scratch->piece_count) {
-		for (uint32_t i = node->first_child; i != DAL_ABSENT; i = wildcards->nodes[i].sibling) {
+		for (uint32_t i = node->first_child; i != DAL_ABSENT;
+		     i = wildcards->nodes[i].sibling) {
 			step(search, i, wildcards->nodes[i].piece, from);
 		}
 		return;
@@ -248,12 +255,27 @@ static void descend(const struct search *search, uint32_t id, uint32_t from)
 	}
 }
 
+static void try_all(const struct search *search)
+{
+	for (uint32_t i = 0; i < search->wildcards->end_count; i++) {
+		const struct end *end = &search->wildcards->ends[i];
+		if (dal_wildcard_matches(end->wildcard, search->value)) {
+			search->fire(search->own, end->atom);
+		}
+	}
+}
+
 void dal_wildcards_find(const struct dal_wildcards *wildcards, struct dal_wildcard_scratch *scratch,
 			struct dal_slice value, void (*fire)(void *own, uint32_t atom), void *own)
 {
 	struct search search = {wildcards, scratch, value, 0, fire, own};
 	find_pieces(&search);
-	descend(&search, 0, 0);
+	if (scratch->found_count <= FOUND_LIMIT) {
+		group(scratch);
+		descend(&search, 0, 0);
+	} else {
+		try_all(&search);
+	}
 	for (size_t i = 0; i < scratch->piece_count; i++) {
 		scratch->spans[scratch->pieces[i]].count = 0;
 	}

@@ -2,9 +2,9 @@
  * Many wildcards over one field, asked together. Private to rules.
  *
  * The literal pieces between their stars are kept in a tree: `*a*b*` and `*a*c*` share the node of
- * `a`. One pass over a value finds where each piece occurs; then the tree is descended, each piece at
- * its first place behind the one before. A node is visited once at the most, and only if all pieces
- * above it occur in order, so the cost is bounded by the tree and in general far below it.
+ * `a`. One pass over a value finds where each piece occurs; then the tree is descended, each piece
+ * at its first place behind the one before. A node is visited once at the most, and only if all
+ * pieces above it occur in order, so the cost is bounded by the tree and in general far below it.
  */
 #ifndef DAL_RULES_MATCHER_WILDCARDS_H
 #define DAL_RULES_MATCHER_WILDCARDS_H
@@ -27,7 +27,7 @@ struct dal_wildcard_scratch {
 	size_t piece_count, pieces_capacity;
 	struct {
 		uint32_t first, count; /* in `places`; of pieces that don't occur 0, 0 */
-	} * spans;		       /* by piece */
+	} * spans;                     /* by piece */
 	size_t span_count;
 };
 

@@ -16,8 +16,10 @@
 struct dal_number {
 	int8_t sign; /* -1, 0, 1; of zero nothing else is set */
 	int32_t exponent;
-	uint64_t mantissa;     /* the first 19 digits, filled up with zeros behind; the first is not 0 */
-	struct dal_slice tail; /* the digits behind, perhaps with a '.' among them, no 0 at the end */
+	uint64_t
+		mantissa; /* the first 19 digits, filled up with zeros behind; the first is not 0 */
+	struct dal_slice
+		tail; /* the digits behind, perhaps with a '.' among them, no 0 at the end */
 };
 
 /* `text` is a JSON number, already checked. */

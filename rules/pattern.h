@@ -28,16 +28,20 @@ enum dal_pattern_flags {
 
 enum { DAL_PATTERN_INVALID = 1 };
 
-/* 0, or DAL_PATTERN_INVALID: `error` has line and column in the source, the path of the field and the remedy. */
+/* 0, or DAL_PATTERN_INVALID: `error` has line and column in the source, the path of the field and
+ * the remedy. */
 int dal_pattern_parse(struct dal_slice json, int flags, struct dal_pattern **pattern,
 		      struct dal_error *error);
 void dal_pattern_free(struct dal_pattern *pattern); /* NULL is fine */
 /* The pattern in one canonical JSON form (for digests and messages). Appends. */
 void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out);
-/* Does its `type` name only types that begin with "dalamb." at some value: only then it sees dalamb's own events. */
+/* Does some value of its `type` name types that begin with "dalamb.": only then it sees dalamb's own
+ * events. */
 bool dal_pattern_names_system(const struct dal_pattern *pattern);
-/* Evaluates it alone, without a matcher; the meaning of a pattern, kept simple. `event` is an OBJECT's node. */
-bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json, uint32_t event);
+/* Evaluates it alone, without a matcher; the meaning of a pattern, kept simple. `event` is an
+ * OBJECT's node. */
+bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json,
+		      uint32_t event);
 
 /* Why not: the first field, in the pattern's order, that failed. */
 struct dal_pattern_miss {

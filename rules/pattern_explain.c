@@ -67,7 +67,7 @@ static void describe_text(const char *words, struct dal_slice text, bool folded,
 	dal_buffer_text(out, folded ? " in any case" : "");
 }
 
-static void describe(const struct dal_operator *operator, struct dal_buffer *out);
+static void describe(const struct dal_operator *op, struct dal_buffer *out);
 
 static void describe_list(const struct dal_operator *operators, uint32_t count, const char *one_of,
 			  const char *join, struct dal_buffer *out)
@@ -83,27 +83,27 @@ static void describe_list(const struct dal_operator *operators, uint32_t count, 
 	}
 }
 
-static void describe(const struct dal_operator *operator, struct dal_buffer *out)
+static void describe(const struct dal_operator *op, struct dal_buffer *out)
 {
-	switch (operator->kind) {
+	switch (op->kind) {
 	case DAL_OPERATOR_PREFIX:
 	case DAL_OPERATOR_PREFIX_FOLDED:
-		describe_text("a string that begins with ", operator->text,
-			      operator->kind == DAL_OPERATOR_PREFIX_FOLDED, out);
+		describe_text("a string that begins with ", op->text,
+			      op->kind == DAL_OPERATOR_PREFIX_FOLDED, out);
 		break;
 	case DAL_OPERATOR_SUFFIX:
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		describe_text("a string that ends with ", operator->text,
-			      operator->kind == DAL_OPERATOR_SUFFIX_FOLDED, out);
+		describe_text("a string that ends with ", op->text,
+			      op->kind == DAL_OPERATOR_SUFFIX_FOLDED, out);
 		break;
 	case DAL_OPERATOR_FOLDED:
-		describe_text("", operator->text, true, out);
+		describe_text("", op->text, true, out);
 		break;
 	case DAL_OPERATOR_WILDCARD:
-		describe_text("a string like ", operator->text, false, out);
+		describe_text("a string like ", op->text, false, out);
 		break;
 	case DAL_OPERATOR_RANGE:
-		describe_range(operator->range, out);
+		describe_range(op->range, out);
 		break;
 	case DAL_OPERATOR_EXISTS:
 		dal_buffer_text(out, "any value");
@@ -113,16 +113,16 @@ static void describe(const struct dal_operator *operator, struct dal_buffer *out
 		break;
 	case DAL_OPERATOR_ANYTHING_BUT:
 		dal_buffer_text(out, "anything but ");
-		describe_list(operator->excluded.operators, operator->excluded.count, "", " or ", out);
+		describe_list(op->excluded.operators, op->excluded.count, "", " or ", out);
 		break;
 	default:
-		dal_operator_print(operator, out);
+		dal_operator_print(op, out);
 	}
 }
 
-static bool is_plain(const struct dal_operator *operator)
+static bool is_plain(const struct dal_operator *op)
 {
-	return operator->kind <= DAL_OPERATOR_NUMBER;
+	return op->kind <= DAL_OPERATOR_NUMBER;
 }
 
 static void describe_leaf(const struct dal_pattern_field *leaf, struct dal_buffer *out)
@@ -147,17 +147,17 @@ static bool same_folded(struct dal_slice a, struct dal_slice b)
 }
 
 /* Does the string hold once it is cut and folded like the operator's text? */
-static bool differs_in_case(const struct dal_operator *operator, struct dal_slice value)
+static bool differs_in_case(const struct dal_operator *op, struct dal_slice value)
 {
-	size_t size = operator->text.size;
-	switch (operator->kind) {
+	size_t size = op->text.size;
+	switch (op->kind) {
 	case DAL_OPERATOR_STRING:
-		return same_folded(value, operator->text);
+		return same_folded(value, op->text);
 	case DAL_OPERATOR_PREFIX:
-		return value.size >= size && same_folded(dal_slice(value.data, size), operator->text);
+		return value.size >= size && same_folded(dal_slice(value.data, size), op->text);
 	case DAL_OPERATOR_SUFFIX:
 		return value.size >= size &&
-		       same_folded(dal_slice(value.data + value.size - size, size), operator->text);
+		       same_folded(dal_slice(value.data + value.size - size, size), op->text);
 	default:
 		return false;
 	}
@@ -189,14 +189,13 @@ static bool looks_like_number(struct dal_slice text)
 	return is;
 }
 
-static const char *hint_for_string(const struct dal_operator *operator, struct dal_slice value)
+static const char *hint_for_string(const struct dal_operator *op, struct dal_slice value)
 {
-	enum dal_operator_kind kind = operator->kind;
-	if (differs_in_case(operator, value)) {
+	enum dal_operator_kind kind = op->kind;
+	if (differs_in_case(op, value)) {
 		return "differs in case";
 	}
-	if (kind == DAL_OPERATOR_STRING &&
-	    dal_slice_equal(trim(value), trim(operator->text))) {
+	if (kind == DAL_OPERATOR_STRING && dal_slice_equal(trim(value), trim(op->text))) {
 		return "differs in spaces at its ends";
 	}
 	if (kind == DAL_OPERATOR_NUMBER || kind == DAL_OPERATOR_RANGE) {
@@ -204,7 +203,7 @@ static const char *hint_for_string(const struct dal_operator *operator, struct d
 	}
 	if (kind <= DAL_OPERATOR_TRUE) {
 		struct dal_buffer word = {0};
-		dal_operator_print(operator, &word);
+		dal_operator_print(op, &word);
 		bool same = dal_slice_equal(dal_buffer_slice(&word), value);
 		dal_buffer_deinit(&word);
 		return same ? "is a string" : NULL;
@@ -212,26 +211,26 @@ static const char *hint_for_string(const struct dal_operator *operator, struct d
 	return NULL;
 }
 
-static bool wants_string(const struct dal_operator *operator)
+static bool wants_string(const struct dal_operator *op)
 {
-	return operator->kind >= DAL_OPERATOR_STRING && operator->kind <= DAL_OPERATOR_WILDCARD &&
-	       operator->kind != DAL_OPERATOR_NUMBER;
+	return op->kind >= DAL_OPERATOR_STRING && op->kind <= DAL_OPERATOR_WILDCARD &&
+	       op->kind != DAL_OPERATOR_NUMBER;
 }
 
 /* What a scalar that failed has nearly right, or NULL. */
 static const char *hint_for_scalar(const struct dal_json *json, uint32_t scalar,
-				   const struct dal_operator *operator)
+				   const struct dal_operator *op)
 {
 	switch (dal_json_kind(json, scalar)) {
 	case DAL_JSON_STRING:
-		return hint_for_string(operator, dal_json_string(json, scalar));
+		return hint_for_string(op, dal_json_string(json, scalar));
 	case DAL_JSON_NULL:
 		return "is null";
 	case DAL_JSON_INTEGER:
 	case DAL_JSON_FLOAT:
-		return wants_string(operator) ? "is a number, not a string" : NULL;
+		return wants_string(op) ? "is a number, not a string" : NULL;
 	default:
-		return wants_string(operator) ? "is a boolean, not a string" : NULL;
+		return wants_string(op) ? "is a boolean, not a string" : NULL;
 	}
 }
 
@@ -244,7 +243,8 @@ static char *similar_key(const struct dal_json *json, uint32_t object, struct da
 		return NULL;
 	}
 	uint32_t end = dal_json_next(json, object);
-	for (uint32_t key = object + 1; key < end && count < 64; key = dal_json_next(json, key + 1)) {
+	for (uint32_t key = object + 1; key < end && count < 64;
+	     key = dal_json_next(json, key + 1)) {
 		names[count++] = dal_slice_dup(dal_json_string(json, key));
 	}
 	char *wanted = dal_slice_dup(name);
@@ -317,6 +317,30 @@ static void explain_leaf(struct explanation *explanation, const struct dal_patte
 static void explain_object(struct explanation *explanation,
 			   const struct dal_pattern_object *pattern, uint32_t value);
 
+/* A value where the pattern has fields, but no object. */
+static bool is_scalar(const struct dal_json *json, uint32_t value)
+{
+	uint32_t object = value, scalar = value;
+	return dal_object_next(json, value, &object) == DAL_JSON_NONE &&
+	       dal_scalar_next(json, value, &scalar) != DAL_JSON_NONE;
+}
+
+static void explain_scalar(struct explanation *explanation, const struct dal_pattern_field *field,
+			   uint32_t value)
+{
+	struct dal_pattern_miss *miss = explanation->miss;
+	dal_buffer_slice_append(&miss->field, dal_buffer_slice(&explanation->path));
+	print_found(explanation, value);
+	dal_buffer_text(&miss->expected, "an object");
+	dal_buffer_text(&miss->hint, "is no object, so ");
+	if (field->object->field_count > 0) {
+		dal_json_append_string(&miss->hint, field->object->fields[0].name);
+		dal_buffer_text(&miss->hint, " is missing");
+	} else {
+		dal_buffer_text(&miss->hint, "its fields are missing");
+	}
+}
+
 static void explain_field(struct explanation *explanation, const struct dal_pattern_field *field,
 			  uint32_t object)
 {
@@ -326,23 +350,25 @@ static void explain_field(struct explanation *explanation, const struct dal_patt
 	dal_buffer_slice_append(&explanation->path, field->name);
 	if (field->operators) {
 		explain_leaf(explanation, field, object, value);
+	} else if (is_scalar(explanation->json, value)) {
+		explain_scalar(explanation, field, value);
 	} else {
 		explain_object(explanation, field->object, value);
 	}
 	explanation->path.size = path;
 }
 
-static void explain_or(struct explanation *explanation, const struct dal_pattern_or *or,
+static void explain_or(struct explanation *explanation, const struct dal_pattern_or * or,
 		       uint32_t object)
 {
 	uint32_t best = 0;
 	for (uint32_t i = 1; i < or->count; i++) {
-		if (passed(&or->alternatives[i], explanation->json, object) >
-		    passed(&or->alternatives[best], explanation->json, object)) {
+		if (passed(& or->alternatives[i], explanation->json, object) >
+		    passed(& or->alternatives[best], explanation->json, object)) {
 			best = i;
 		}
 	}
-	explain_object(explanation, &or->alternatives[best], object);
+	explain_object(explanation, & or->alternatives[best], object);
 	if (or->count > 1) {
 		dal_buffer_printf(&explanation->miss->hint,
 				  "%sone of the %u alternatives of $or would do, this one came "

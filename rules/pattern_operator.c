@@ -42,62 +42,62 @@ static bool read_number(struct dal_pattern_reader *reader, uint32_t node, struct
 	return true;
 }
 
-static bool read_scalar(struct dal_pattern_reader *reader, uint32_t node,
-			struct dal_operator *operator)
+static bool read_scalar(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
 	switch (dal_json_kind(reader->json, node)) {
 	case DAL_JSON_NULL:
-		operator->kind = DAL_OPERATOR_NULL;
+		op->kind = DAL_OPERATOR_NULL;
 		return true;
 	case DAL_JSON_FALSE:
-		operator->kind = DAL_OPERATOR_FALSE;
+		op->kind = DAL_OPERATOR_FALSE;
 		return true;
 	case DAL_JSON_TRUE:
-		operator->kind = DAL_OPERATOR_TRUE;
+		op->kind = DAL_OPERATOR_TRUE;
 		return true;
 	case DAL_JSON_INTEGER:
 	case DAL_JSON_FLOAT:
-		operator->kind = DAL_OPERATOR_NUMBER;
-		operator->number = dal_arena_take(reader->arena, sizeof(*operator->number));
-		return read_number(reader, node, &operator->text, operator->number);
+		op->kind = DAL_OPERATOR_NUMBER;
+		op->number = dal_arena_take(reader->arena, sizeof(*op->number));
+		return read_number(reader, node, &op->text, op->number);
 	case DAL_JSON_STRING:
-		operator->kind = DAL_OPERATOR_STRING;
-		return read_text(reader, node, "a value", &operator->text);
+		op->kind = DAL_OPERATOR_STRING;
+		return read_text(reader, node, "a value", &op->text);
 	default:
-		return dal_pattern_refuse(reader, node, "a list in a list: write its values in the "
-							"outer one");
+		return dal_pattern_refuse(reader, node,
+					  "a list in a list: write its values in the "
+					  "outer one");
 	}
 }
 
 static bool read_folded(struct dal_pattern_reader *reader, uint32_t node,
-			enum dal_operator_kind kind, struct dal_operator *operator)
+			enum dal_operator_kind kind, struct dal_operator *op)
 {
 	struct dal_buffer folded = {0};
-	if (!read_text(reader, node, "equals-ignore-case", &operator->text)) {
+	if (!read_text(reader, node, "equals-ignore-case", &op->text)) {
 		return false;
 	}
-	operator->kind = kind;
-	dal_casefold_append(&folded, operator->text);
-	operator->folded = dal_arena_copy(reader->arena, dal_buffer_slice(&folded));
+	op->kind = kind;
+	dal_casefold_append(&folded, op->text);
+	op->folded = dal_arena_copy(reader->arena, dal_buffer_slice(&folded));
 	dal_buffer_deinit(&folded);
 	return true;
 }
 
 static bool read_ignore_case(struct dal_pattern_reader *reader, uint32_t node,
-			     struct dal_operator *operator)
+			     struct dal_operator *op)
 {
-	return read_folded(reader, node, DAL_OPERATOR_FOLDED, operator);
+	return read_folded(reader, node, DAL_OPERATOR_FOLDED, op);
 }
 
 /* "x", or {"equals-ignore-case": "x"}. */
 static bool read_affix(struct dal_pattern_reader *reader, uint32_t node, bool prefix,
-		       struct dal_operator *operator)
+		       struct dal_operator *op)
 {
 	const struct dal_json *json = reader->json;
 	const char *name = prefix ? "prefix" : "suffix";
 	if (dal_json_kind(json, node) != DAL_JSON_OBJECT) {
-		operator->kind = prefix ? DAL_OPERATOR_PREFIX : DAL_OPERATOR_SUFFIX;
-		return read_text(reader, node, name, &operator->text);
+		op->kind = prefix ? DAL_OPERATOR_PREFIX : DAL_OPERATOR_SUFFIX;
+		return read_text(reader, node, name, &op->text);
 	}
 	if (dal_json_count(json, node) != 1 ||
 	    !dal_slice_is(dal_json_string(json, node + 1), "equals-ignore-case")) {
@@ -106,20 +106,17 @@ static bool read_affix(struct dal_pattern_reader *reader, uint32_t node, bool pr
 					  name);
 	}
 	return read_folded(reader, node + 2,
-			   prefix ? DAL_OPERATOR_PREFIX_FOLDED : DAL_OPERATOR_SUFFIX_FOLDED,
-			   operator);
+			   prefix ? DAL_OPERATOR_PREFIX_FOLDED : DAL_OPERATOR_SUFFIX_FOLDED, op);
 }
 
-static bool read_prefix(struct dal_pattern_reader *reader, uint32_t node,
-			struct dal_operator *operator)
+static bool read_prefix(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
-	return read_affix(reader, node, true, operator);
+	return read_affix(reader, node, true, op);
 }
 
-static bool read_suffix(struct dal_pattern_reader *reader, uint32_t node,
-			struct dal_operator *operator)
+static bool read_suffix(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
-	return read_affix(reader, node, false, operator);
+	return read_affix(reader, node, false, op);
 }
 
 /* Counts the stars; UINT32_MAX after an error. */
@@ -132,9 +129,10 @@ static uint32_t check_wildcard(struct dal_pattern_reader *reader, uint32_t node,
 		if (text.data[i] == '\\') {
 			after_star = false;
 			if (++i == text.size || (text.data[i] != '*' && text.data[i] != '\\')) {
-				dal_pattern_refuse(reader, node,
-						   "a backslash in a wildcard stands before * or \\ "
-						   "only (in JSON: \"\\\\*\" and \"\\\\\\\\\")");
+				dal_pattern_refuse(
+					reader, node,
+					"a backslash in a wildcard stands before * or \\ "
+					"only (in JSON: \"\\\\*\" and \"\\\\\\\\\")");
 				return UINT32_MAX;
 			}
 		} else if (text.data[i] == '*') {
@@ -157,8 +155,7 @@ static uint32_t check_wildcard(struct dal_pattern_reader *reader, uint32_t node,
 	return stars;
 }
 
-static bool read_wildcard(struct dal_pattern_reader *reader, uint32_t node,
-			  struct dal_operator *operator)
+static bool read_wildcard(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
 	struct dal_slice text;
 	if (!read_text(reader, node, "wildcard", &text)) {
@@ -170,9 +167,9 @@ static bool read_wildcard(struct dal_pattern_reader *reader, uint32_t node,
 	}
 	char *to = (char *)dal_arena_copy(reader->arena, text).data;
 	struct dal_slice *pieces = dal_arena_take(reader->arena, (stars + 1) * sizeof(*pieces));
-	operator->kind = DAL_OPERATOR_WILDCARD;
-	operator->text = text;
-	operator->wildcard = (struct dal_wildcard){pieces, stars + 1};
+	op->kind = DAL_OPERATOR_WILDCARD;
+	op->text = text;
+	op->wildcard = (struct dal_wildcard){pieces, stars + 1};
 	pieces->data = to;
 	for (size_t i = 0; i < text.size; i++) {
 		if (text.data[i] == '*') {
@@ -202,12 +199,14 @@ static bool read_bound(struct dal_pattern_reader *reader, uint32_t node, struct 
 	bool lower = equal || dal_slice_is(sign, ">") || dal_slice_is(sign, ">=");
 	bool upper = equal || dal_slice_is(sign, "<") || dal_slice_is(sign, "<=");
 	if (!lower && !upper) {
-		return dal_pattern_refuse(reader, node,
-					  "numeric compares with \"=\", \"<\", \"<=\", \">\" or \">=\"");
+		return dal_pattern_refuse(
+			reader, node,
+			"numeric compares with \"=\", \"<\", \"<=\", \">\" or \">=\"");
 	}
 	if (kind != DAL_JSON_INTEGER && kind != DAL_JSON_FLOAT) {
-		return dal_pattern_refuse(reader, node + 1, "numeric wants a number behind \"%.*s\"",
-					  (int)sign.size, sign.data);
+		return dal_pattern_refuse(reader, node + 1,
+					  "numeric wants a number behind \"%.*s\"", (int)sign.size,
+					  sign.data);
 	}
 	if ((lower && range->has_lower) || (upper && range->has_upper)) {
 		return dal_pattern_refuse(reader, node,
@@ -229,18 +228,18 @@ static bool read_bound(struct dal_pattern_reader *reader, uint32_t node, struct 
 	return true;
 }
 
-static bool read_numeric(struct dal_pattern_reader *reader, uint32_t node,
-			 struct dal_operator *operator)
+static bool read_numeric(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
 	const struct dal_json *json = reader->json;
 	uint32_t count = dal_json_count(json, node);
 	if (dal_json_kind(json, node) != DAL_JSON_ARRAY || (count != 2 && count != 4)) {
-		return dal_pattern_refuse(reader, node,
-					  "numeric wants one or two comparisons: [\">\", 0, \"<=\", 5]");
+		return dal_pattern_refuse(
+			reader, node,
+			"numeric wants one or two comparisons: [\">\", 0, \"<=\", 5]");
 	}
 	struct dal_range *range = dal_arena_take(reader->arena, sizeof(*range));
-	operator->kind = DAL_OPERATOR_RANGE;
-	operator->range = range;
+	op->kind = DAL_OPERATOR_RANGE;
+	op->range = range;
 	uint32_t first = node + 1;
 	for (uint32_t i = 0; i < count / 2; i++) {
 		if (!read_bound(reader, first, range)) {
@@ -257,24 +256,22 @@ static bool read_numeric(struct dal_pattern_reader *reader, uint32_t node,
 	return true;
 }
 
-static bool read_exists(struct dal_pattern_reader *reader, uint32_t node,
-			struct dal_operator *operator)
+static bool read_exists(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
 	enum dal_json_kind kind = dal_json_kind(reader->json, node);
 	if (kind != DAL_JSON_TRUE && kind != DAL_JSON_FALSE) {
 		return dal_pattern_refuse(reader, node, "exists is true or false");
 	}
-	operator->kind = kind == DAL_JSON_TRUE ? DAL_OPERATOR_EXISTS : DAL_OPERATOR_ABSENT;
+	op->kind = kind == DAL_JSON_TRUE ? DAL_OPERATOR_EXISTS : DAL_OPERATOR_ABSENT;
 	return true;
 }
 
 static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
-			      struct dal_operator *operator);
+			      struct dal_operator *op);
 
 static const struct reader {
 	const char *name;
-	bool (*read)(struct dal_pattern_reader *reader, uint32_t node,
-		     struct dal_operator *operator);
+	bool (*read)(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op);
 	bool inside; /* of anything-but */
 } readers[] = {
 	{"prefix", read_prefix, true},
@@ -296,8 +293,8 @@ static bool refuse_name(struct dal_pattern_reader *reader, uint32_t key)
 	struct dal_slice name = dal_json_string(reader->json, key);
 	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
 		if (dal_slice_is(name, planned[i])) {
-			return dal_pattern_refuse(reader, key, "the operator %s is not supported yet",
-						  planned[i]);
+			return dal_pattern_refuse(
+				reader, key, "the operator %s is not supported yet", planned[i]);
 		}
 	}
 	for (size_t i = 0; i < READERS; i++) {
@@ -306,10 +303,11 @@ static bool refuse_name(struct dal_pattern_reader *reader, uint32_t key)
 	struct dal_buffer copy = {0};
 	dal_buffer_slice_append(&copy, name);
 	const char *near = dal_error_suggest(dal_buffer_cstr(&copy), names, READERS);
-	dal_pattern_refuse(reader, key, "unknown operator \"%.*s\"%s%s%s; there are prefix, suffix, "
+	dal_pattern_refuse(reader, key,
+			   "unknown operator \"%.*s\"%s%s%s; there are prefix, suffix, "
 			   "equals-ignore-case, wildcard, anything-but, numeric, exists",
-			   (int)(name.size < 64 ? name.size : 64), name.data,
-			   near ? ", is \"" : "", near ? near : "", near ? "\" meant?" : "");
+			   (int)(name.size < 64 ? name.size : 64), name.data, near ? ", is \"" : "",
+			   near ? near : "", near ? "\" meant?" : "");
 	dal_buffer_deinit(&copy);
 	return false;
 }
@@ -318,8 +316,9 @@ static bool refuse_name(struct dal_pattern_reader *reader, uint32_t key)
 static const struct reader *find_reader(struct dal_pattern_reader *reader, uint32_t node)
 {
 	if (dal_json_count(reader->json, node) != 1) {
-		dal_pattern_refuse(reader, node, "an operator is an object with one key, like "
-						 "{\"prefix\": \"x\"}");
+		dal_pattern_refuse(reader, node,
+				   "an operator is an object with one key, like "
+				   "{\"prefix\": \"x\"}");
 		return NULL;
 	}
 	struct dal_slice name = dal_json_string(reader->json, node + 1);
@@ -334,18 +333,18 @@ static const struct reader *find_reader(struct dal_pattern_reader *reader, uint3
 
 /* A value that anything-but excludes, through `inside` if that is an operator. */
 static bool read_excluded(struct dal_pattern_reader *reader, uint32_t node,
-			  const struct reader *inside, struct dal_operator *operator)
+			  const struct reader *inside, struct dal_operator *op)
 {
 	if (!count_value(reader, node)) {
 		return false;
 	}
 	if (inside) {
-		if (!inside->read(reader, node, operator)) {
+		if (!inside->read(reader, node, op)) {
 			return false;
 		}
 		/* EventBridge refuses this too: what excludes all strings is rarely meant. */
-		if (inside->read != read_wildcard && operator->text.size == 0 &&
-		    operator->kind != DAL_OPERATOR_FOLDED) {
+		if (inside->read != read_wildcard && op->text.size == 0 &&
+		    op->kind != DAL_OPERATOR_FOLDED) {
 			return dal_pattern_refuse(reader, node,
 						  "anything-but an empty %s leaves no string",
 						  inside->name);
@@ -354,15 +353,16 @@ static bool read_excluded(struct dal_pattern_reader *reader, uint32_t node,
 	}
 	enum dal_json_kind kind = dal_json_kind(reader->json, node);
 	if (kind != DAL_JSON_STRING && kind != DAL_JSON_INTEGER && kind != DAL_JSON_FLOAT) {
-		return dal_pattern_refuse(reader, node, "anything-but wants strings, numbers, a list "
-							"of them, or one of prefix, suffix, "
-							"equals-ignore-case, wildcard");
+		return dal_pattern_refuse(reader, node,
+					  "anything-but wants strings, numbers, a list "
+					  "of them, or one of prefix, suffix, "
+					  "equals-ignore-case, wildcard");
 	}
-	return read_scalar(reader, node, operator);
+	return read_scalar(reader, node, op);
 }
 
 static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
-			      struct dal_operator *operator)
+			      struct dal_operator *op)
 {
 	const struct dal_json *json = reader->json;
 	const struct reader *inside = NULL;
@@ -373,7 +373,8 @@ static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
 		}
 		if (!inside->inside) {
 			return dal_pattern_refuse(reader, node + 1,
-						  "%s can't stand inside anything-but", inside->name);
+						  "%s can't stand inside anything-but",
+						  inside->name);
 		}
 		node += 2;
 	}
@@ -387,27 +388,26 @@ static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
 						  "{\"exists\": true}");
 		}
 	}
-	excluded.operators =
-		dal_arena_take(reader->arena, excluded.count * sizeof(*excluded.operators));
+	excluded.operators = dal_arena_take(reader->arena,
+					    excluded.count * sizeof(*excluded.operators));
 	for (uint32_t i = 0; i < excluded.count; i++, node = dal_json_next(json, node)) {
 		if (!read_excluded(reader, node, inside, &excluded.operators[i])) {
 			return false;
 		}
 	}
-	operator->kind = DAL_OPERATOR_ANYTHING_BUT;
-	operator->excluded = excluded;
+	op->kind = DAL_OPERATOR_ANYTHING_BUT;
+	op->excluded = excluded;
 	return true;
 }
 
-bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node,
-		       struct dal_operator *operator)
+bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
 {
 	if (!count_value(reader, node)) {
 		return false;
 	}
 	if (dal_json_kind(reader->json, node) != DAL_JSON_OBJECT) {
-		return read_scalar(reader, node, operator);
+		return read_scalar(reader, node, op);
 	}
 	const struct reader *found = find_reader(reader, node);
-	return found && found->read(reader, node + 2, operator);
+	return found && found->read(reader, node + 2, op);
 }

@@ -64,8 +64,8 @@ static struct dal_pattern_field *add_field(struct dal_arena *arena,
 {
 	if (object->field_count == object->field_capacity) {
 		uint32_t capacity = object->field_capacity ? object->field_capacity * 2 : 2;
-		struct dal_pattern_field *fields =
-			dal_arena_take(arena, capacity * sizeof(*fields));
+		struct dal_pattern_field *fields = dal_arena_take(arena,
+								  capacity * sizeof(*fields));
 		if (object->field_count) {
 			memcpy(fields, object->fields, object->field_count * sizeof(*fields));
 		}
@@ -83,9 +83,10 @@ static bool read_leaf(struct dal_pattern_reader *reader, uint32_t list,
 	const struct dal_json *json = reader->json;
 	uint32_t count = dal_json_count(json, list);
 	if (count == 0) {
-		return dal_pattern_refuse(reader, list,
-					  "an empty list matches nothing; name a value, or leave the "
-					  "field out");
+		return dal_pattern_refuse(
+			reader, list,
+			"an empty list matches nothing; name a value, or leave the "
+			"field out");
 	}
 	field->operators = dal_arena_take(reader->arena, count * sizeof(*field->operators));
 	field->operator_count = count;
@@ -98,7 +99,7 @@ static bool read_leaf(struct dal_pattern_reader *reader, uint32_t list,
 	return true;
 }
 
-static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal_pattern_or *or)
+static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal_pattern_or * or)
 {
 	const struct dal_json *json = reader->json;
 	uint32_t count = dal_json_count(json, list);
@@ -106,7 +107,7 @@ static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal
 		return dal_pattern_refuse(reader, list,
 					  "$or wants a list of patterns: [{...}, {...}]");
 	}
-	or->alternatives = dal_arena_take(reader->arena, count * sizeof(*or->alternatives));
+	or->alternatives = dal_arena_take(reader->arena, count * sizeof(* or->alternatives));
 	or->count = count;
 	uint32_t node = list + 1;
 	for (uint32_t i = 0; i < count; i++, node = dal_json_next(json, node)) {
@@ -114,7 +115,7 @@ static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal
 			return dal_pattern_refuse(reader, node,
 						  "each alternative of $or is a pattern: {...}");
 		}
-		if (!read_object(reader, node, &or->alternatives[i])) {
+		if (!read_object(reader, node, & or->alternatives[i])) {
 			return false;
 		}
 	}
@@ -128,7 +129,7 @@ static struct dal_slice translate(const struct dal_pattern_reader *reader, struc
 		return name;
 	}
 	return dal_slice_is(name, "detail-type") ? dal_slice_text("type")
-	       : dal_slice_is(name, "detail")	 ? dal_slice_text("data")
+	       : dal_slice_is(name, "detail")    ? dal_slice_text("data")
 						 : name;
 }
 
@@ -150,21 +151,20 @@ static bool read_field(struct dal_pattern_reader *reader, uint32_t key, struct d
 	enum dal_json_kind kind = dal_json_kind(json, value);
 
 	if (field && (field->operators || kind == DAL_JSON_ARRAY)) {
-		return dal_pattern_refuse(reader, key,
-					  "duplicate key: the field is named twice; join both lists, "
-					  "or use $or");
+		return dal_pattern_refuse(
+			reader, key,
+			"duplicate key: the field is named twice; join both lists, "
+			"or use $or");
 	}
 	if (kind == DAL_JSON_ARRAY) {
 		return read_leaf(reader, value, add_field(reader->arena, object, name));
 	}
 	if (kind != DAL_JSON_OBJECT) {
 		struct dal_slice raw = dal_json_raw(json, value);
-		return dal_pattern_refuse(reader, value,
-					  "values stand in a list: write [%.*s] instead of %.*s",
-					  (int)(raw.size > 64 ? 3 : raw.size),
-					  raw.size > 64 ? "..." : raw.data,
-					  (int)(raw.size > 64 ? 3 : raw.size),
-					  raw.size > 64 ? "..." : raw.data);
+		return dal_pattern_refuse(
+			reader, value, "values stand in a list: write [%.*s] instead of %.*s",
+			(int)(raw.size > 64 ? 3 : raw.size), raw.size > 64 ? "..." : raw.data,
+			(int)(raw.size > 64 ? 3 : raw.size), raw.size > 64 ? "..." : raw.data);
 	}
 	if (!field) {
 		field = add_field(reader->arena, object, name);
@@ -182,9 +182,10 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 	bool nested = !(reader->flags & DAL_PATTERN_LITERAL_DOTS) &&
 		      dal_slice_cut(name, '.', &head, &tail);
 	if (nested && (head.size == 0 || tail.size == 0)) {
-		return dal_pattern_refuse(reader, key,
-					  "a name is missing beside a dot: \"a.b\" means the field b "
-					  "in a");
+		return dal_pattern_refuse(
+			reader, key,
+			"a name is missing beside a dot: \"a.b\" means the field b "
+			"in a");
 	}
 	if (nested && (dal_slice_is(head, "$or") || dal_slice_is(tail, "$or"))) {
 		return dal_pattern_refuse(reader, key, "$or is a key of its own, without dots");
@@ -200,9 +201,10 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 	} else {
 		struct dal_pattern_field *field = find_field(object, head);
 		if (field && field->operators) {
-			return dal_pattern_refuse(reader, key,
-						  "the field has values and fields of its own; it can "
-						  "have only one of them, use $or");
+			return dal_pattern_refuse(
+				reader, key,
+				"the field has values and fields of its own; it can "
+				"have only one of them, use $or");
 		}
 		if (!field) {
 			field = add_field(reader->arena, object, head);
@@ -224,8 +226,8 @@ static bool read_members(struct dal_pattern_reader *reader, uint32_t node,
 		struct dal_slice name = dal_json_string(json, key);
 		bool read;
 		if (dal_slice_is(name, "$or")) {
-			struct dal_pattern_or *ors =
-				dal_arena_take(reader->arena, (object->or_count + 1) * sizeof(*ors));
+			struct dal_pattern_or *ors = dal_arena_take(
+				reader->arena, (object->or_count + 1) * sizeof(*ors));
 			if (object->or_count) {
 				memcpy(ors, object->ors, object->or_count * sizeof(*ors));
 			}

@@ -58,16 +58,16 @@ static void print_range(const struct dal_range *range, struct dal_buffer *out)
 }
 
 /* What an operator's string looks like without the operator's name, as inside anything-but. */
-static void print_argument(const struct dal_operator *operator, struct dal_buffer *out)
+static void print_argument(const struct dal_operator *op, struct dal_buffer *out)
 {
-	bool nested = operator->kind == DAL_OPERATOR_PREFIX_FOLDED ||
-		      operator->kind == DAL_OPERATOR_SUFFIX_FOLDED;
-	if (operator->kind == DAL_OPERATOR_NUMBER) {
-		dal_number_print(operator->number, out);
+	bool nested = op->kind == DAL_OPERATOR_PREFIX_FOLDED ||
+		      op->kind == DAL_OPERATOR_SUFFIX_FOLDED;
+	if (op->kind == DAL_OPERATOR_NUMBER) {
+		dal_number_print(op->number, out);
 		return;
 	}
 	dal_buffer_text(out, nested ? "{\"equals-ignore-case\":" : "");
-	dal_json_append_string(out, operator->text);
+	dal_json_append_string(out, op->text);
 	dal_buffer_text(out, nested ? "}" : "");
 }
 
@@ -104,10 +104,10 @@ static void print_excluded(const struct dal_excluded *excluded, struct dal_buffe
 	dal_buffer_text(out, name ? "}}" : "}");
 }
 
-void dal_operator_print(const struct dal_operator *operator, struct dal_buffer *out)
+void dal_operator_print(const struct dal_operator *op, struct dal_buffer *out)
 {
-	const char *name = operator_name(operator->kind);
-	switch (operator->kind) {
+	const char *name = operator_name(op->kind);
+	switch (op->kind) {
 	case DAL_OPERATOR_NULL:
 		dal_buffer_text(out, "null");
 		break;
@@ -124,16 +124,16 @@ void dal_operator_print(const struct dal_operator *operator, struct dal_buffer *
 		dal_buffer_text(out, "{\"exists\":false}");
 		break;
 	case DAL_OPERATOR_RANGE:
-		print_range(operator->range, out);
+		print_range(op->range, out);
 		break;
 	case DAL_OPERATOR_ANYTHING_BUT:
-		print_excluded(&operator->excluded, out);
+		print_excluded(&op->excluded, out);
 		break;
 	default:
 		if (name) {
 			dal_buffer_printf(out, "{\"%s\":", name);
 		}
-		print_argument(operator, out);
+		print_argument(op, out);
 		dal_buffer_text(out, name ? "}" : "");
 	}
 }
@@ -155,12 +155,12 @@ static void print_field(const struct dal_pattern_field *field, struct dal_buffer
 	join(texts, field->operator_count, '[', ']', out);
 }
 
-static void print_or(const struct dal_pattern_or *or, struct dal_buffer *out)
+static void print_or(const struct dal_pattern_or * or, struct dal_buffer *out)
 {
 	dal_buffer_text(out, "\"$or\":");
 	struct dal_buffer *texts = dal_calloc(or->count, sizeof(*texts));
 	for (uint32_t i = 0; i < or->count; i++) {
-		print_object(&or->alternatives[i], &texts[i]);
+		print_object(& or->alternatives[i], &texts[i]);
 	}
 	join(texts, or->count, '[', ']', out);
 }
@@ -184,18 +184,18 @@ void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out
 }
 
 /* Can the operator hold for a type that begins with "dalamb.", because it names such types? */
-static bool names_system(const struct dal_operator *operator)
+static bool names_system(const struct dal_operator *op)
 {
 	static const char system[] = "dalamb.";
-	switch (operator->kind) {
+	switch (op->kind) {
 	case DAL_OPERATOR_STRING:
 	case DAL_OPERATOR_PREFIX:
-		return dal_slice_starts(operator->text, system);
+		return dal_slice_starts(op->text, system);
 	case DAL_OPERATOR_FOLDED:
 	case DAL_OPERATOR_PREFIX_FOLDED:
-		return dal_slice_starts(operator->folded, system);
+		return dal_slice_starts(op->folded, system);
 	case DAL_OPERATOR_WILDCARD:
-		return dal_slice_starts(operator->wildcard.pieces[0], system);
+		return dal_slice_starts(op->wildcard.pieces[0], system);
 	default:
 		return false;
 	}

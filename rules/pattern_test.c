@@ -54,23 +54,23 @@ static bool ends(struct dal_slice value, struct dal_slice with)
 	       memcmp(value.data + value.size - with.size, with.data, with.size) == 0;
 }
 
-static bool string_holds(const struct dal_operator *operator, struct dal_slice value)
+static bool string_holds(const struct dal_operator *op, struct dal_slice value)
 {
-	switch (operator->kind) {
+	switch (op->kind) {
 	case DAL_OPERATOR_STRING:
-		return dal_slice_equal(value, operator->text);
+		return dal_slice_equal(value, op->text);
 	case DAL_OPERATOR_PREFIX:
-		return starts(value, operator->text);
+		return starts(value, op->text);
 	case DAL_OPERATOR_SUFFIX:
-		return ends(value, operator->text);
+		return ends(value, op->text);
 	case DAL_OPERATOR_FOLDED:
-		return dal_casefold_equal(value, operator->folded);
+		return dal_casefold_equal(value, op->folded);
 	case DAL_OPERATOR_PREFIX_FOLDED:
-		return dal_casefold_starts(value, operator->folded);
+		return dal_casefold_starts(value, op->folded);
 	case DAL_OPERATOR_SUFFIX_FOLDED:
-		return dal_casefold_ends(value, operator->folded);
+		return dal_casefold_ends(value, op->folded);
 	case DAL_OPERATOR_WILDCARD:
-		return dal_wildcard_matches(&operator->wildcard, value);
+		return dal_wildcard_matches(&op->wildcard, value);
 	default:
 		return false;
 	}
@@ -103,10 +103,10 @@ static bool excludes(const struct dal_excluded *excluded, const struct dal_scala
 	return false;
 }
 
-bool dal_operator_holds(const struct dal_operator *operator, const struct dal_scalar *scalar)
+bool dal_operator_holds(const struct dal_operator *op, const struct dal_scalar *scalar)
 {
 	bool number = scalar->kind == DAL_JSON_INTEGER || scalar->kind == DAL_JSON_FLOAT;
-	switch (operator->kind) {
+	switch (op->kind) {
 	case DAL_OPERATOR_NULL:
 		return scalar->kind == DAL_JSON_NULL;
 	case DAL_OPERATOR_FALSE:
@@ -114,17 +114,17 @@ bool dal_operator_holds(const struct dal_operator *operator, const struct dal_sc
 	case DAL_OPERATOR_TRUE:
 		return scalar->kind == DAL_JSON_TRUE;
 	case DAL_OPERATOR_NUMBER:
-		return number && dal_number_compare(&scalar->number, operator->number) == 0;
+		return number && dal_number_compare(&scalar->number, op->number) == 0;
 	case DAL_OPERATOR_RANGE:
-		return number && range_holds(operator->range, &scalar->number);
+		return number && range_holds(op->range, &scalar->number);
 	case DAL_OPERATOR_ANYTHING_BUT:
-		return !excludes(&operator->excluded, scalar);
+		return !excludes(&op->excluded, scalar);
 	case DAL_OPERATOR_EXISTS:
 		return true;
 	case DAL_OPERATOR_ABSENT:
 		return false;
 	default:
-		return scalar->kind == DAL_JSON_STRING && string_holds(operator, scalar->text);
+		return scalar->kind == DAL_JSON_STRING && string_holds(op, scalar->text);
 	}
 }
 
@@ -150,10 +150,10 @@ bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json 
 	return false;
 }
 
-static bool or_holds(const struct dal_pattern_or *or, const struct dal_json *json, uint32_t object)
+static bool or_holds(const struct dal_pattern_or * or, const struct dal_json *json, uint32_t object)
 {
 	for (uint32_t i = 0; i < or->count; i++) {
-		if (dal_pattern_object_holds(&or->alternatives[i], json, object)) {
+		if (dal_pattern_object_holds(& or->alternatives[i], json, object)) {
 			return true;
 		}
 	}
@@ -193,7 +193,8 @@ bool dal_pattern_object_holds(const struct dal_pattern_object *pattern, const st
 	return objects == 0 && holds_within(pattern, json, DAL_JSON_NONE);
 }
 
-bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json, uint32_t event)
+bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json,
+		      uint32_t event)
 {
 	return dal_pattern_object_holds(&pattern->root, json, event);
 }

@@ -2,7 +2,8 @@
  * A pattern as a tree. Private to rules: pattern_*.c make and walk it, matcher_*.c compile it.
  *
  * An object holds fields and `$or`s, all of which must hold. A field is a leaf, with a list of
- * operators of which one must hold for one value, or an object. What each means is in pattern_test.c.
+ * operators of which one must hold for one value, or an object. What each means is in
+ * pattern_test.c.
  */
 #ifndef DAL_RULES_PATTERN_TREE_H
 #define DAL_RULES_PATTERN_TREE_H
@@ -16,18 +17,18 @@ enum dal_operator_kind {
 	DAL_OPERATOR_NULL,
 	DAL_OPERATOR_FALSE,
 	DAL_OPERATOR_TRUE,
-	DAL_OPERATOR_STRING,        /* equal to text */
-	DAL_OPERATOR_NUMBER,        /* equal to number */
-	DAL_OPERATOR_PREFIX,        /* text */
-	DAL_OPERATOR_SUFFIX,        /* text */
-	DAL_OPERATOR_FOLDED,        /* equal to text without case */
+	DAL_OPERATOR_STRING, /* equal to text */
+	DAL_OPERATOR_NUMBER, /* equal to number */
+	DAL_OPERATOR_PREFIX, /* text */
+	DAL_OPERATOR_SUFFIX, /* text */
+	DAL_OPERATOR_FOLDED, /* equal to text without case */
 	DAL_OPERATOR_PREFIX_FOLDED,
 	DAL_OPERATOR_SUFFIX_FOLDED,
-	DAL_OPERATOR_WILDCARD,      /* text, wildcard */
-	DAL_OPERATOR_RANGE,         /* range */
+	DAL_OPERATOR_WILDCARD, /* text, wildcard */
+	DAL_OPERATOR_RANGE,    /* range */
 	DAL_OPERATOR_EXISTS,
 	DAL_OPERATOR_ABSENT,
-	DAL_OPERATOR_ANYTHING_BUT,  /* excluded */
+	DAL_OPERATOR_ANYTHING_BUT, /* excluded */
 };
 
 struct dal_range {
@@ -96,8 +97,7 @@ struct dal_pattern_reader {
 bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* One entry of a field's list. */
-bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node,
-		       struct dal_operator *operator);
+bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op);
 
 /* A scalar of an event, read once for all operators. */
 struct dal_scalar {
@@ -110,7 +110,7 @@ struct dal_scalar {
 
 struct dal_scalar dal_scalar_read(const struct dal_json *json, uint32_t node);
 /* Does a scalar satisfy it? ABSENT, which is about the field, none does. */
-bool dal_operator_holds(const struct dal_operator *operator, const struct dal_scalar *scalar);
+bool dal_operator_holds(const struct dal_operator *op, const struct dal_scalar *scalar);
 /* The value of a field (or NONE) against a leaf's list. */
 bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
 		    uint32_t value);
@@ -118,7 +118,7 @@ bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json 
 bool dal_pattern_object_holds(const struct dal_pattern_object *object, const struct dal_json *json,
 			      uint32_t value);
 
-void dal_operator_print(const struct dal_operator *operator, struct dal_buffer *out);
+void dal_operator_print(const struct dal_operator *op, struct dal_buffer *out);
 
 /*
  * Walks the scalars of a value, through arrays in arrays: start with *cursor = value. NONE at the

@@ -8,7 +8,8 @@ bool dal_wildcard_matches(const struct dal_wildcard *wildcard, struct dal_slice 
 	if (wildcard->count == 1) {
 		return dal_slice_equal(first, value);
 	}
-	if (value.size < first.size + last.size || memcmp(value.data, first.data, first.size) != 0) {
+	if (value.size < first.size + last.size ||
+	    memcmp(value.data, first.data, first.size) != 0) {
 		return false;
 	}
 	const char *at = value.data + first.size;

@@ -3,8 +3,8 @@
  *
  *	P PATTERN   ok, or "error LINE:COLUMN: text"
  *	E EVENT     a digit for each pattern so far: 1 matched, 0 not, - the pattern is invalid
- *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, with tabs between
- *	R           forgets all patterns (no answer)
+ *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, with tabs
+ *between R           forgets all patterns (no answer)
  *
  * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own, and
  * through one matcher of all; where they differ, the digit is '!'.
@@ -45,8 +45,8 @@ static void add(struct set *set, struct dal_slice text)
 	}
 	if (set->count == set->capacity) {
 		set->capacity = set->capacity ? set->capacity * 2 : 64;
-		set->patterns =
-			dal_reallocarray(set->patterns, set->capacity, sizeof(*set->patterns));
+		set->patterns = dal_reallocarray(set->patterns, set->capacity,
+						 sizeof(*set->patterns));
 		set->alone = dal_reallocarray(set->alone, set->capacity, sizeof(*set->alone));
 	}
 	const struct dal_pattern *const one[] = {pattern};

@@ -24,7 +24,8 @@ static void check_print(const struct dal_pattern *pattern)
 	dal_buffer_deinit(&again);
 }
 
-static void check_explain(const struct dal_pattern *pattern, const struct dal_json *json, bool holds)
+static void check_explain(const struct dal_pattern *pattern, const struct dal_json *json,
+			  bool holds)
 {
 	struct dal_pattern_miss miss = {0};
 	DAL_ASSERT(dal_pattern_explain(pattern, json, DAL_JSON_ROOT, &miss) == holds);
@@ -36,8 +37,8 @@ static void check_event(struct dal_pattern *const *patterns, size_t count,
 			const struct dal_json *json)
 {
 	const uint32_t *ids;
-	struct dal_matcher *matcher =
-		dal_matcher_new((const struct dal_pattern *const *)patterns, count);
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns,
+						      count);
 	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
 	for (int again = 0; again < 2; again++) {
 		size_t left = dal_matcher_match(matcher, scratch, json, DAL_JSON_ROOT, &ids);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,10 +48,14 @@ static void gives_ids_in_order_and_skips_missing_patterns(void **state)
 {
 	(void)state;
 	const uint32_t *ids;
-	struct dal_pattern *patterns[] = {
-		parse("{\"b\":[{\"exists\":false}]}"), NULL, parse("{\"a\":[\"x\"]}"),
-		parse("{\"a\":[{\"prefix\":\"\"}]}"), parse("{\"a\":[\"y\"]}"), NULL};
-	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns, 6);
+	struct dal_pattern *patterns[] = {parse("{\"b\":[{\"exists\":false}]}"),
+					  NULL,
+					  parse("{\"a\":[\"x\"]}"),
+					  parse("{\"a\":[{\"prefix\":\"\"}]}"),
+					  parse("{\"a\":[\"y\"]}"),
+					  NULL};
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns,
+						      6);
 	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
 	struct dal_json *json = dal_json_new();
 	assert_int_equal(match(matcher, scratch, json, "{\"a\":\"x\"}", &ids), 3);
@@ -115,18 +120,20 @@ static void keeps_neighbours_apart(void **state)
 		snprintf(text, sizeof(text), forms[i % FORMS], i / FORMS);
 		patterns[i] = parse(text);
 	}
-	struct dal_matcher *matcher =
-		dal_matcher_new((const struct dal_pattern *const *)patterns, FORMS * EACH);
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns,
+						      FORMS * EACH);
 	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
 	for (int i = 0; i < EACH; i += 7) {
 		char event[128];
 		const uint32_t *ids;
-		snprintf(event, sizeof(event), "{\"a\":[\"k%03d\",\"K%03dxk\"],\"n\":%d}", i, i / 2, i);
+		snprintf(event, sizeof(event), "{\"a\":[\"k%03d\",\"K%03dxk\"],\"n\":%d}", i, i / 2,
+			 i);
 		size_t left = match(matcher, scratch, json, event, &ids);
 		assert_true(left > 400);
 		for (uint32_t j = 0; j < FORMS * EACH; j++) {
 			bool matched = left > 0 && *ids == j;
-			assert_int_equal(matched, dal_pattern_test(patterns[j], json, DAL_JSON_ROOT));
+			assert_int_equal(matched,
+					 dal_pattern_test(patterns[j], json, DAL_JSON_ROOT));
 			ids += matched;
 			left -= matched;
 		}
@@ -141,6 +148,47 @@ static void keeps_neighbours_apart(void **state)
 	free(patterns);
 }
 
+/* So many pieces in one value that their places are not kept. */
+static void tries_wildcards_one_by_one_on_long_values(void **state)
+{
+	(void)state;
+	enum { COUNT = 60, SIZE = 100000 };
+	struct dal_pattern *patterns[COUNT];
+	struct dal_buffer text = {0};
+	const uint32_t *ids;
+	for (int i = 0; i < COUNT; i++) {
+		dal_buffer_clear(&text);
+		dal_buffer_text(&text, "{\"a\":[{\"wildcard\":\"*");
+		for (int j = 0; j <= i; j++) {
+			dal_buffer_byte(&text, 'a');
+		}
+		dal_buffer_text(&text, i % 2 ? "*b*\"}]}" : "*a*\"}]}");
+		patterns[i] = parse(dal_buffer_cstr(&text));
+	}
+	dal_buffer_clear(&text);
+	dal_buffer_text(&text, "{\"a\":\"");
+	memset(dal_buffer_reserve(&text, SIZE), 'a', SIZE);
+	text.size += SIZE;
+	dal_buffer_text(&text, "\"}");
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns,
+						      COUNT);
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	struct dal_json *json = dal_json_new();
+	assert_int_equal(match(matcher, scratch, json, dal_buffer_cstr(&text), &ids), COUNT / 2);
+	for (uint32_t i = 0; i < COUNT / 2; i++) {
+		assert_int_equal(ids[i], 2 * i);
+	}
+	/* And the next value is searched as usual again. */
+	assert_int_equal(match(matcher, scratch, json, "{\"a\":\"aaab\"}", &ids), 2);
+	dal_json_free(json);
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	dal_buffer_deinit(&text);
+	for (int i = 0; i < COUNT; i++) {
+		dal_pattern_free(patterns[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +196,7 @@ int main(void)
 		cmocka_unit_test(gives_ids_in_order_and_skips_missing_patterns),
 		cmocka_unit_test(matches_an_object_inside_a_document),
 		cmocka_unit_test(keeps_neighbours_apart),
+		cmocka_unit_test(tries_wildcards_one_by_one_on_long_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

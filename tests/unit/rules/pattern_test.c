@@ -71,12 +71,14 @@ static void names_the_place_of_a_mistake(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct dal_pattern *pattern;
 		struct dal_error error = {0};
-		assert_int_equal(dal_pattern_parse(dal_slice_text(cases[i].text), 0, &pattern, &error),
+		assert_int_equal(dal_pattern_parse(dal_slice_text(cases[i].text), 0, &pattern,
+						   &error),
 				 DAL_PATTERN_INVALID);
 		assert_string_equal(error.text, cases[i].message);
 		assert_int_equal(error.line, cases[i].line);
 		assert_int_equal(error.column, cases[i].column);
-		assert_int_equal(dal_pattern_parse(dal_slice_text(cases[i].text), 0, &pattern, NULL),
+		assert_int_equal(dal_pattern_parse(dal_slice_text(cases[i].text), 0, &pattern,
+						   NULL),
 				 DAL_PATTERN_INVALID);
 	}
 }
@@ -89,15 +91,18 @@ static void prints_one_canonical_form(void **state)
 	} cases[] = {
 		{"{\"b\": [\"y\", \"x\", \"x\"], \"a\": [300.0, 3e2]}",
 		 "{\"a\":[300],\"b\":[\"x\",\"y\"]}"},
-		{"{\"a.b\":[null,true],\"a.c\":[false]}", "{\"a\":{\"b\":[null,true],\"c\":[false]}}"},
+		{"{\"a.b\":[null,true],\"a.c\":[false]}",
+		 "{\"a\":{\"b\":[null,true],\"c\":[false]}}"},
 		{"{\"a\":[{\"numeric\":[\"<=\",5,\">\",-0.50]}]}",
 		 "{\"a\":[{\"numeric\":[\">\",-0.5,\"<=\",5]}]}"},
 		{"{\"a\":[{\"numeric\":[\"=\",1e2]}]}", "{\"a\":[{\"numeric\":[\"=\",100]}]}"},
 		{"{\"a\":[{\"anything-but\":\"x\"}]}", "{\"a\":[{\"anything-but\":[\"x\"]}]}"},
 		{"{\"a\":[{\"anything-but\":{\"prefix\":{\"equals-ignore-case\":\"X\"}}}]}",
 		 "{\"a\":[{\"anything-but\":{\"prefix\":[{\"equals-ignore-case\":\"X\"}]}}]}"},
-		{"{\"$or\":[{\"b\":[1]},{\"a\":[{\"exists\":false}]}],\"z\":[{\"wildcard\":\"\\\\**\"}]}",
-		 "{\"$or\":[{\"a\":[{\"exists\":false}]},{\"b\":[1]}],\"z\":[{\"wildcard\":\"\\\\**\"}]}"},
+		{"{\"$or\":[{\"b\":[1]},{\"a\":[{\"exists\":false}]}],"
+		 "\"z\":[{\"wildcard\":\"\\\\**\"}]}",
+		 "{\"$or\":[{\"a\":[{\"exists\":false}]},{\"b\":[1]}],"
+		 "\"z\":[{\"wildcard\":\"\\\\**\"}]}"},
 		{"{\"a\":[0.00125,-12.5,1e300,9007199254740993]}",
 		 "{\"a\":[-12.5,0.125e-2,0.1e301,9007199254740993]}"},
 	};
@@ -152,14 +157,14 @@ static void explains_the_first_field_that_failed(void **state)
 		 "{\"type\":\"Order.Placed\",\"data\":{\"total\":5}}", "type", "\"Order.Placed\"",
 		 "\"order.placed\"", "differs in case"},
 		{"{\"type\":[\"order.placed\"],\"data\":{\"total\":[{\"numeric\":[\">=\",1000]}]}}",
-		 "{\"type\":\"order.placed\",\"data\":{\"total\":\"1200\"}}", "data.total", "\"1200\"",
-		 "a number >= 1000", "is a string, not a number"},
-		{"{\"data\":{\"total\":[{\"numeric\":[\">\",1,\"<\",2]}]}}", "{\"data\":{\"total\":3}}",
-		 "data.total", "3", "a number > 1 and < 2", ""},
+		 "{\"type\":\"order.placed\",\"data\":{\"total\":\"1200\"}}", "data.total",
+		 "\"1200\"", "a number >= 1000", "is a string, not a number"},
+		{"{\"data\":{\"total\":[{\"numeric\":[\">\",1,\"<\",2]}]}}",
+		 "{\"data\":{\"total\":3}}", "data.total", "3", "a number > 1 and < 2", ""},
 		{"{\"data\":{\"country\":[\"FR\",\"DE\"]}}", "{\"data\":{\"country\":\"IT\"}}",
 		 "data.country", "\"IT\"", "one of \"FR\", \"DE\"", ""},
-		{"{\"data\":{\"country\":[\"FR\"]}}", "{\"data\":{\"Country\":\"FR\"}}", "data.country",
-		 "", "\"FR\"", "is missing; there is \"Country\""},
+		{"{\"data\":{\"country\":[\"FR\"]}}", "{\"data\":{\"Country\":\"FR\"}}",
+		 "data.country", "", "\"FR\"", "is missing; there is \"Country\""},
 		{"{\"a\":[\"x\"]}", "{\"a\":\"x \"}", "a", "\"x \"", "\"x\"",
 		 "differs in spaces at its ends"},
 		{"{\"a\":[\"x\"]}", "{\"a\":null}", "a", "null", "\"x\"", "is null"},
@@ -169,16 +174,18 @@ static void explains_the_first_field_that_failed(void **state)
 		 "is an object: name its fields"},
 		{"{\"a\":[\"x\"]}", "{\"a\":[]}", "a", "[]", "\"x\"",
 		 "is an empty list, which counts as missing"},
-		{"{\"a\":[{\"prefix\":\"Ab\"},{\"suffix\":\"z\"}]}", "{\"a\":\"abc\"}", "a", "\"abc\"",
-		 "a string that begins with \"Ab\", or a string that ends with \"z\"",
+		{"{\"a\":[{\"prefix\":\"Ab\"},{\"suffix\":\"z\"}]}", "{\"a\":\"abc\"}", "a",
+		 "\"abc\"", "a string that begins with \"Ab\", or a string that ends with \"z\"",
 		 "differs in case"},
 		{"{\"a\":[{\"anything-but\":[\"x\",\"y\"]}]}", "{\"a\":\"y\"}", "a", "\"y\"",
 		 "anything but \"x\" or \"y\"", ""},
 		{"{\"a\":[{\"exists\":false}]}", "{\"a\":1}", "a", "1", "no such field", ""},
-		{"{\"i\":{\"k\":[\"x\"],\"n\":[1]}}", "{\"i\":[{\"k\":\"q\"},{\"k\":\"x\",\"n\":2}]}",
-		 "i.n", "2", "1", ""},
-		{"{\"$or\":[{\"a\":[1],\"b\":[1]},{\"c\":[1]}]}", "{\"a\":1,\"b\":2}", "b", "2", "1",
-		 "one of the 2 alternatives of $or would do, this one came nearest"},
+		{"{\"a\":{\"b\":[1]}}", "{\"a\":[5]}", "a", "[5]", "an object",
+		 "is no object, so \"b\" is missing"},
+		{"{\"i\":{\"k\":[\"x\"],\"n\":[1]}}",
+		 "{\"i\":[{\"k\":\"q\"},{\"k\":\"x\",\"n\":2}]}", "i.n", "2", "1", ""},
+		{"{\"$or\":[{\"a\":[1],\"b\":[1]},{\"c\":[1]}]}", "{\"a\":1,\"b\":2}", "b", "2",
+		 "1", "one of the 2 alternatives of $or would do, this one came nearest"},
 	};
 	struct dal_json *json = dal_json_new();
 	struct dal_pattern_miss miss = {0};
@@ -204,11 +211,23 @@ static void explains_the_first_field_that_failed(void **state)
 static void orders_numbers_by_value(void **state)
 {
 	(void)state;
-	static const char *const ascending[] = {
-		"-1e300", "-12345678901234567890.6", "-12345678901234567890.5", "-2.5", "-1", "-1e-5",
-		"0",      "1e-400",		     "5e-324",			"0.09999999999999999999999",
-		"0.1",    "0.1000000000000000000001", "1",			"9007199254740992",
-		"9007199254740993", "12345678901234567890.5", "1e300"};
+	static const char *const ascending[] = {"-1e300",
+						"-12345678901234567890.6",
+						"-12345678901234567890.5",
+						"-2.5",
+						"-1",
+						"-1e-5",
+						"0",
+						"1e-400",
+						"5e-324",
+						"0.09999999999999999999999",
+						"0.1",
+						"0.1000000000000000000001",
+						"1",
+						"9007199254740992",
+						"9007199254740993",
+						"12345678901234567890.5",
+						"1e300"};
 	enum { COUNT = sizeof(ascending) / sizeof(ascending[0]) };
 	for (int i = 0; i < COUNT; i++) {
 		for (int j = 0; j < COUNT; j++) {
