@@ -4,12 +4,12 @@
 
 #include "engine/base/memory.h"
 
-#define FIRST_BLOCK 448
+#define SMALLEST_BLOCK 240
 #define LARGEST_BLOCK (64 * 1024)
 
 struct dal_arena_block {
 	struct dal_arena_block *next;
-	alignas(max_align_t) char bytes[];
+	alignas(uint64_t) char bytes[];
 };
 
 void dal_arena_deinit(struct dal_arena *arena)
@@ -26,13 +26,15 @@ static void *take(struct dal_arena *arena, size_t size, size_t align)
 	size_t at = (arena->used + align - 1) / align * align;
 
 	if (!arena->block || at + size > arena->size) {
-		size_t capacity = arena->size < LARGEST_BLOCK ? arena->size * 2 : LARGEST_BLOCK;
-		capacity = capacity < FIRST_BLOCK ? FIRST_BLOCK : capacity;
+		size_t capacity = arena->total / 2;
+		capacity = capacity < SMALLEST_BLOCK ? SMALLEST_BLOCK : capacity;
+		capacity = capacity > LARGEST_BLOCK ? LARGEST_BLOCK : capacity;
 		capacity = capacity < size ? size : capacity;
 		struct dal_arena_block *block = dal_malloc(sizeof(*block) + capacity);
 		block->next = arena->block;
 		arena->block = block;
 		arena->size = capacity;
+		arena->total += capacity;
 		at = 0;
 	}
 	arena->used = at + size;
@@ -41,7 +43,7 @@ static void *take(struct dal_arena *arena, size_t size, size_t align)
 
 void *dal_arena_take(struct dal_arena *arena, size_t size)
 {
-	void *memory = take(arena, size, alignof(max_align_t));
+	void *memory = take(arena, size, alignof(uint64_t));
 	memset(memory, 0, size);
 	return memory;
 }

@@ -35,8 +35,8 @@ int dal_pattern_parse(struct dal_slice json, int flags, struct dal_pattern **pat
 void dal_pattern_free(struct dal_pattern *pattern); /* NULL is fine */
 /* The pattern in one canonical JSON form (for digests and messages). Appends. */
 void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out);
-/* Does some value of its `type` name types that begin with "dalamb.": only then it sees dalamb's own
- * events. */
+/* Does some value of its `type` name types that begin with "dalamb."? Only then it sees dalamb's
+ * own events. */
 bool dal_pattern_names_system(const struct dal_pattern *pattern);
 /* Evaluates it alone, without a matcher; the meaning of a pattern, kept simple. `event` is an
  * OBJECT's node. */

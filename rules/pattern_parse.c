@@ -59,18 +59,25 @@ static struct dal_pattern_field *find_field(const struct dal_pattern_object *obj
 	return NULL;
 }
 
+static void reserve_fields(struct dal_arena *arena, struct dal_pattern_object *object,
+			   uint32_t capacity)
+{
+	if (capacity <= object->field_capacity) {
+		return;
+	}
+	struct dal_pattern_field *fields = dal_arena_take(arena, capacity * sizeof(*fields));
+	if (object->field_count) {
+		memcpy(fields, object->fields, object->field_count * sizeof(*fields));
+	}
+	object->fields = fields;
+	object->field_capacity = capacity;
+}
+
 static struct dal_pattern_field *add_field(struct dal_arena *arena,
 					   struct dal_pattern_object *object, struct dal_slice name)
 {
 	if (object->field_count == object->field_capacity) {
-		uint32_t capacity = object->field_capacity ? object->field_capacity * 2 : 2;
-		struct dal_pattern_field *fields = dal_arena_take(arena,
-								  capacity * sizeof(*fields));
-		if (object->field_count) {
-			memcpy(fields, object->fields, object->field_count * sizeof(*fields));
-		}
-		object->fields = fields;
-		object->field_capacity = capacity;
+		reserve_fields(arena, object, object->field_count * 2 + 1);
 	}
 	struct dal_pattern_field *field = &object->fields[object->field_count++];
 	field->name = dal_arena_copy(arena, name);
@@ -222,6 +229,7 @@ static bool read_members(struct dal_pattern_reader *reader, uint32_t node,
 {
 	const struct dal_json *json = reader->json;
 	uint32_t end = dal_json_next(json, node);
+	reserve_fields(reader->arena, object, object->field_count + dal_json_count(json, node));
 	for (uint32_t key = node + 1; key < end; key = dal_json_next(json, key + 1)) {
 		struct dal_slice name = dal_json_string(json, key);
 		bool read;
