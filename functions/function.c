@@ -99,8 +99,8 @@ static void refuse_later_fields(struct reading *reading)
 	}
 	if (!is_text(get(reading, "network"), "none")) {
 		report(reading, "network",
-		       "networks need the container driver, which isn't supported yet: use \"none\", or "
-		       "`sandbox = false` for a program that you trust");
+		       "networks need the container driver, which isn't supported yet: use "
+		       "\"none\", or `sandbox = false` for a program that you trust");
 	}
 	if (get(reading, "cpu")->set) {
 		report(reading, "cpu", "`cpu` isn't supported yet for processes: leave it out");
@@ -113,7 +113,8 @@ static void refuse_later_fields(struct reading *reading)
 	if (input->kind == DAL_FIELD_STRING && !is_text(input, "event") &&
 	    !is_text(input, "data")) {
 		report(reading, "input",
-		       "the input \"%s\" isn't supported yet: use \"event\", \"data\" or a function",
+		       "the input \"%s\" isn't supported yet: use \"event\", \"data\" or a "
+		       "function",
 		       input->text);
 	}
 }

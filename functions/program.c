@@ -127,8 +127,8 @@ static int check_file(const struct dal_function *function, const char *path,
 	} else if (function->sandbox && !is_shown(function, real)) {
 		dal_error_set(
 			error,
-			"the program %s%s%s lies where the sandbox doesn't look: use one below /usr "
-			"or in the function's folder, or add its folder to `paths`",
+			"the program %s%s%s lies where the sandbox doesn't look: use one below "
+			"/usr or in the function's folder, or add its folder to `paths`",
 			path, strcmp(path, real) == 0 ? "" : ", which is ",
 			strcmp(path, real) == 0 ? "" : real);
 	} else if (function->sandbox && geteuid() == 0 && (stat_of.st_mode & 0001) == 0) {

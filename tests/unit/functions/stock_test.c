@@ -19,9 +19,11 @@ static const char handler[] =
 	"        raise ValueError('not so')\n"
 	"    if event.get('big'):\n"
 	"        return 'x' * event['big']\n"
-	"    return {'got': event, 'id': context.aws_request_id, 'left': context.get_remaining_time_in_millis() > 0,\n"
+	"    return {'got': event, 'id': context.aws_request_id,\n"
+	"            'left': context.get_remaining_time_in_millis() > 0,\n"
 	"            'key': context.client_context.custom['idempotency_key'],\n"
-	"            'name': context.function_name, 'trace': os.environ.get('_X_AMZN_TRACE_ID', '')[:4]}\n";
+	"            'name': context.function_name,\n"
+	"            'trace': os.environ.get('_X_AMZN_TRACE_ID', '')[:4]}\n";
 
 static const char *needed(const char *variable)
 {
