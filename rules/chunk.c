@@ -259,7 +259,8 @@ bool dal_chunk_outer_write(const struct dal_proto *proto, struct dal_chunk_write
 	return outer_write(proto, outer, write);
 }
 
-void dal_chunk_digest(const struct dal_proto *proto, struct dal_digester *digester)
+/* Where the root's upvalues come from is the caller's to say: their values count. */
+static void digest(const struct dal_proto *proto, bool inner, struct dal_digester *digester)
 {
 	const uint8_t head[] = {proto->parameters, proto->vararg};
 	dal_digester_add(digester, dal_slice(head, sizeof(head)));
@@ -268,12 +269,17 @@ void dal_chunk_digest(const struct dal_proto *proto, struct dal_digester *digest
 		dal_digester_add(digester, dal_slice(&proto->constants[i].type, 1));
 		dal_digester_add(digester, proto->constants[i].bytes);
 	}
-	for (size_t i = 0; i < proto->upvalue_count; i++) {
+	for (size_t i = 0; inner && i < proto->upvalue_count; i++) {
 		const uint8_t place[] = {proto->upvalues[i].in_stack, proto->upvalues[i].index};
 		dal_digester_add(digester, dal_slice(place, sizeof(place)));
 	}
 	for (size_t i = 0; i < proto->proto_count; i++) {
-		dal_chunk_digest(&proto->protos[i], digester);
+		digest(&proto->protos[i], true, digester);
 	}
 	dal_digester_add(digester, dal_slice_text("end"));
+}
+
+void dal_chunk_digest(const struct dal_proto *proto, struct dal_digester *digester)
+{
+	digest(proto, false, digester);
 }

@@ -127,6 +127,9 @@ static int ignore_body(lua_State *lua)
 static int declare_named(lua_State *lua, struct dal_loader *loader, lua_Integer word, int line)
 {
 	const char *name = lua_tostring(lua, 1);
+	if (name[0] == '\0') {
+		dal_loader_report(loader, line, "%s: the name is empty", word_text(loader, word));
+	}
 	if (is_bare(loader, word)) {
 		lua_newtable(lua);
 		declare(loader, word, name, line, lua_gettop(lua));
@@ -328,7 +331,7 @@ void dal_loader_name(struct dal_loader *loader, const char *word, const char *na
 	if (!loader->checking) {
 		return;
 	}
-	if (strcmp(word, "test") != 0 && !dal_name_valid(dal_slice_text(name))) {
+	if (strcmp(word, "test") != 0 && name[0] != '\0' && !dal_name_valid(dal_slice_text(name))) {
 		dal_loader_report(loader, line,
 				  "%s \"%s\": a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit",
 				  word, name);

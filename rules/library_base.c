@@ -19,6 +19,7 @@ static int raise_error(lua_State *lua)
 static int protected_call(lua_State *lua)
 {
 	luaL_checkany(lua, 1);
+	dal_sandbox_charge(lua, 20); /* it costs about that */
 	lua_pushboolean(lua, true);
 	lua_insert(lua, 1);
 	int status = lua_pcall(lua, lua_gettop(lua) - 2, LUA_MULTRET, 0);

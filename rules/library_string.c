@@ -1,4 +1,6 @@
 /* string: byte, char, find, format, gmatch, gsub, len, lower, match, rep, reverse, sub, upper. */
+#include <string.h>
+
 #include "rules/library.h"
 
 static const char *text_argument(lua_State *lua, int argument, size_t *size)
@@ -113,16 +115,19 @@ static int repeat(lua_State *lua)
 	if (size + separator_size > DAL_LIBRARY_STRING_BYTES / (size_t)count) {
 		return luaL_error(lua, "resulting string too large");
 	}
-	dal_sandbox_charge(lua, (size_t)count / 4 + (size_t)count * (size + separator_size) / 32);
+	dal_sandbox_charge(lua, (size_t)count / 8 + (size_t)count * (size + separator_size) / 32);
+	size_t all = (size_t)count * size + ((size_t)count - 1) * separator_size;
 	luaL_Buffer out;
-	luaL_buffinit(lua, &out);
+	char *to = luaL_buffinitsize(lua, &out, all);
 	for (lua_Integer i = 0; i < count; i++) {
-		luaL_addlstring(&out, text, size);
+		memcpy(to, text, size);
+		to += size;
 		if (i + 1 < count) {
-			luaL_addlstring(&out, separator, separator_size);
+			memcpy(to, separator, separator_size);
+			to += separator_size;
 		}
 	}
-	luaL_pushresult(&out);
+	luaL_pushresultsize(&out, all);
 	return 1;
 }
 

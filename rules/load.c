@@ -282,6 +282,17 @@ static bool check_text(struct dal_loader *loader)
 	return true;
 }
 
+/* The parser, alone: its errors would otherwise go through the handler of the outermost call. */
+static int parse(lua_State *lua)
+{
+	const struct dal_rules_source *source = lua_touserdata(lua, 1);
+	lua_pushfstring(lua, "@%s", source->name);
+	if (luaL_loadbufferx(lua, source->text.data, source->text.size, lua_tostring(lua, -1), "t") != LUA_OK) {
+		lua_error(lua);
+	}
+	return 1;
+}
+
 /* Pushes the chunk of the current source, with its environment. False if it was reported. */
 static bool compile(struct dal_loader *loader)
 {
@@ -290,9 +301,9 @@ static bool compile(struct dal_loader *loader)
 	if (!check_text(loader)) {
 		return false;
 	}
-	lua_pushfstring(lua, "@%s", source->name);
-	int status = luaL_loadbufferx(lua, source->text.data, source->text.size, lua_tostring(lua, -1), "t");
-	lua_remove(lua, -2);
+	lua_pushcfunction(lua, parse);
+	lua_pushlightuserdata(lua, (void *)source);
+	int status = lua_pcall(lua, 1, 1, 0);
 	if (status != LUA_OK) {
 		dal_sandbox_rethrow(lua, status);
 		report_failure(loader);

@@ -49,9 +49,12 @@ static inline int fixture_try(struct fixture *f, const struct dal_rules_source *
 	return dal_rules_load(&options, &f->rules, &f->errors, &f->warnings);
 }
 
-static inline void fixture_machine(struct fixture *f)
+static inline void fixture_machine(struct fixture *f, bool unlimited_time)
 {
-	struct dal_vm_options options = {.rules = f->rules, .view = fixture_view, .own = f};
+	struct dal_vm_options options = {.rules = f->rules,
+					 .view = fixture_view,
+					 .own = f,
+					 .unlimited_time = unlimited_time};
 	assert_int_equal(dal_vm_new(&options, &f->vm), 0);
 }
 
@@ -65,7 +68,7 @@ static inline void fixture_load(struct fixture *f, const char *text)
 			    f->errors.items[i].text);
 	}
 	assert_int_equal(r, 0);
-	fixture_machine(f);
+	fixture_machine(f, false);
 }
 
 static inline void fixture_event(struct fixture *f, const char *json)

@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: is a function
+projection "x" { on = { type = "x" }, key = "data", init = { f = function() end }, fold = function(s) return s end }

@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: a name is 1 to 64
+rule "../x" { on = { type = "x" } }

@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: has no table behind its name
+pcall(rule, "x")

@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: boom
+error("boom")

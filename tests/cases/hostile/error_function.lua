@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: function
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		error(function() end)
+	end,
+}

@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: nil
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		error(nil)
+	end,
+}

@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: the message field
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		error({ message = "the message field" })
+	end,
+}

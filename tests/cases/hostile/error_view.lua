@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: event
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		error(event)
+	end,
+}

@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: attempt to call a
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return event()
+	end,
+}

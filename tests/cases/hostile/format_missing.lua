@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: no value
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return string.format("%s%s", 1)
+	end,
+}

@@ -1,0 +1,10 @@
+-- run: guard
+-- expect: error: can't be changed
+seen = {}
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		seen[event.id] = true
+		return true
+	end,
+}

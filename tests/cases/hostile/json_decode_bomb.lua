@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: json.decode:
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return json.decode(string.rep("[", 100000))
+	end,
+}

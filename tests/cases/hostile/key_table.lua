@@ -1,0 +1,9 @@
+-- run: key
+-- expect: error: can't be a key
+projection "hostile" {
+	on = { type = "order.placed" },
+	key = function(event)
+		return { {} }
+	end,
+	fold = function(state) return state end,
+}

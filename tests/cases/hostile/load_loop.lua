@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: too many instructions
+while true do end

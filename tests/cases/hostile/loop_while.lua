@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: too many instructions
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		while true do end
+	end,
+}

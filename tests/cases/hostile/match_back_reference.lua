@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: invalid capture index
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return string.find("a", "%1")
+	end,
+}

@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: malformed pattern
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return string.find("a", "[a")
+	end,
+}

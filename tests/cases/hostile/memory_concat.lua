@@ -1,0 +1,9 @@
+-- run: guard
+-- expect: limit
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		local s = "x"
+		while true do s = s .. s end
+	end,
+}

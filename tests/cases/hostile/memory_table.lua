@@ -1,0 +1,9 @@
+-- run: guard
+-- expect: limit
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		local t = {}
+		for i = 1, math.maxinteger do t[i] = { i } end
+	end,
+}

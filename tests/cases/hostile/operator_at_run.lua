@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: is for patterns
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		return prefix "x"
+	end,
+}

@@ -1,0 +1,10 @@
+-- run: guard
+-- expect: error: too many instructions
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		while true do
+			pcall(function() while true do end end)
+		end
+	end,
+}

@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: position out of bounds
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		table.remove({}, 5)
+	end,
+}

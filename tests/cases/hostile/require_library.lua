@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: there is no lib/string.lua
+require "string"

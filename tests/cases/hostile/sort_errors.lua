@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: stop
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		table.sort({ 2, 1 }, function() error("stop") end)
+	end,
+}

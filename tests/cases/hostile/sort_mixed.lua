@@ -1,0 +1,8 @@
+-- run: guard
+-- expect: error: attempt to compare
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		table.sort({ 1, "a", {} })
+	end,
+}

@@ -1,0 +1,3 @@
+-- run: load
+-- expect: load: unexpected symbol
+rule "x" { on = } }

@@ -1,0 +1,10 @@
+-- run: guard
+-- expect: error: can't be changed
+local list = {}
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		table.insert(list, event.id)
+		return true
+	end,
+}

@@ -1,0 +1,10 @@
+-- run: guard
+-- expect: error: can't be changed
+local list = { 2, 1 }
+rule "hostile" {
+	on = { type = "order.placed" },
+	when = function(event)
+		table.sort(list)
+		return true
+	end,
+}
