@@ -292,7 +292,9 @@ static void tell_ended(struct process_driver *process, struct child *child,
 		end_trial(process, notice, ended.failure);
 		return;
 	}
-	if (ended.failure[0] != '\0') {
+	if (process->lost) {
+		(void)snprintf(text, sizeof(text), "ended with the process that had started it");
+	} else if (ended.failure[0] != '\0') {
 		(void)snprintf(text, sizeof(text), "could not be started: %s", ended.failure);
 	} else if (notice->signal != 0) {
 		const char *name = sigabbrev_np(notice->signal);
@@ -303,15 +305,14 @@ static void tell_ended(struct process_driver *process, struct child *child,
 	process->driver.events->ended(process->driver.own, ended.id, &end);
 }
 
+/* All children have gone with the spawner. */
 static void lose(struct process_driver *process)
 {
-	struct dal_spawn_notice end = {.kind = DAL_SPAWN_ENDED, .cpu_us = -1, .memory_mb = -1};
+	const struct dal_spawn_notice end = {
+		.kind = DAL_SPAWN_ENDED, .code = 1, .cpu_us = -1, .memory_mb = -1};
 	process->lost = true;
 	while (process->count > 0) {
-		struct child *child = &process->children[process->count - 1];
-		(void)snprintf(child->failure, sizeof(child->failure), "the spawner has ended");
-		end.code = 126;
-		tell_ended(process, child, &end);
+		tell_ended(process, &process->children[process->count - 1], &end);
 	}
 	process->driver.events->changed(process->driver.own);
 }

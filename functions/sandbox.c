@@ -194,9 +194,10 @@ static int limit(int which, uint64_t value)
 
 /*
  * Memory is bounded by RLIMIT_DATA (writable private memory), not by RLIMIT_AS: Go and Node reserve
- * gigabytes of addresses that they never touch. Stacks of threads and a runtime's arenas count in
- * full from the start, hence the allowance on top; a cgroup counts what is really used.
- * RLIMIT_NPROC counts per user namespace from here on: only this program's own processes and
+ * gigabytes of addresses that they never touch. Arenas and stacks of threads count in full from the
+ * start (an empty Go program needs between 64 and 96 MB, Node less than 64), hence the allowance on
+ * top; a cgroup would count what is really used. Over the limit an allocation fails, nothing is
+ * killed. RLIMIT_NPROC counts per user namespace from here on: only this program's processes and
  * threads.
  */
 int dal_sandbox_limit(const struct dal_spawn *spawn)

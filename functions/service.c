@@ -131,17 +131,26 @@ static bool make_room(struct dal_functions *pool, const struct dal_function *fun
 	return false;
 }
 
+static bool lacks_room(const struct dal_functions *pool, const struct dal_revision *revision)
+{
+	return revision && revision->instances == 0 &&
+	       !fits(pool, revision->function->memory_bytes);
+}
+
 /*
- * Does another function wait without any instance, for longer than this one has, while the machine
- * is full? Then one that is never idle must give its room up, or the other would wait for ever.
+ * The machine is full, and a new version of this function, or another function for longer than this
+ * one has, waits for room without any instance. Then one that is never idle must give its room up,
+ * or they would wait for ever.
  */
 bool dal_service_yields(struct dal_functions *pool, const struct dal_service *service)
 {
+	if (lacks_room(pool, service->incoming)) {
+		return true;
+	}
 	for (size_t i = 0; i < pool->service_count && service->waiting > 0; i++) {
 		const struct dal_service *other = pool->services[i];
-		if (other->waiting > 0 && other->current && other->current->instances == 0 &&
-		    other->since_us < service->since_us &&
-		    !fits(pool, other->current->function->memory_bytes)) {
+		if (other->waiting > 0 && other->since_us < service->since_us &&
+		    lacks_room(pool, other->current)) {
 			return true;
 		}
 	}
@@ -268,12 +277,12 @@ void dal_service_schedule(struct dal_functions *pool, struct dal_service *servic
 	if (ready != 0) {
 		return;
 	}
+	start_incoming(pool, service);
 	bool pressed = give(pool, service);
 	while (wants_more(pool, service, pressed) && may_start(pool, service) &&
 	       make_room(pool, service->current->function)) {
 		start_one(pool, service->current);
 	}
-	start_incoming(pool, service);
 }
 
 static struct dal_service *longest_without_any(struct dal_functions *pool)

@@ -8,6 +8,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "functions/spawner.h"
 
 /* --- the pool --- */
 
@@ -223,6 +224,31 @@ static void broken_version_is_not_taken(void **state)
 	free(second);
 }
 
+/* The machine has room for one, and the old version is never idle. */
+static void new_version_gets_room(void **state)
+{
+	struct app *app = *state;
+	app_renew(app, 1, 0, 1000000);
+	app_configure(app, app_function(app, "f", FIELDS(TRUSTED, {"env", "V=1"})));
+	char *first = pid_of(app);
+	struct call *calls[40];
+	for (int i = 0; i < 40; i++) {
+		calls[i] = call_start(app, "f", "{\"do\":\"sleep\",\"s\":0.02}");
+	}
+	call_wait(calls[0]);
+	app_configure(app, app_function(app, "f", FIELDS(TRUSTED, {"env", "V=2"})));
+	for (int i = 0; i < 40; i++) {
+		call_wait(calls[i]);
+		assert_int_equal(calls[i]->outcome, DAL_INVOKE_SUCCEEDED);
+	}
+	assert_memory_equal(calls[0]->invocation.version, first, 16);
+	assert_memory_not_equal(calls[39]->invocation.version, first, 16);
+	for (int i = 0; i < 40; i++) {
+		call_free(calls[i]);
+	}
+	free(first);
+}
+
 static void removed_function_is_gone(void **state)
 {
 	struct app *app = app_fresh(state);
@@ -283,6 +309,30 @@ static void idle_program_deaf_to_sigterm(void **state)
 	app_wait_instances(app, "f", 0);
 }
 
+/* The last test: there is no other spawner after that. */
+static void spawner_is_killed(void **state)
+{
+	struct app *app = app_fresh(state);
+	struct dal_error why;
+	app_configure(app, app_function(app, "f", FIELDS(USUAL(app), {"max", "1"})));
+	call_returns(app, "f", "{}", "{}");
+	struct call *running = call_start(app, "f", "{\"do\":\"sleep\",\"s\":20}");
+	app_wait_busy(app, "f", 1);
+	struct call *waiting = call_start(app, "f", "{}");
+	assert_int_equal(kill(dal_spawner_pid(app->spawner), SIGKILL), 0);
+	call_wait(running);
+	assert_int_equal(running->outcome, DAL_INVOKE_CRASHED);
+	assert_contains(running->message, "ended with the process that had started it");
+	call_wait(waiting);
+	assert_int_equal(waiting->outcome, DAL_INVOKE_UNAVAILABLE);
+	call_free(running);
+	call_free(waiting);
+	assert_true(dal_functions_obstacle(app->functions, dal_slice_text("f"), &why));
+	assert_contains(why.text, "restart dalamb");
+	call_free(call_expect(app, "f", "{}", DAL_INVOKE_UNAVAILABLE));
+	assert_int_equal(app_status(app, "f").instances, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,10 +345,12 @@ int main(void)
 		cmocka_unit_test(nobody_starves),
 		cmocka_unit_test(new_version_replaces_the_old),
 		cmocka_unit_test(broken_version_is_not_taken),
+		cmocka_unit_test(new_version_gets_room),
 		cmocka_unit_test(removed_function_is_gone),
 		cmocka_unit_test(stop_lets_finish_what_runs),
 		cmocka_unit_test(stop_kills_when_the_grace_ends),
 		cmocka_unit_test(idle_program_deaf_to_sigterm),
+		cmocka_unit_test(spawner_is_killed),
 	};
 	return cmocka_run_group_tests(tests, app_set_up, app_tear_down);
 }
