@@ -41,7 +41,8 @@ FUZZ_S = {"usual": 30, "all": 300}
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:suppressions="
+    + str(Path(__file__).resolve().parent / "tsan.supp"),
 }
 
 # How many passed, and the names of the others.
