@@ -61,7 +61,8 @@ void dal_walk_error(const struct dal_walk *walk, const char *problem)
 	for (int i = 0; i < walk->depth; i++) {
 		const struct dal_step *step = &walk->path[i];
 		if (step->key != NULL) {
-			dal_buffer_printf(path, ".%.*s", step->size > 64 ? 64 : (int)step->size, step->key);
+			dal_buffer_printf(path, ".%.*s", step->size > 64 ? 64 : (int)step->size,
+					  step->key);
 		} else {
 			dal_buffer_printf(path, "[%lld]", (long long)step->index);
 		}
@@ -72,7 +73,8 @@ void dal_walk_error(const struct dal_walk *walk, const char *problem)
 void dal_walk_enter(struct dal_walk *walk, int key)
 {
 	if (walk->depth == DAL_LIMIT_OUTPUT_DEPTH) {
-		dal_walk_error(walk, "is nested too deep, or contains itself (32 levels at the most)");
+		dal_walk_error(walk,
+			       "is nested too deep, or contains itself (32 levels at the most)");
 	}
 	luaL_checkstack(walk->lua, 16, "nested too deep");
 	struct dal_step *step = &walk->path[walk->depth++];
@@ -244,7 +246,8 @@ static bool keep_value(struct dal_walk *walk, int index)
 			const struct dal_json *json = dal_event_view_node(lua, index, &node);
 			dal_canonical_push(lua, json, node);
 		} else {
-			dal_walk_error(walk, "is a pattern operator or another value that can't be kept");
+			dal_walk_error(walk,
+				       "is a pattern operator or another value that can't be kept");
 		}
 		break;
 	default:
@@ -288,7 +291,8 @@ void dal_canonical_keep(lua_State *lua, const char *what)
 	if (keep_value(&walk, index)) {
 		lua_replace(lua, index);
 	}
-	/* `bytes` is what it may be at the most; only where that is too much the true size is asked. */
+	/* `bytes` is what it may be at the most; only where that is too much the true size is
+	 * asked. */
 	if (walk.bytes > DAL_LIMIT_STATE_BYTES) {
 		struct dal_buffer *out = &dal_sandbox_of(lua)->scratch;
 		dal_buffer_clear(out);

@@ -13,7 +13,8 @@ static void write_value(struct dal_walk *walk, int index);
 static void check_size(const struct dal_walk *walk)
 {
 	if (walk->out->size - walk->start > walk->limit) {
-		luaL_error(walk->lua, "%s: too large (%d bytes at the most)", walk->what, (int)walk->limit);
+		luaL_error(walk->lua, "%s: too large (%d bytes at the most)", walk->what,
+			   (int)walk->limit);
 	}
 }
 
@@ -184,7 +185,8 @@ static void write_view(struct dal_walk *walk, int index)
 		}
 		write_tape(json, node, walk->out);
 	} else {
-		dal_walk_error(walk, "is a pattern operator or another value that can't be written");
+		dal_walk_error(walk,
+			       "is a pattern operator or another value that can't be written");
 	}
 }
 

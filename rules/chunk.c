@@ -5,7 +5,8 @@
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 
-/* lopcodes.h: the operation in bits 0-6, A in 7-14, k in 15, B in 16-23, C in 24-31; Bx in 15-31. */
+/* lopcodes.h: the operation in bits 0-6, A in 7-14, k in 15, B in 16-23, C in 24-31; Bx in 15-31.
+ */
 enum {
 	OP_LOADK = 3,
 	OP_SETUPVAL = 10,
@@ -13,7 +14,12 @@ enum {
 	OP_SETTABUP = 15,
 };
 
-enum { CONSTANT_NUMBER = 0x13, CONSTANT_INTEGER = 0x03, CONSTANT_SHORT = 0x04, CONSTANT_LONG = 0x14 };
+enum {
+	CONSTANT_NUMBER = 0x13,
+	CONSTANT_INTEGER = 0x03,
+	CONSTANT_SHORT = 0x04,
+	CONSTANT_LONG = 0x14
+};
 
 #define LINE_ABSOLUTE (-128)
 
@@ -136,7 +142,8 @@ static int append(lua_State *lua, const void *data, size_t size, void *own)
 
 void dal_chunk_read(struct dal_chunk *chunk, lua_State *lua, int index)
 {
-	/* signature, version, format, data, sizes of instruction, integer and number, two samples */
+	/* signature, version, format, data, sizes of instruction, integer and number, two samples
+	 */
 	static const char head[] = "\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08";
 	*chunk = (struct dal_chunk){0};
 	lua_pushvalue(lua, index);
@@ -189,7 +196,8 @@ static bool is_environment(const struct dal_proto *proto, unsigned upvalue)
 }
 
 void dal_chunk_globals(const struct dal_proto *proto,
-		       void (*found)(void *own, struct dal_slice name, int line, bool write), void *own)
+		       void (*found)(void *own, struct dal_slice name, int line, bool write),
+		       void *own)
 {
 	for (size_t pc = 0; pc < proto->code_count; pc++) {
 		struct instruction i = instruction_at(proto, pc);
@@ -208,7 +216,8 @@ void dal_chunk_calls(const struct dal_proto *proto, const char *function,
 		     void (*found)(void *own, struct dal_slice argument, int line), void *own)
 {
 	for (size_t pc = 0; pc + 1 < proto->code_count; pc++) {
-		struct instruction i = instruction_at(proto, pc), next = instruction_at(proto, pc + 1);
+		struct instruction i = instruction_at(proto, pc),
+				   next = instruction_at(proto, pc + 1);
 		if (i.op == OP_GETTABUP && is_environment(proto, i.b) && next.op == OP_LOADK &&
 		    next.a == i.a + 1 && dal_slice_is(proto->constants[i.c].bytes, function)) {
 			const struct dal_constant *argument = &proto->constants[next.bx];
@@ -223,16 +232,19 @@ void dal_chunk_calls(const struct dal_proto *proto, const char *function,
 }
 
 /* `outer[i]`: does the upvalue i of this prototype live outside of the root's call? */
-static bool outer_write(const struct dal_proto *proto, const bool *outer, struct dal_chunk_write *write)
+static bool outer_write(const struct dal_proto *proto, const bool *outer,
+			struct dal_chunk_write *write)
 {
 	for (size_t pc = 0; pc < proto->code_count; pc++) {
 		struct instruction i = instruction_at(proto, pc);
 		if (i.op == OP_SETUPVAL && outer[i.b]) {
-			*write = (struct dal_chunk_write){proto->upvalues[i.b].name, proto->lines[pc], false};
+			*write = (struct dal_chunk_write){proto->upvalues[i.b].name,
+							  proto->lines[pc], false};
 			return true;
 		}
 		if (i.op == OP_SETTABUP && is_environment(proto, i.a)) {
-			*write = (struct dal_chunk_write){proto->constants[i.b].bytes, proto->lines[pc], true};
+			*write = (struct dal_chunk_write){proto->constants[i.b].bytes,
+							  proto->lines[pc], true};
 			return true;
 		}
 	}

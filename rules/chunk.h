@@ -3,7 +3,8 @@
  *
  * Which globals are used, which projections are read by name, and whether a closure writes to
  * something that outlives its call. Also the digest of a function, which doesn't see lines.
- * Format: Lua 5.4's ldump.c and lopcodes.h, LUAC_VERSION 0x54, checked at the door. Private to rules.
+ * Format: Lua 5.4's ldump.c and lopcodes.h, LUAC_VERSION 0x54, checked at the door. Private to
+ * rules.
  */
 #ifndef DAL_RULES_CHUNK_H
 #define DAL_RULES_CHUNK_H
@@ -50,7 +51,8 @@ void dal_chunk_deinit(struct dal_chunk *chunk);
 
 /* Every use of a global by name, in the order of the code. */
 void dal_chunk_globals(const struct dal_proto *proto,
-		       void (*found)(void *own, struct dal_slice name, int line, bool write), void *own);
+		       void (*found)(void *own, struct dal_slice name, int line, bool write),
+		       void *own);
 /* Every call of the global `function` whose first argument is a literal string. */
 void dal_chunk_calls(const struct dal_proto *proto, const char *function,
 		     void (*found)(void *own, struct dal_slice argument, int line), void *own);

@@ -30,7 +30,9 @@ static struct dal_loader *loader_of(lua_State *lua, lua_Integer word)
 {
 	struct dal_loader *loader = dal_sandbox_of(lua)->loader;
 	if (loader == NULL) {
-		luaL_error(lua, "declarations (%s) stand at the top of a file, not in what runs for an event",
+		luaL_error(lua,
+			   "declarations (%s) stand at the top of a file, not in what runs for an "
+			   "event",
 			   word < 0 ? "rule, projection, test" : "func and the like");
 	}
 	return loader;
@@ -42,22 +44,29 @@ static bool allowed(struct dal_loader *loader, lua_Integer word, int line)
 	enum dal_rules_role role = dal_loader_source(loader)->role;
 	const char *text = word_text(loader, word);
 	if (role == DAL_RULES_LIB) {
-		dal_loader_report(loader, line, "a file in lib declares nothing, it returns a value: move this '%s' to rules", text);
+		dal_loader_report(
+			loader, line,
+			"a file in lib declares nothing, it returns a value: move this '%s' to "
+			"rules",
+			text);
 		return false;
 	}
 	if ((word == WORD_TEST) != (role == DAL_RULES_TESTS)) {
-		dal_loader_report(loader, line, word == WORD_TEST ? "'%s' belongs in a file in tests"
-								   : "'%s' does not belong in a file in tests", text);
+		dal_loader_report(loader, line,
+				  word == WORD_TEST ? "'%s' belongs in a file in tests"
+						    : "'%s' does not belong in a file in tests",
+				  text);
 		return false;
 	}
 	if (word < 0 || role == DAL_RULES_OPERATOR ||
 	    (loader->set->declarables[word]->rights & DAL_DECLARE_RULES) != 0) {
 		return true;
 	}
-	dal_loader_report(loader, line,
-			  "'%s' belongs in dalamb.lua%s: who writes rules doesn't thereby run programs, open "
-			  "networks or read secrets", text,
-			  loader->set->declarables[word]->named ? " or functions/*.lua" : "");
+	dal_loader_report(
+		loader, line,
+		"'%s' belongs in dalamb.lua%s: who writes rules doesn't thereby run programs, open "
+		"networks or read secrets",
+		text, loader->set->declarables[word]->named ? " or functions/*.lua" : "");
 	return false;
 }
 
@@ -72,7 +81,8 @@ void dal_declare_finish(struct dal_loader *loader)
 	loader->pending_word = NULL;
 }
 
-static void declare(struct dal_loader *loader, lua_Integer word, const char *name, int line, int table)
+static void declare(struct dal_loader *loader, lua_Integer word, const char *name, int line,
+		    int table)
 {
 	switch (word) {
 	case WORD_RULE:
@@ -161,12 +171,14 @@ static int declare_word(lua_State *lua)
 		if (lua_type(lua, 1) == LUA_TSTRING) {
 			return declare_named(lua, loader, word, line);
 		}
-		dal_loader_report(loader, line, "%s needs a name: write %s \"name\" { ... }", text, text);
+		dal_loader_report(loader, line, "%s needs a name: write %s \"name\" { ... }", text,
+				  text);
 	} else if (table) {
 		declare(loader, word, "", line, 1);
 		return 0;
 	} else {
-		dal_loader_report(loader, line, "%s has no name, only a table: write %s { ... }", text, text);
+		dal_loader_report(loader, line, "%s has no name, only a table: write %s { ... }",
+				  text, text);
 	}
 	lua_pushcfunction(lua, ignore_body);
 	return 1;
@@ -186,7 +198,10 @@ static int secret(lua_State *lua)
 	int line = dal_loader_line(lua);
 	luaL_checktype(lua, 1, LUA_TSTRING);
 	if (dal_loader_source(loader)->role != DAL_RULES_OPERATOR) {
-		dal_loader_report(loader, line, "'secret' belongs in dalamb.lua or functions/*.lua: who writes rules doesn't thereby read secrets");
+		dal_loader_report(
+			loader, line,
+			"'secret' belongs in dalamb.lua or functions/*.lua: who writes rules "
+			"doesn't thereby read secrets");
 	}
 	enum dal_tag *tag = lua_newuserdatauv(lua, sizeof(*tag), 1);
 	*tag = DAL_TAG_SECRET;
@@ -231,7 +246,8 @@ void dal_declare_fields(struct dal_loader *loader, const char *what, int line, i
 {
 	lua_State *lua = loader->sandbox->lua;
 	if (!named_only(lua, table)) {
-		dal_loader_report(loader, line, "%s: a value without a field name: write name = value", what);
+		dal_loader_report(loader, line,
+				  "%s: a value without a field name: write name = value", what);
 		return;
 	}
 	dal_keys_sorted(lua, table);
@@ -260,7 +276,8 @@ void dal_declare_fields(struct dal_loader *loader, const char *what, int line, i
 static bool is_assigned(struct dal_slice line, size_t at, size_t size)
 {
 	const char *text = line.data;
-	if (at > 0 && (text[at - 1] == '_' || text[at - 1] == '.' || (text[at - 1] | 0x20) >= 'a')) {
+	if (at > 0 &&
+	    (text[at - 1] == '_' || text[at - 1] == '.' || (text[at - 1] | 0x20) >= 'a')) {
 		return false;
 	}
 	size_t i = at + size;
@@ -293,12 +310,13 @@ int dal_loader_field_line(const struct dal_loader *loader, int line, const char 
 
 static int write_canonical(lua_State *lua)
 {
-	dal_canonical_write(lua, 1, lua_tostring(lua, 2), DAL_LIMIT_STATE_BYTES, lua_touserdata(lua, 3));
+	dal_canonical_write(lua, 1, lua_tostring(lua, 2), DAL_LIMIT_STATE_BYTES,
+			    lua_touserdata(lua, 3));
 	return 0;
 }
 
-bool dal_declare_canonical(struct dal_loader *loader, int index, const char *what, struct dal_buffer *json,
-			   struct dal_error *error)
+bool dal_declare_canonical(struct dal_loader *loader, int index, const char *what,
+			   struct dal_buffer *json, struct dal_error *error)
 {
 	lua_State *lua = loader->sandbox->lua;
 	index = lua_absindex(lua, index);
@@ -316,7 +334,8 @@ bool dal_declare_canonical(struct dal_loader *loader, int index, const char *wha
 	return status == LUA_OK;
 }
 
-void dal_loader_use(struct dal_loader *loader, int kind, int line, struct dal_slice name, const char *what)
+void dal_loader_use(struct dal_loader *loader, int kind, int line, struct dal_slice name,
+		    const char *what)
 {
 	if (!loader->checking) {
 		return;
@@ -332,15 +351,18 @@ void dal_loader_name(struct dal_loader *loader, const char *word, const char *na
 		return;
 	}
 	if (strcmp(word, "test") != 0 && name[0] != '\0' && !dal_name_valid(dal_slice_text(name))) {
-		dal_loader_report(loader, line,
-				  "%s \"%s\": a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit",
-				  word, name);
+		dal_loader_report(
+			loader, line,
+			"%s \"%s\": a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins "
+			"with a letter or digit",
+			word, name);
 	}
 	char *key = dal_asprintf("%s %s", word, name);
 	const struct dal_loader_use *first = dal_map_get(loader->names, dal_slice_text(key));
 	if (first != NULL) {
 		dal_loader_report(loader, line, "%s is declared twice: first at %s:%d",
-				  name[0] ? key : word, loader->set->sources[first->source].name, first->line);
+				  name[0] ? key : word, loader->set->sources[first->source].name,
+				  first->line);
 	} else {
 		struct dal_loader_use *use = dal_calloc(1, sizeof(*use));
 		*use = (struct dal_loader_use){.source = loader->source, .line = line};

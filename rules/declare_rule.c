@@ -19,7 +19,8 @@ struct declaring {
 static bool field(const struct declaring *d, const char *name)
 {
 	lua_pushstring(d->lua, name);
-	if (lua_rawget(d->lua, d->table) == LUA_TNIL || dal_userdata_tag(d->lua, -1) == DAL_TAG_HOLE) {
+	if (lua_rawget(d->lua, d->table) == LUA_TNIL ||
+	    dal_userdata_tag(d->lua, -1) == DAL_TAG_HOLE) {
 		lua_pop(d->lua, 1);
 		return false;
 	}
@@ -34,8 +35,9 @@ static int line_of(const struct declaring *d, const char *name)
 /* Reports the value on top. */
 static void wrong(const struct declaring *d, const char *name, const char *expected)
 {
-	dal_loader_report(d->loader, line_of(d, name), "%s: '%s' is a %s, expected %s", d->what, name,
-			  dal_is_null(d->lua, -1) ? "null" : luaL_typename(d->lua, -1), expected);
+	dal_loader_report(d->loader, line_of(d, name), "%s: '%s' is a %s, expected %s", d->what,
+			  name, dal_is_null(d->lua, -1) ? "null" : luaL_typename(d->lua, -1),
+			  expected);
 }
 
 static int64_t function_field(const struct declaring *d, const char *name)
@@ -67,9 +69,10 @@ static enum dal_on_error on_error_field(const struct declaring *d, enum dal_on_e
 			return (enum dal_on_error)i;
 		}
 	}
-	dal_loader_report(d->loader, line_of(d, "on_error"), "%s: 'on_error' is %s, expected %s", d->what,
-			  text[0] ? text : luaL_typename(d->lua, -1),
-			  rule ? "\"skip\" or \"halt\" (a rule has no key to park)" : "\"skip\", \"park\" or \"halt\"");
+	dal_loader_report(d->loader, line_of(d, "on_error"), "%s: 'on_error' is %s, expected %s",
+			  d->what, text[0] ? text : luaL_typename(d->lua, -1),
+			  rule ? "\"skip\" or \"halt\" (a rule has no key to park)"
+			       : "\"skip\", \"park\" or \"halt\"");
 	lua_pop(d->lua, 1);
 	return fallback;
 }
@@ -81,7 +84,8 @@ static const struct dal_path *path_value(const struct declaring *d, const char *
 	struct dal_error error;
 	text.data = lua_tolstring(d->lua, -1, &text.size);
 	if (dal_path_parse(text, &path, &error) != 0) {
-		dal_loader_report(d->loader, line_of(d, name), "%s: '%s' is no path: %s", d->what, name, error.text);
+		dal_loader_report(d->loader, line_of(d, name), "%s: '%s' is no path: %s", d->what,
+				  name, error.text);
 	}
 	return path;
 }
@@ -105,12 +109,16 @@ static struct dal_pattern *on_field(const struct declaring *d, const char *const
 {
 	*topics = dal_calloc(1, sizeof(**topics));
 	if (!field(d, "on")) {
-		dal_loader_report(d->loader, d->line, "%s: 'on' is missing: the pattern of the events that it is for, such as on = { type = \"order.placed\" }", d->what);
+		dal_loader_report(
+			d->loader, d->line,
+			"%s: 'on' is missing: the pattern of the events that it is for, such as "
+			"on = { type = \"order.placed\" }",
+			d->what);
 		return NULL;
 	}
 	free((void *)*topics);
-	struct dal_pattern *pattern =
-		dal_operators_pattern(d->loader, d->what, line_of(d, "on"), lua_gettop(d->lua), topics);
+	struct dal_pattern *pattern = dal_operators_pattern(d->loader, d->what, line_of(d, "on"),
+							    lua_gettop(d->lua), topics);
 	lua_pop(d->lua, 1);
 	return pattern;
 }
@@ -156,7 +164,8 @@ static const char *const *call_field(const struct declaring *d)
 static bool too_many(const struct declaring *d)
 {
 	const struct dal_rules *set = d->loader->set;
-	if (set->rule_count + set->projection_count + set->declaration_count < DAL_LIMIT_DECLARATIONS) {
+	if (set->rule_count + set->projection_count + set->declaration_count <
+	    DAL_LIMIT_DECLARATIONS) {
 		return false;
 	}
 	luaL_error(d->lua, "too many declarations: %d at the most", DAL_LIMIT_DECLARATIONS);
@@ -171,7 +180,8 @@ static char *what_text(const char *word, const char *name)
 static void rule_fields(const struct declaring *d, struct dal_rule_own *own)
 {
 	static const char *const names[] = {"by", "on", "when", "call", "emit", "on_error"};
-	dal_declare_fields(d->loader, d->what, d->line, d->table, names, sizeof(names) / sizeof(names[0]));
+	dal_declare_fields(d->loader, d->what, d->line, d->table, names,
+			   sizeof(names) / sizeof(names[0]));
 	own->pattern = on_field(d, &own->rule.topics);
 	own->rule.by = path_field(d, "by");
 	own->rule.calls = call_field(d);
@@ -234,20 +244,27 @@ static void init_field(const struct declaring *d, struct dal_projection_own *own
 static void projection_fields(const struct declaring *d, struct dal_projection_own *own)
 {
 	static const char *const names[] = {"version", "on", "key", "init", "fold", "on_error"};
-	dal_declare_fields(d->loader, d->what, d->line, d->table, names, sizeof(names) / sizeof(names[0]));
+	dal_declare_fields(d->loader, d->what, d->line, d->table, names,
+			   sizeof(names) / sizeof(names[0]));
 	own->pattern = on_field(d, &own->projection.topics);
 	own->projection.system = own->pattern != NULL && dal_pattern_names_system(own->pattern);
 	own->projection.on_error = on_error_field(d, DAL_ON_ERROR_PARK);
 	version_field(d, &own->projection);
 	init_field(d, own);
 	if (own->fold == 0 && !field(d, "fold")) {
-		dal_loader_report(d->loader, d->line, "%s: 'fold' is missing: function(state, event) that gives the new state", d->what);
+		dal_loader_report(
+			d->loader, d->line,
+			"%s: 'fold' is missing: function(state, event) that gives the new state",
+			d->what);
 	}
 	if (own->key != 0) {
 		return;
 	}
 	if (!field(d, "key")) {
-		dal_loader_report(d->loader, d->line, "%s: 'key' is missing: a path such as \"data.customer\", or a function", d->what);
+		dal_loader_report(
+			d->loader, d->line,
+			"%s: 'key' is missing: a path such as \"data.customer\", or a function",
+			d->what);
 		return;
 	}
 	if (lua_type(d->lua, -1) == LUA_TSTRING) {

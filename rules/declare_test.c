@@ -9,7 +9,8 @@
 #include "rules/loader.h"
 #include "rules/userdata.h"
 
-/* call("name", { ... }), view(projection, key, value) ... as a value; user values 1-3: arguments. */
+/* call("name", { ... }), view(projection, key, value) ... as a value; user values 1-3: arguments.
+ */
 struct expectation {
 	enum dal_tag tag;
 	int kind; /* into `kinds` */
@@ -23,7 +24,8 @@ static const struct {
 	const char *usage;
 	int least, most;
 } kinds[] = {
-	{"call", DAL_EXPECT_CALL, "call(function) or call(function, { fields of the payload })", 1, 2},
+	{"call", DAL_EXPECT_CALL, "call(function) or call(function, { fields of the payload })", 1,
+	 2},
 	{"emit", DAL_EXPECT_EMIT, "emit(type) or emit(type, { fields of the event })", 1, 2},
 	{"view", DAL_EXPECT_VIEW, "view(projection, key, value); nil: there is no entry", 2, 3},
 	{"match", DAL_EXPECT_MATCH, "match(rule)", 1, 1},
@@ -93,19 +95,22 @@ static char *text_argument(struct testing *t, const struct expectation *e, int i
 {
 	char *text = NULL;
 	lua_getiuservalue(t->lua, index, i);
-	if (lua_type(t->lua, -1) == LUA_TSTRING || lua_isinteger(t->lua, -1) || lua_isboolean(t->lua, -1)) {
+	if (lua_type(t->lua, -1) == LUA_TSTRING || lua_isinteger(t->lua, -1) ||
+	    lua_isboolean(t->lua, -1)) {
 		dal_library_tostring(t->lua, -1);
 		text = dal_strdup(lua_tostring(t->lua, -1));
 		lua_pop(t->lua, 1);
 	} else if (i <= kinds[e->kind].least || !lua_isnil(t->lua, -1)) {
-		dal_loader_report(t->loader, e->line, "%s: write %s", t->what, kinds[e->kind].usage);
+		dal_loader_report(t->loader, e->line, "%s: write %s", t->what,
+				  kinds[e->kind].usage);
 	}
 	lua_pop(t->lua, 1);
 	return text;
 }
 
 /* The plain value of argument i as JSON; empty for nil. */
-static struct dal_slice json_argument(struct testing *t, const struct expectation *e, int index, int i)
+static struct dal_slice json_argument(struct testing *t, const struct expectation *e, int index,
+				      int i)
 {
 	struct dal_buffer json = {0};
 	struct dal_error error;
@@ -122,15 +127,19 @@ static struct dal_slice json_argument(struct testing *t, const struct expectatio
 static const struct expectation *expectation_at(struct testing *t, const char *field)
 {
 	if (dal_userdata_tag(t->lua, -1) != DAL_TAG_EXPECT) {
-		dal_loader_report(t->loader, t->line, "%s: '%s' has a %s in it, expected %s", t->what, field,
-				  luaL_typename(t->lua, -1),
-				  field[0] == 'g' ? kinds[KIND_VIEW].usage
-						  : "call(...), emit(...), view(...), match(...), no_match(...), no_call(...), no_emit(...) or failure(...)");
+		dal_loader_report(
+			t->loader, t->line, "%s: '%s' has a %s in it, expected %s", t->what, field,
+			luaL_typename(t->lua, -1),
+			field[0] == 'g'
+				? kinds[KIND_VIEW].usage
+				: "call(...), emit(...), view(...), match(...), no_match(...), "
+				  "no_call(...), no_emit(...) or failure(...)");
 		return NULL;
 	}
 	const struct expectation *e = lua_touserdata(t->lua, -1);
 	if (e->arguments < kinds[e->kind].least || e->arguments > kinds[e->kind].most) {
-		dal_loader_report(t->loader, e->line, "%s: write %s", t->what, kinds[e->kind].usage);
+		dal_loader_report(t->loader, e->line, "%s: write %s", t->what,
+				  kinds[e->kind].usage);
 		return NULL;
 	}
 	return e;
@@ -143,10 +152,12 @@ static void take_given(struct testing *t)
 		return;
 	}
 	if (e->kind != KIND_VIEW) {
-		dal_loader_report(t->loader, e->line, "%s: 'given' holds %s", t->what, kinds[KIND_VIEW].usage);
+		dal_loader_report(t->loader, e->line, "%s: 'given' holds %s", t->what,
+				  kinds[KIND_VIEW].usage);
 		return;
 	}
-	struct dal_rules_test_view *given = dal_reallocarray((void *)t->test->given, t->test->given_count + 1, sizeof(*given));
+	struct dal_rules_test_view *given = dal_reallocarray(
+		(void *)t->test->given, t->test->given_count + 1, sizeof(*given));
 	int index = lua_gettop(t->lua);
 	t->test->given = given;
 	given += t->test->given_count++;
@@ -156,7 +167,8 @@ static void take_given(struct testing *t)
 		.json = json_argument(t, e, index, 3),
 	};
 	if (given->projection != NULL) {
-		dal_loader_use(t->loader, DAL_USE_VIEW, e->line, dal_slice_text(given->projection), t->what);
+		dal_loader_use(t->loader, DAL_USE_VIEW, e->line, dal_slice_text(given->projection),
+			       t->what);
 	}
 }
 
@@ -166,7 +178,8 @@ static void take_expect(struct testing *t)
 	if (e == NULL) {
 		return;
 	}
-	struct dal_rules_test_expect *expect = dal_reallocarray((void *)t->test->expect, t->test->expect_count + 1, sizeof(*expect));
+	struct dal_rules_test_expect *expect = dal_reallocarray(
+		(void *)t->test->expect, t->test->expect_count + 1, sizeof(*expect));
 	int index = lua_gettop(t->lua);
 	t->test->expect = expect;
 	expect += t->test->expect_count++;
@@ -179,7 +192,8 @@ static void take_expect(struct testing *t)
 		expect->json = json_argument(t, e, index, kinds[e->kind].most);
 	}
 	if (e->kind == KIND_VIEW && expect->name != NULL) {
-		dal_loader_use(t->loader, DAL_USE_VIEW, e->line, dal_slice_text(expect->name), t->what);
+		dal_loader_use(t->loader, DAL_USE_VIEW, e->line, dal_slice_text(expect->name),
+			       t->what);
 	}
 }
 
@@ -195,8 +209,8 @@ static void each(struct testing *t, int table, const char *field, void (*take)(s
 			lua_pop(t->lua, 1);
 		}
 	} else if (type != LUA_TNIL) {
-		dal_loader_report(t->loader, t->line, "%s: '%s' is a %s, expected a list { ... }", t->what, field,
-				  luaL_typename(t->lua, -1));
+		dal_loader_report(t->loader, t->line, "%s: '%s' is a %s, expected a list { ... }",
+				  t->what, field, luaL_typename(t->lua, -1));
 	}
 	lua_pop(t->lua, 1);
 }
@@ -210,7 +224,11 @@ static void take_events(struct testing *t, int table)
 	if (type == LUA_TSTRING) {
 		t->test->events_file = dal_strdup(lua_tostring(t->lua, -1));
 	} else if (type != LUA_TTABLE || lua_rawlen(t->lua, -1) == 0) {
-		dal_loader_report(t->loader, t->line, "%s: 'events' is missing: a list of events, or the name of a file of recorded events", t->what);
+		dal_loader_report(
+			t->loader, t->line,
+			"%s: 'events' is missing: a list of events, or the name of a file of "
+			"recorded events",
+			t->what);
 	} else if (!dal_declare_canonical(t->loader, -1, "events", &json, &error)) {
 		dal_loader_report(t->loader, t->line, "%s: %s", t->what, error.text);
 	}
@@ -234,7 +252,8 @@ void dal_declare_test(struct dal_loader *loader, const char *name, int line, int
 	each(&t, table, "expect", take_expect);
 	take_events(&t, table);
 	if (test.expect_count == 0) {
-		dal_loader_report(loader, line, "%s: 'expect' is missing: what should come of the events", what);
+		dal_loader_report(loader, line,
+				  "%s: 'expect' is missing: what should come of the events", what);
 	}
 	struct dal_rules *set = loader->set;
 	DAL_GROW(set->tests, set->test_count, set->test_capacity);

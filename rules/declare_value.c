@@ -16,9 +16,11 @@ struct converting {
 	char path[256]; /* "env.MODE" */
 };
 
-static bool convert(struct converting *c, const struct dal_field *field, int index, struct dal_value *value);
+static bool convert(struct converting *c, const struct dal_field *field, int index,
+		    struct dal_value *value);
 
-__attribute__((format(printf, 2, 3))) static bool refuse(struct converting *c, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool refuse(struct converting *c, const char *format,
+							 ...)
 {
 	char text[512];
 	va_list args;
@@ -31,10 +33,10 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct converting *c, c
 
 static const char *type_text(lua_State *lua, int index)
 {
-	return dal_is_null(lua, index)                               ? "null"
-	       : dal_userdata_tag(lua, index) == DAL_TAG_SECRET     ? "secret"
-	       : dal_userdata_tag(lua, index) == DAL_TAG_OPERATOR   ? "pattern operator"
-								    : luaL_typename(lua, index);
+	return dal_is_null(lua, index)                            ? "null"
+	       : dal_userdata_tag(lua, index) == DAL_TAG_SECRET   ? "secret"
+	       : dal_userdata_tag(lua, index) == DAL_TAG_OPERATOR ? "pattern operator"
+								  : luaL_typename(lua, index);
 }
 
 static bool is_secret(lua_State *lua, int index)
@@ -135,7 +137,8 @@ static void take_secret(lua_State *lua, int index, struct dal_value *value)
 static struct dal_value *add_item(struct dal_value *value)
 {
 	value->items = dal_reallocarray(value->items, value->count + 1, sizeof(*value->items));
-	value->items[value->count] = (struct dal_value){.set = true, .written = true, .line = value->line};
+	value->items[value->count] = (struct dal_value){
+		.set = true, .written = true, .line = value->line};
 	return &value->items[value->count++];
 }
 
@@ -143,7 +146,8 @@ static struct dal_value *add_item(struct dal_value *value)
 static bool convert_list(struct converting *c, const struct dal_field *field, int index,
 			 struct dal_value *value)
 {
-	bool secrets = field->kind == DAL_FIELD_SECRETS, table = lua_type(c->lua, index) == LUA_TTABLE;
+	bool secrets = field->kind == DAL_FIELD_SECRETS,
+	     table = lua_type(c->lua, index) == LUA_TTABLE;
 	lua_Integer size = table ? (lua_Integer)lua_rawlen(c->lua, index) : 1;
 	for (lua_Integer i = 1; i <= size; i++) {
 		if (table) {
@@ -182,7 +186,8 @@ static bool convert_map_item(struct converting *c, int index, struct dal_value *
 	}
 	int type = lua_type(lua, index);
 	if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
-		return refuse(c, "is a %s, expected a string, number, boolean or secret", type_text(lua, index));
+		return refuse(c, "is a %s, expected a string, number, boolean or secret",
+			      type_text(lua, index));
 	}
 	struct dal_slice text = {0};
 	dal_library_tostring(lua, index);
@@ -214,9 +219,13 @@ static bool walk_named(struct converting *c, int table, struct dal_value *value,
 		lua_rawget(lua, table);
 		struct dal_value *item = add_item(value);
 		item->key = dal_strdup(name);
-		struct dal_field inner = {.name = name, .kind = DAL_FIELD_TABLE, .or_kind = DAL_FIELD_NONE, .fields = fields};
+		struct dal_field inner = {.name = name,
+					  .kind = DAL_FIELD_TABLE,
+					  .or_kind = DAL_FIELD_NONE,
+					  .fields = fields};
 		done = (fields != NULL ? convert(c, &inner, lua_gettop(lua), item)
-				       : convert_map_item(c, lua_gettop(lua), item)) && done;
+				       : convert_map_item(c, lua_gettop(lua), item)) &&
+		       done;
 		c->path[path_size] = '\0';
 		lua_pop(lua, 2);
 	}
@@ -273,7 +282,8 @@ static bool convert_pattern(struct converting *c, int index, struct dal_value *v
 {
 	const char *const *topics;
 	struct dal_rules *set = c->loader->set;
-	struct dal_pattern *pattern = dal_operators_pattern(c->loader, c->what, c->line, index, &topics);
+	struct dal_pattern *pattern = dal_operators_pattern(c->loader, c->what, c->line, index,
+							    &topics);
 	for (size_t i = 0; topics[i] != NULL; i++) {
 		free((void *)topics[i]);
 	}
@@ -286,7 +296,8 @@ static bool convert_pattern(struct converting *c, int index, struct dal_value *v
 		return true;
 	}
 	DAL_GROW(set->others, set->other_count, set->other_capacity);
-	value->number = (int64_t)set->other_count; /* behind rules and projections: known in the end */
+	value->number =
+		(int64_t)set->other_count; /* behind rules and projections: known in the end */
 	set->others[set->other_count++] = pattern;
 	return true;
 }
@@ -349,20 +360,24 @@ static bool convert_kind(struct converting *c, const struct dal_field *field, in
 	return false;
 }
 
-static bool convert(struct converting *c, const struct dal_field *field, int index, struct dal_value *value)
+static bool convert(struct converting *c, const struct dal_field *field, int index,
+		    struct dal_value *value)
 {
 	struct dal_field chosen = *field;
 	luaL_checkstack(c->lua, 16, "nested too deep");
 	if (!accepts(field->kind, c->lua, index)) {
 		if (field->or_kind == DAL_FIELD_NONE ||
 		    !accepts((enum dal_field_kind)field->or_kind, c->lua, index)) {
-			const char *hint = field->kind == DAL_FIELD_SECRET || field->kind == DAL_FIELD_SECRETS
-						   ? ": write secret \"NAME\", so that it stands in no file"
-						   : "";
+			const char *hint =
+				field->kind == DAL_FIELD_SECRET || field->kind == DAL_FIELD_SECRETS
+					? ": write secret \"NAME\", so that it stands in no file"
+					: "";
 			bool both = field->or_kind != DAL_FIELD_NONE;
 			return refuse(c, "is a %s, expected %s%s%s%s", type_text(c->lua, index),
 				      dal_field_expects(field->kind), both ? " or " : "",
-				      both ? dal_field_expects((enum dal_field_kind)field->or_kind) : "", hint);
+				      both ? dal_field_expects((enum dal_field_kind)field->or_kind)
+					   : "",
+				      hint);
 		}
 		chosen.kind = (enum dal_field_kind)field->or_kind;
 	}
@@ -374,13 +389,15 @@ static bool convert(struct converting *c, const struct dal_field *field, int ind
 	return done;
 }
 
-void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable *what, const char *name,
-			 int line, int table)
+void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable *what,
+			 const char *name, int line, int table)
 {
 	struct dal_rules *set = loader->set;
 	struct dal_declaration declaration;
-	char *text = what->named ? dal_asprintf("%s \"%.64s\"", what->name, name) : dal_strdup(what->name);
-	struct converting c = {.loader = loader, .lua = loader->sandbox->lua, .what = text, .line = line};
+	char *text = what->named ? dal_asprintf("%s \"%.64s\"", what->name, name)
+				 : dal_strdup(what->name);
+	struct converting c = {
+		.loader = loader, .lua = loader->sandbox->lua, .what = text, .line = line};
 	dal_declaration_init(&declaration, what, name, dal_loader_source(loader)->name, line);
 	check_names(&c, what->fields, table);
 	convert_fields(&c, what->fields, table, declaration.values);

@@ -167,7 +167,8 @@ int dal_vm_fold(struct dal_vm *vm, uint32_t projection, struct dal_vm_entry *ent
 		/* Deleted and new are the same: what was deleted begins again. */
 		push_init(vm, projection);
 	}
-	int r = dal_vm_run(vm, DAL_PHASE_FOLD, fold_body, vm->rules->projections[projection].fold, 1);
+	int r = dal_vm_run(vm, DAL_PHASE_FOLD, fold_body, vm->rules->projections[projection].fold,
+			   1);
 	if (r != 0) {
 		return r;
 	}

@@ -61,7 +61,8 @@ static int entry_equal(lua_State *lua)
 
 static int refuse_change(lua_State *lua)
 {
-	return luaL_error(lua, "what view gives can't be changed (field %s): only a fold changes it",
+	return luaL_error(lua,
+			  "what view gives can't be changed (field %s): only a fold changes it",
 			  dal_library_tostring(lua, 2));
 }
 

@@ -181,13 +181,15 @@ static int node_length(lua_State *lua)
 
 static int refuse_change(lua_State *lua)
 {
-	return luaL_error(lua, "an event can't be changed (field %s)", dal_library_tostring(lua, 2));
+	return luaL_error(lua, "an event can't be changed (field %s)",
+			  dal_library_tostring(lua, 2));
 }
 
 static int node_equal(lua_State *lua)
 {
 	const struct dal_event_view *a = lua_touserdata(lua, 1), *b = lua_touserdata(lua, 2);
-	lua_pushboolean(lua, a->tag == b->tag && a->node == b->node && a->generation == b->generation);
+	lua_pushboolean(lua,
+			a->tag == b->tag && a->node == b->node && a->generation == b->generation);
 	return 1;
 }
 

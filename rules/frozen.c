@@ -8,10 +8,11 @@
 
 static int refuse_change(lua_State *lua)
 {
-	return luaL_error(lua,
-			  "this table can't be changed (field %s): nothing lasts from one event to the "
-			  "next but a projection's state",
-			  dal_library_tostring(lua, 2));
+	return luaL_error(
+		lua,
+		"this table can't be changed (field %s): nothing lasts from one event to the "
+		"next but a projection's state",
+		dal_library_tostring(lua, 2));
 }
 
 static int length(lua_State *lua)

@@ -37,8 +37,9 @@ void dal_library_add(lua_State *lua, const char *name, const luaL_Reg *functions
 	}
 	for (; functions->name != NULL; functions++) {
 		lua_pushcfunction(lua, functions->func);
-		const char *full = name == NULL ? lua_pushstring(lua, functions->name)
-						: lua_pushfstring(lua, "%s.%s", name, functions->name);
+		const char *full = name == NULL
+					   ? lua_pushstring(lua, functions->name)
+					   : lua_pushfstring(lua, "%s.%s", name, functions->name);
 		dal_library_name_set(lua, -2, full);
 		lua_pop(lua, 1);
 		lua_setfield(lua, -2, functions->name);

@@ -2,8 +2,8 @@
  * What scripts are offered instead of Lua's own libraries: bounded, deterministic, without
  * addresses, clocks or reflection. Private to rules.
  *
- * `dal_library_open` builds the table of base globals; a file's _ENV starts as a copy of it. Library
- * tables are frozen, and every function of it has a name that digests use.
+ * `dal_library_open` builds the table of base globals; a file's _ENV starts as a copy of it.
+ * Library tables are frozen, and every function of it has a name that digests use.
  */
 #ifndef DAL_RULES_LIBRARY_H
 #define DAL_RULES_LIBRARY_H
@@ -22,7 +22,8 @@ void dal_library_globals(lua_State *lua);
 void dal_library_name(lua_State *lua, int index);
 /* Names the function or table at `index`. */
 void dal_library_name_set(lua_State *lua, int index, const char *name);
-/* As `tostring`, but without calling anything and without addresses. Pushes and returns the text. */
+/* As `tostring`, but without calling anything and without addresses. Pushes and returns the text.
+ */
 const char *dal_library_tostring(lua_State *lua, int index);
 
 /* Each adds its globals or its library table to the table on top. */

@@ -68,7 +68,9 @@ static int to_string(lua_State *lua)
 
 static int digit_of(char c)
 {
-	return isdigit((unsigned char)c) ? c - '0' : isalpha((unsigned char)c) ? toupper((unsigned char)c) - 'A' + 10 : 99;
+	return isdigit((unsigned char)c)   ? c - '0'
+	       : isalpha((unsigned char)c) ? toupper((unsigned char)c) - 'A' + 10
+					   : 99;
 }
 
 /* Text to an integer of that base, spaces around it allowed; wraps around as Lua does. */
@@ -123,7 +125,8 @@ static int to_number(lua_State *lua)
 static int select_from(lua_State *lua)
 {
 	int count = lua_gettop(lua);
-	if (lua_type(lua, 1) == LUA_TSTRING && dal_slice_is(dal_slice_text(lua_tostring(lua, 1)), "#")) {
+	if (lua_type(lua, 1) == LUA_TSTRING &&
+	    dal_slice_is(dal_slice_text(lua_tostring(lua, 1)), "#")) {
 		lua_pushinteger(lua, count - 1);
 		return 1;
 	}
@@ -139,9 +142,9 @@ static int select_from(lua_State *lua)
 
 void dal_library_base(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {
-		{"error", raise_error}, {"pcall", protected_call}, {"assert", assert_true},
-		{"type", type_of},	{"tostring", to_string},   {"tonumber", to_number},
-		{"select", select_from}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"error", raise_error},  {"pcall", protected_call},
+					     {"assert", assert_true}, {"type", type_of},
+					     {"tostring", to_string}, {"tonumber", to_number},
+					     {"select", select_from}, {NULL, NULL}};
 	dal_library_add(lua, NULL, functions);
 }

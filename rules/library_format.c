@@ -6,11 +6,12 @@
 #include "rules/library.h"
 #include "rules/userdata.h"
 
-#define SPECIFIER 16 /* "%-+ #0" with two digits of width and of precision */
+#define SPECIFIER 16  /* "%-+ #0" with two digits of width and of precision */
 #define CONVERTED 512 /* a double in %f with 99 digits has at most 310 + 100 characters */
 
 /* Reads flags, width and precision behind '%' into `spec`; returns the place of the conversion. */
-static const char *read_specifier(lua_State *lua, const char *p, const char *end, char spec[SPECIFIER])
+static const char *read_specifier(lua_State *lua, const char *p, const char *end,
+				  char spec[SPECIFIER])
 {
 	const char *start = p;
 	while (p < end && *p != '\0' && strchr("-+ #0", *p) != NULL) {
@@ -26,7 +27,8 @@ static const char *read_specifier(lua_State *lua, const char *p, const char *end
 		p++;
 		for (int digits = 0; p < end && *p >= '0' && *p <= '9'; p++) {
 			if (++digits > 2) {
-				luaL_error(lua, "invalid format (precision is two digits at the most)");
+				luaL_error(lua,
+					   "invalid format (precision is two digits at the most)");
 			}
 		}
 	}
@@ -45,7 +47,8 @@ static void add_spec(char spec[SPECIFIER], const char *conversion)
 	memcpy(spec + at, conversion, strlen(conversion) + 1);
 }
 
-static void put_integer(lua_State *lua, luaL_Buffer *out, int argument, char spec[SPECIFIER], char c)
+static void put_integer(lua_State *lua, luaL_Buffer *out, int argument, char spec[SPECIFIER],
+			char c)
 {
 	char text[CONVERTED], conversion[] = {'l', 'l', c == 'i' ? 'd' : c, '\0'};
 	add_spec(spec, conversion);
@@ -122,7 +125,9 @@ static void convert(lua_State *lua, luaL_Buffer *out, int argument, char spec[SP
 		put_text(lua, out, argument, spec);
 		break;
 	default:
-		luaL_error(lua, "invalid conversion '%%%c' to 'format': d i x X o e f g a c s are there", c);
+		luaL_error(lua,
+			   "invalid conversion '%%%c' to 'format': d i x X o e f g a c s are there",
+			   c);
 	}
 }
 

@@ -26,7 +26,8 @@ static int decode(lua_State *lua)
 		sandbox->json = dal_json_new();
 	}
 	if (dal_json_parse(sandbox->json, text, 0, &error) != 0) {
-		return luaL_error(lua, "json.decode: %s at byte %d", error.reason, (int)error.position + 1);
+		return luaL_error(lua, "json.decode: %s at byte %d", error.reason,
+				  (int)error.position + 1);
 	}
 	dal_canonical_push(lua, sandbox->json, DAL_JSON_ROOT);
 	return 1;

@@ -37,7 +37,8 @@ static bool in_range(unsigned char c, unsigned char from, unsigned char to)
 
 static bool is_class(unsigned char c, char class)
 {
-	bool lower = in_range(c, 'a', 'z'), upper = in_range(c, 'A', 'Z'), digit = in_range(c, '0', '9');
+	bool lower = in_range(c, 'a', 'z'), upper = in_range(c, 'A', 'Z'),
+	     digit = in_range(c, '0', '9');
 	bool result;
 	switch (class | 0x20) {
 	case 'a':
@@ -153,7 +154,8 @@ static bool one(struct match *m, const char *s, const char *p, const char *end)
 	}
 }
 
-static const char *repeat_most(struct match *m, const char *s, const char *p, const char *end, size_t least)
+static const char *repeat_most(struct match *m, const char *s, const char *p, const char *end,
+			       size_t least)
 {
 	size_t count = 0;
 	while (one(m, s + count, p, end)) {
@@ -262,7 +264,8 @@ static const char *same_as_capture(struct match *m, const char *s, char digit)
 	return s + size;
 }
 
-/* What begins with '%' and is no class: %b, %f, %1..%9. `*p` is moved behind it. True if handled. */
+/* What begins with '%' and is no class: %b, %f, %1..%9. `*p` is moved behind it. True if handled.
+ */
 static bool special(struct match *m, const char **s, const char **p)
 {
 	const char *at = *p;
@@ -470,7 +473,8 @@ static int gmatch_step(lua_State *lua)
 	const char *pattern, *end;
 	struct match m = prepare(lua, &pattern);
 	const char *last = m.text + lua_tointeger(lua, lua_upvalueindex(4)) - 1;
-	for (const char *s = m.text + lua_tointeger(lua, lua_upvalueindex(3)) - 1; s <= m.text_end; s++) {
+	for (const char *s = m.text + lua_tointeger(lua, lua_upvalueindex(3)) - 1; s <= m.text_end;
+	     s++) {
 		m.level = 0;
 		m.depth = 0;
 		end = here(&m, s, pattern);
@@ -555,8 +559,10 @@ int dal_library_gsub(lua_State *lua)
 	const char *pattern, *last = NULL;
 	struct match m = prepare(lua, &pattern);
 	int type = lua_type(lua, 3);
-	luaL_argexpected(lua, type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TTABLE ||
-				      type == LUA_TFUNCTION, 3, "string/function/table");
+	luaL_argexpected(lua,
+			 type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TTABLE ||
+				 type == LUA_TFUNCTION,
+			 3, "string/function/table");
 	lua_Integer most = luaL_optinteger(lua, 4, LUA_MAXINTEGER), count = 0;
 	lua_settop(lua, 3);
 	bool anchor = pattern < m.pattern_end && *pattern == '^';

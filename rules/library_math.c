@@ -1,4 +1,5 @@
-/* math: what is the same on every machine. No random, and none of libm's transcendental functions but those of IEEE 754. */
+/* math: what is the same on every machine. No random, and none of libm's transcendental functions
+ * but those of IEEE 754. */
 #include <math.h>
 
 #include "rules/library.h"
@@ -65,7 +66,8 @@ static int math_tointeger(lua_State *lua)
 {
 	int ok;
 	luaL_checkany(lua, 1);
-	lua_Integer value = lua_type(lua, 1) == LUA_TNUMBER ? lua_tointegerx(lua, 1, &ok) : (ok = 0);
+	lua_Integer value = lua_type(lua, 1) == LUA_TNUMBER ? lua_tointegerx(lua, 1, &ok)
+							    : (ok = 0);
 	if (ok) {
 		lua_pushinteger(lua, value);
 	} else {
@@ -92,7 +94,8 @@ static int extreme(lua_State *lua, bool least)
 	luaL_checknumber(lua, 1);
 	for (int i = 2; i <= count; i++) {
 		luaL_checknumber(lua, i);
-		if (least ? lua_compare(lua, i, best, LUA_OPLT) : lua_compare(lua, best, i, LUA_OPLT)) {
+		if (least ? lua_compare(lua, i, best, LUA_OPLT)
+			  : lua_compare(lua, best, i, LUA_OPLT)) {
 			best = i;
 		}
 	}
@@ -112,10 +115,11 @@ static int math_max(lua_State *lua)
 
 void dal_library_math(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {
-		{"abs", math_abs},   {"ceil", math_ceil}, {"floor", math_floor}, {"fmod", math_fmod},
-		{"max", math_max},   {"min", math_min},	  {"sqrt", math_sqrt},	 {"tointeger", math_tointeger},
-		{"type", math_type}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"abs", math_abs},     {"ceil", math_ceil},
+					     {"floor", math_floor}, {"fmod", math_fmod},
+					     {"max", math_max},     {"min", math_min},
+					     {"sqrt", math_sqrt},   {"tointeger", math_tointeger},
+					     {"type", math_type},   {NULL, NULL}};
 	dal_library_add(lua, "math", functions);
 	lua_getfield(lua, -1, "math");
 	lua_pushnumber(lua, HUGE_VAL);

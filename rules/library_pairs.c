@@ -73,7 +73,8 @@ static void *scratch(lua_State *lua, size_t size)
 static size_t collect(lua_State *lua, int index)
 {
 	lua_Integer count = 0;
-	lua_createtable(lua, (int)lua_rawlen(lua, index) < 64 ? (int)lua_rawlen(lua, index) : 64, 0);
+	lua_createtable(lua, (int)lua_rawlen(lua, index) < 64 ? (int)lua_rawlen(lua, index) : 64,
+			0);
 	int keys = lua_gettop(lua);
 	lua_pushnil(lua);
 	while (lua_next(lua, index)) {

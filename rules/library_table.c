@@ -36,7 +36,8 @@ static int concat(lua_State *lua)
 		size_t size;
 		lua_geti(lua, 1, i);
 		if (!lua_isstring(lua, -1)) {
-			return luaL_error(lua, "invalid value (a %s) at index %I in table for 'concat'",
+			return luaL_error(lua,
+					  "invalid value (a %s) at index %I in table for 'concat'",
 					  luaL_typename(lua, -1), (LUAI_UACINT)i);
 		}
 		lua_tolstring(lua, -1, &size);
@@ -79,7 +80,8 @@ static int take_out(lua_State *lua)
 {
 	lua_Integer size = own_list(lua, 1), position = luaL_optinteger(lua, 2, size);
 	if (lua_gettop(lua) > 1) {
-		luaL_argcheck(lua, position >= 1 && position <= size + 1, 2, "position out of bounds");
+		luaL_argcheck(lua, position >= 1 && position <= size + 1, 2,
+			      "position out of bounds");
 	}
 	lua_rawgeti(lua, 1, position);
 	dal_sandbox_charge(lua, size > position ? (size_t)(size - position) / 2 : 0);
@@ -114,7 +116,8 @@ static int unpack(lua_State *lua)
 	}
 	lua_Unsigned count = (lua_Unsigned)to - (lua_Unsigned)from;
 	if (count >= DAL_LIBRARY_UNPACK || !lua_checkstack(lua, (int)count + 1)) {
-		return luaL_error(lua, "too many results to unpack (%d at the most)", DAL_LIBRARY_UNPACK);
+		return luaL_error(lua, "too many results to unpack (%d at the most)",
+				  DAL_LIBRARY_UNPACK);
 	}
 	for (lua_Unsigned i = 0; i <= count; i++) {
 		lua_geti(lua, 1, from + (lua_Integer)i);
@@ -122,7 +125,8 @@ static int unpack(lua_State *lua)
 	return (int)count + 1;
 }
 
-/* Is the value at index a before the one at b (both absolute)? Argument 2 is the comparator or nil. */
+/* Is the value at index a before the one at b (both absolute)? Argument 2 is the comparator or nil.
+ */
 static bool before(lua_State *lua, int a, int b)
 {
 	if (lua_isnil(lua, 2)) {
@@ -148,7 +152,8 @@ static void merge(lua_State *lua, lua_Integer from, lua_Integer middle, lua_Inte
 			lua_rawgeti(lua, 1, left);
 			lua_rawgeti(lua, 1, right);
 			int top = lua_gettop(lua);
-			take_right = before(lua, top, top - 1); /* equal: the left one, so it is stable */
+			take_right = before(lua, top,
+					    top - 1); /* equal: the left one, so it is stable */
 			lua_pop(lua, 2);
 		}
 		lua_rawgeti(lua, 1, take_right ? right++ : left++);
@@ -182,8 +187,9 @@ static int sort(lua_State *lua)
 
 void dal_library_table(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {{"concat", concat}, {"insert", insert}, {"pack", pack},
-					     {"remove", take_out}, {"sort", sort}, {"unpack", unpack},
+	static const luaL_Reg functions[] = {{"concat", concat}, {"insert", insert},
+					     {"pack", pack},     {"remove", take_out},
+					     {"sort", sort},     {"unpack", unpack},
 					     {NULL, NULL}};
 	dal_library_add(lua, "table", functions);
 }

@@ -52,8 +52,8 @@ int64_t dal_loader_function(struct dal_loader *loader, int index, int line, cons
 	if (loader->checking) {
 		struct dal_rules *set = loader->set;
 		DAL_GROW(set->functions, set->function_count, set->function_capacity);
-		set->functions[set->function_count++] =
-			(struct dal_function_own){loader->source, line, dal_strdup(what)};
+		set->functions[set->function_count++] = (struct dal_function_own){
+			loader->source, line, dal_strdup(what)};
 	}
 	return loader->function_count;
 }
@@ -65,7 +65,8 @@ int64_t dal_loader_function(struct dal_loader *loader, int index, int line, cons
 static void report_message(struct dal_loader *loader, const char *message)
 {
 	const struct dal_rules *set = loader->set;
-	for (const char *colon = strchr(message, ':'); colon != NULL; colon = strchr(colon + 1, ':')) {
+	for (const char *colon = strchr(message, ':'); colon != NULL;
+	     colon = strchr(colon + 1, ':')) {
 		char *end;
 		long line = strtol(colon + 1, &end, 10);
 		if (line <= 0 || end[0] != ':' || end[1] != ' ') {
@@ -77,8 +78,8 @@ static void report_message(struct dal_loader *loader, const char *message)
 		}
 		for (size_t i = 0; i < set->source_count; i++) {
 			struct dal_slice name = dal_slice_text(set->sources[i].name);
-			if (name.size >= chunk.size &&
-			    memcmp(name.data + name.size - chunk.size, chunk.data, chunk.size) == 0) {
+			if (name.size >= chunk.size && memcmp(name.data + name.size - chunk.size,
+							      chunk.data, chunk.size) == 0) {
 				dal_errors_add(loader->errors, name.data, (int)line, "%s", end + 2);
 				return;
 			}
@@ -113,11 +114,11 @@ static int hole_ignore(lua_State *lua)
 
 static void make_hole(lua_State *lua)
 {
-	static const luaL_Reg functions[] = {
-		{"__index", hole_again}, {"__call", hole_again},       {"__newindex", hole_ignore},
-		{"__add", hole_again},   {"__sub", hole_again},	       {"__mul", hole_again},
-		{"__div", hole_again},   {"__concat", hole_again},     {"__unm", hole_again},
-		{NULL, NULL}};
+	static const luaL_Reg functions[] = {{"__index", hole_again},     {"__call", hole_again},
+					     {"__newindex", hole_ignore}, {"__add", hole_again},
+					     {"__sub", hole_again},       {"__mul", hole_again},
+					     {"__div", hole_again},       {"__concat", hole_again},
+					     {"__unm", hole_again},       {NULL, NULL}};
 	enum dal_tag *tag = lua_newuserdatauv(lua, sizeof(*tag), 0);
 	*tag = DAL_TAG_HOLE;
 	lua_newtable(lua);
@@ -140,10 +141,11 @@ static int unknown_global(lua_State *lua)
 static int set_global(lua_State *lua)
 {
 	if (dal_sandbox_of(lua)->loader == NULL) {
-		return luaL_error(lua,
-				  "global '%s' can't be changed: nothing lasts from one event to the next "
-				  "but a projection's state",
-				  dal_library_tostring(lua, 2));
+		return luaL_error(
+			lua,
+			"global '%s' can't be changed: nothing lasts from one event to the next "
+			"but a projection's state",
+			dal_library_tostring(lua, 2));
 	}
 	lua_settop(lua, 3);
 	lua_rawset(lua, lua_upvalueindex(1));
@@ -214,9 +216,11 @@ static const char *suggest_global(struct global_check *check, const char *name)
 
 static void check_global(void *own, struct dal_slice name, int line, bool write)
 {
-	static const char *const removed[] = {"load",	"loadstring", "dofile", "loadfile", "debug", "os", "io",
-					      "package", "collectgarbage", "coroutine", "setmetatable", "getmetatable",
-					      "rawget", "rawset", "rawequal", "rawlen", "xpcall", "print", "utf8", "_G"};
+	static const char *const removed[] = {
+		"load",         "loadstring",   "dofile",  "loadfile",       "debug",
+		"os",           "io",           "package", "collectgarbage", "coroutine",
+		"setmetatable", "getmetatable", "rawget",  "rawset",         "rawequal",
+		"rawlen",       "xpcall",       "print",   "utf8",           "_G"};
 	struct global_check *check = own;
 	lua_State *lua = check->loader->sandbox->lua;
 	lua_pushlstring(lua, name.data, name.size);
@@ -229,13 +233,17 @@ static void check_global(void *own, struct dal_slice name, int line, bool write)
 	const char *nearest = suggest_global(check, text);
 	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++) {
 		if (strcmp(removed[i], text) == 0) {
-			dal_loader_report(check->loader, line, "'%s' is not offered to rules (rules/LANGUAGE.md lists what is)", text);
+			dal_loader_report(
+				check->loader, line,
+				"'%s' is not offered to rules (rules/LANGUAGE.md lists what is)",
+				text);
 			free(text);
 			return;
 		}
 	}
-	dal_loader_report(check->loader, line, "unknown global '%s'%s%s%s", text, nearest ? ": did you mean '" : "",
-			  nearest ? nearest : "", nearest ? "'?" : "");
+	dal_loader_report(check->loader, line, "unknown global '%s'%s%s%s", text,
+			  nearest ? ": did you mean '" : "", nearest ? nearest : "",
+			  nearest ? "'?" : "");
 	free(text);
 }
 
@@ -287,7 +295,8 @@ static int parse(lua_State *lua)
 {
 	const struct dal_rules_source *source = lua_touserdata(lua, 1);
 	lua_pushfstring(lua, "@%s", source->name);
-	if (luaL_loadbufferx(lua, source->text.data, source->text.size, lua_tostring(lua, -1), "t") != LUA_OK) {
+	if (luaL_loadbufferx(lua, source->text.data, source->text.size, lua_tostring(lua, -1),
+			     "t") != LUA_OK) {
 		lua_error(lua);
 	}
 	return 1;
@@ -359,7 +368,8 @@ static bool is_lib(const struct dal_rules_source *source, struct dal_slice name)
 		return false;
 	}
 	size_t start = lib != NULL ? (size_t)(lib - file.data) + 4 : 0;
-	return file.size - start == name.size + 4 && memcmp(file.data + start, name.data, name.size) == 0;
+	return file.size - start == name.size + 4 &&
+	       memcmp(file.data + start, name.data, name.size) == 0;
 }
 
 static int require(lua_State *lua)
@@ -368,21 +378,26 @@ static int require(lua_State *lua)
 	struct dal_slice name;
 	name.data = luaL_checklstring(lua, 1, &name.size);
 	if (loader == NULL) {
-		return luaL_error(lua, "require works while a file is loaded: call it at the top of the file");
+		return luaL_error(
+			lua,
+			"require works while a file is loaded: call it at the top of the file");
 	}
 	size_t source = 0;
 	while (source < loader->set->source_count && !is_lib(&loader->set->sources[source], name)) {
 		source++;
 	}
 	if (source == loader->set->source_count) {
-		return luaL_error(lua, "there is no lib/%s.lua: require finds files of the app's lib folder only",
-				  name.data);
+		return luaL_error(
+			lua,
+			"there is no lib/%s.lua: require finds files of the app's lib folder only",
+			name.data);
 	}
 	if (loader->states[source] == DAL_LIB_NEW) {
 		load_source(loader, source);
 	}
 	if (loader->states[source] == DAL_LIB_LOADING) {
-		return luaL_error(lua, "lib/%s.lua requires itself, directly or through others", name.data);
+		return luaL_error(lua, "lib/%s.lua requires itself, directly or through others",
+				  name.data);
 	}
 	if (loader->states[source] == DAL_LIB_FAILED) {
 		return luaL_error(lua, "lib/%s.lua has mistakes", name.data);

@@ -1,8 +1,10 @@
 /*
- * The inside of loading: shared by load.c, declare*.c, operators.c, reach.c and vm.c. Private to rules.
+ * The inside of loading: shared by load.c, declare*.c, operators.c, reach.c and vm.c. Private to
+ * rules.
  *
- * A loader runs all files of a set in one sandbox. The first time it checks everything and fills the
- * set; a machine runs the same files again only to have their functions, which get the same numbers.
+ * A loader runs all files of a set in one sandbox. The first time it checks everything and fills
+ * the set; a machine runs the same files again only to have their functions, which get the same
+ * numbers.
  */
 #ifndef DAL_RULES_LOADER_H
 #define DAL_RULES_LOADER_H
@@ -17,7 +19,7 @@ enum dal_lib_state { DAL_LIB_NEW, DAL_LIB_LOADING, DAL_LIB_DONE, DAL_LIB_FAILED 
 struct dal_loader {
 	struct dal_sandbox *sandbox;
 	struct dal_rules *set;
-	bool checking;              /* else only functions are wanted, and the set is constant */
+	bool checking; /* else only functions are wanted, and the set is constant */
 	struct dal_errors *errors, *warnings;
 	size_t source;              /* that is running */
 	enum dal_lib_state *states; /* one a source: is it loaded? */
@@ -26,7 +28,7 @@ struct dal_loader {
 	const char *pending_word;
 	char pending_name[64];
 	int pending_line;
-	struct dal_map *names;      /* "word name" to the struct dal_loader_use that declares it */
+	struct dal_map *names;       /* "word name" to the struct dal_loader_use that declares it */
 	struct dal_loader_use *uses; /* names that are looked up when all is loaded */
 	size_t use_count, use_capacity;
 };
@@ -50,7 +52,8 @@ void dal_loader_report(struct dal_loader *loader, int line, const char *format, 
 /* The line behind `line` where `field = ` is written, or `line`. */
 int dal_loader_field_line(const struct dal_loader *loader, int line, const char *field);
 /* A name that must be there in the end. */
-void dal_loader_use(struct dal_loader *loader, int kind, int line, struct dal_slice name, const char *what);
+void dal_loader_use(struct dal_loader *loader, int kind, int line, struct dal_slice name,
+		    const char *what);
 /* Gives the function at `index`, of `what`, its number. */
 int64_t dal_loader_function(struct dal_loader *loader, int index, int line, const char *what);
 /* Reports the name if it is not valid, or taken by another `word`. */
@@ -64,25 +67,25 @@ void dal_declare_finish(struct dal_loader *loader);
 void dal_declare_rule(struct dal_loader *loader, const char *name, int line, int table);
 void dal_declare_projection(struct dal_loader *loader, const char *name, int line, int table);
 /* declare_value.c: another folder's. */
-void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable *what, const char *name,
-			 int line, int table);
+void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable *what,
+			 const char *name, int line, int table);
 /* declare_test.c */
 void dal_declare_test(struct dal_loader *loader, const char *name, int line, int table);
 void dal_declare_test_open(lua_State *lua);
 
-
 /* Reports fields of the table that `names` lacks, with a suggestion; `what` is `rule "x"`. */
 void dal_declare_fields(struct dal_loader *loader, const char *what, int line, int table,
 			const char *const *names, size_t count);
-/* Calls a function that may raise on the value at `index`; false, with the message in `error`, if it did. */
-bool dal_declare_canonical(struct dal_loader *loader, int index, const char *what, struct dal_buffer *json,
-			   struct dal_error *error);
+/* Calls a function that may raise on the value at `index`; false, with the message in `error`, if
+ * it did. */
+bool dal_declare_canonical(struct dal_loader *loader, int index, const char *what,
+			   struct dal_buffer *json, struct dal_error *error);
 
 /* operators.c: adds the pattern operators to the table on top. */
 void dal_operators_open(lua_State *lua);
 /* The pattern of an `on`: compiled. NULL if it was wrong, and reported. */
-struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char *what, int line, int index,
-					  const char *const **topics);
+struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char *what, int line,
+					  int index, const char *const **topics);
 
 /* reach.c: freezes all that declared functions reach; in the first load checks and digests it. */
 void dal_reach_freeze(struct dal_loader *loader);

@@ -9,7 +9,8 @@
 #include "rules/userdata.h"
 
 /* An operator's call; its argument, or a table of them, is the user value 1. */
-struct operator {
+struct operator
+{
 	enum dal_tag tag;
 	int kind; /* into `operators` */
 	int line;
@@ -57,11 +58,12 @@ static int make_operator(lua_State *lua)
 		count = 1;
 	}
 	if (count != 1) {
-		dal_loader_report(loader, line, "%s takes one argument, not %d", operators[kind].name, count);
+		dal_loader_report(loader, line, "%s takes one argument, not %d",
+				  operators[kind].name, count);
 	}
 	lua_settop(lua, 1);
-	struct operator *operator = lua_newuserdatauv(lua, sizeof(*operator), 1);
-	*operator = (struct operator){DAL_TAG_OPERATOR, kind, line};
+	struct operator* operator= lua_newuserdatauv(lua, sizeof(*operator), 1);
+	*operator=(struct operator){DAL_TAG_OPERATOR, kind, line};
 	lua_insert(lua, 1);
 	lua_setiuservalue(lua, 1, 1);
 	return 1;
@@ -103,18 +105,19 @@ static void refuse(struct writing *w, const char *problem)
 {
 	w->failed = true;
 	const char *path = dal_buffer_cstr(&w->path);
-	dal_loader_report(w->loader, w->line, "%s: on%s%s: %s", w->what, path[0] ? "." : "", path, problem);
+	dal_loader_report(w->loader, w->line, "%s: on%s%s: %s", w->what, path[0] ? "." : "", path,
+			  problem);
 }
 
-static const struct operator *operator_at(lua_State *lua, int index)
+static const struct operator* operator_at(lua_State *lua, int index)
 {
 	return dal_userdata_tag(lua, index) == DAL_TAG_OPERATOR ? lua_touserdata(lua, index) : NULL;
 }
 
 static bool is_any_of(lua_State *lua, int index)
 {
-	const struct operator *operator = operator_at(lua, index);
-	return operator != NULL && operator->kind == OPERATOR_ANY_OF;
+	const struct operator* operator= operator_at(lua, index);
+	return operator!= NULL && operator->kind == OPERATOR_ANY_OF;
 }
 
 /* A table is a list if it has numbered values that are no any_of. */
@@ -171,14 +174,15 @@ static void write_alternative(struct writing *w, int index)
 	if (lua_type(w->lua, index) == LUA_TTABLE && !is_list(w->lua, index)) {
 		write_object(w, index, false);
 	} else {
-		refuse(w, "any_of takes a list of patterns, each a table of fields: any_of { { a = 1 }, { b = 2 } }");
+		refuse(w, "any_of takes a list of patterns, each a table of fields: any_of { { a = "
+			  "1 }, { b = 2 } }");
 	}
 }
 
 /* {"prefix": argument}; the argument may be an operator again. */
 static void write_operator(struct writing *w, int index)
 {
-	const struct operator *operator = operator_at(w->lua, index);
+	const struct operator* operator= operator_at(w->lua, index);
 	int outer = w->line;
 	w->line = operator->line;
 	if (operators[operator->kind].argument == ARGUMENT_NOT_YET) {
@@ -189,7 +193,7 @@ static void write_operator(struct writing *w, int index)
 		refuse(w, "eventbridge [[...]] is a whole pattern: write on = eventbridge [[...]]");
 	} else if (enter(w)) {
 		DAL_GROW(w->places, w->place_count, w->place_capacity);
-		w->places[w->place_count++] = (struct place){w->json.size, operator->line};
+		w->places[w->place_count++] = (struct place){w->json.size, operator->line };
 		dal_buffer_byte(&w->json, '{');
 		dal_json_append_string(&w->json, dal_slice_text(operators[operator->kind].json));
 		dal_buffer_byte(&w->json, ':');
@@ -244,13 +248,15 @@ static void write_plain(struct writing *w, int index)
 			write_list(w, index, write_plain);
 			return;
 		}
-		refuse(w, "an empty list matches nothing: leave the field out, or use exists(false)");
+		refuse(w,
+		       "an empty list matches nothing: leave the field out, or use exists(false)");
 		return;
 	case LUA_TNIL:
 		refuse(w, "nil, where a value was expected");
 		return;
 	default:
-		refuse(w, "a function can't be part of a pattern: use `when` for what patterns can't say");
+		refuse(w, "a function can't be part of a pattern: use `when` for what patterns "
+			  "can't say");
 	}
 }
 
@@ -276,9 +282,9 @@ static void write_field(struct writing *w, int index)
 
 static void write_any_of(struct writing *w, int index)
 {
-	const struct operator *operator = lua_touserdata(w->lua, index);
+	const struct operator* operator= lua_touserdata(w->lua, index);
 	DAL_GROW(w->places, w->place_count, w->place_capacity);
-	w->places[w->place_count++] = (struct place){w->json.size, operator->line};
+	w->places[w->place_count++] = (struct place){w->json.size, operator->line };
 	dal_buffer_text(&w->json, "\"$or\":");
 	lua_getiuservalue(w->lua, index, 1);
 	if (lua_type(w->lua, -1) == LUA_TTABLE) {
@@ -329,7 +335,8 @@ static void write_object(struct writing *w, int table, bool top)
 	if (!top) {
 		lua_pushnil(lua);
 		if (!lua_next(lua, table)) {
-			refuse(w, "an empty table matches nothing: leave the field out, or use exists(false)");
+			refuse(w, "an empty table matches nothing: leave the field out, or use "
+				  "exists(false)");
 			return;
 		}
 		lua_pop(lua, 2);
@@ -413,8 +420,9 @@ static struct dal_pattern *compile(struct writing *w, int flags)
 	struct dal_pattern *pattern = NULL;
 	struct dal_error error = {0};
 	if (dal_pattern_parse(dal_buffer_slice(&w->json), flags, &pattern, &error) != 0) {
-		int line = flags == DAL_PATTERN_LITERAL_DOTS ? line_at(w, error.column)
-							      : w->line + (error.line > 0 ? error.line - 1 : 0);
+		int line = flags == DAL_PATTERN_LITERAL_DOTS
+				   ? line_at(w, error.column)
+				   : w->line + (error.line > 0 ? error.line - 1 : 0);
 		dal_loader_report(w->loader, line, "%s: on: %s", w->what, error.text);
 		pattern = NULL;
 	}
@@ -443,15 +451,15 @@ static bool write_pattern(struct writing *w, int index)
 	return !w->failed;
 }
 
-struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char *what, int line, int index,
-					  const char *const **topics)
+struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char *what, int line,
+					  int index, const char *const **topics)
 {
 	lua_State *lua = loader->sandbox->lua;
 	struct writing w = {.loader = loader, .lua = lua, .what = what, .line = line};
 	struct dal_pattern *pattern = NULL;
-	const struct operator *operator = operator_at(lua, index);
+	const struct operator* operator= operator_at(lua, index);
 	*topics = NULL;
-	if (operator != NULL && operator->kind == OPERATOR_EVENTBRIDGE) {
+	if (operator!= NULL && operator->kind == OPERATOR_EVENTBRIDGE) {
 		struct dal_slice text = {0};
 		w.line = operator->line;
 		lua_getiuservalue(lua, index, 1);
@@ -460,7 +468,8 @@ struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char 
 			dal_buffer_slice_append(&w.json, text);
 			pattern = compile(&w, DAL_PATTERN_EVENTBRIDGE);
 		} else {
-			refuse(&w, "eventbridge takes a pattern as JSON text: eventbridge [[ {...} ]]");
+			refuse(&w,
+			       "eventbridge takes a pattern as JSON text: eventbridge [[ {...} ]]");
 		}
 		lua_pop(lua, 1);
 	} else if (lua_type(lua, index) == LUA_TTABLE) {

@@ -51,7 +51,8 @@ static void queue(struct reach *reach)
 	lua_rawseti(lua, reach->queue, reach->count);
 }
 
-static void report(struct reach *reach, struct dal_slice source, int line, const char *format, const char *name)
+static void report(struct reach *reach, struct dal_slice source, int line, const char *format,
+		   const char *name)
 {
 	struct dal_loader *loader = reach->loader;
 	char text[512];
@@ -61,11 +62,13 @@ static void report(struct reach *reach, struct dal_slice source, int line, const
 	snprintf(text, sizeof(text), format, name);
 	const char *file = loader->set->sources[reach->from->source].name;
 	if (source.size > 1) {
-		char *written = dal_slice_dup(dal_slice(source.data + 1, source.size - 1)); /* behind '@' */
+		char *written = dal_slice_dup(
+			dal_slice(source.data + 1, source.size - 1)); /* behind '@' */
 		dal_errors_add(loader->errors, written, line, "%s: %s", reach->from->what, text);
 		free(written);
 	} else {
-		dal_errors_add(loader->errors, file, reach->from->line, "%s: %s", reach->from->what, text);
+		dal_errors_add(loader->errors, file, reach->from->line, "%s: %s", reach->from->what,
+			       text);
 	}
 }
 
@@ -77,8 +80,11 @@ static void check_function(struct reach *reach, int index)
 	if (dal_chunk_outer_write(&chunk.root, &write)) {
 		char *name = dal_slice_dup(write.name);
 		report(reach, chunk.root.source, write.line,
-		       write.global ? "changes the global '%s': nothing lasts from one event to the next but a projection's state"
-				    : "changes '%s', a local outside of the function: nothing lasts from one event to the next but a projection's state",
+		       write.global
+			       ? "changes the global '%s': nothing lasts from one event to the "
+				 "next but a projection's state"
+			       : "changes '%s', a local outside of the function: nothing lasts "
+				 "from one event to the next but a projection's state",
 		       name);
 		free(name);
 	}
@@ -89,7 +95,8 @@ static void visit_function(struct reach *reach, int index)
 {
 	lua_State *lua = reach->lua;
 	if (lua_iscfunction(lua, index)) {
-		report(reach, (struct dal_slice){0}, 0, "keeps %s: iterators are made and used within one call", "an iterator");
+		report(reach, (struct dal_slice){0}, 0,
+		       "keeps %s: iterators are made and used within one call", "an iterator");
 		return;
 	}
 	if (reach->loader->checking) {
@@ -130,7 +137,9 @@ static void visit(struct reach *reach, lua_Integer number)
 		break;
 	default:
 		if (dal_userdata_tag(lua, index) != DAL_TAG_HOLE) {
-			report(reach, (struct dal_slice){0}, 0, "uses %s: that is for declarations only", "a pattern operator or secret");
+			report(reach, (struct dal_slice){0}, 0,
+			       "uses %s: that is for declarations only",
+			       "a pattern operator or secret");
 		}
 		break;
 	}

@@ -58,8 +58,10 @@ static struct dal_rules *set_new(const struct dal_rules_options *options)
 	set->projection_names = dal_map_new();
 	for (size_t i = 0; i < options->count; i++) {
 		const struct dal_rules_source *source = &options->sources[i];
-		set->sources[i] = (struct dal_rules_source){
-			dal_strdup(source->name), {dal_slice_dup(source->text), source->text.size}, source->role};
+		set->sources[i] = (struct dal_rules_source){dal_strdup(source->name),
+							    {dal_slice_dup(source->text),
+							     source->text.size},
+							    source->role};
 		dal_digester_add(digester, dal_slice_text(source->name));
 		dal_digester_add(digester, source->text);
 	}
@@ -162,11 +164,12 @@ static void number_patterns(struct dal_value *values, size_t count, size_t first
 static void index_names(struct dal_rules *set)
 {
 	for (size_t i = 0; i < set->rule_count; i++) {
-		dal_map_set(set->rule_names, dal_slice_text(set->rules[i].rule.name), (void *)(i + 1));
+		dal_map_set(set->rule_names, dal_slice_text(set->rules[i].rule.name),
+			    (void *)(i + 1));
 	}
 	for (size_t i = 0; i < set->projection_count; i++) {
-		dal_map_set(set->projection_names, dal_slice_text(set->projections[i].projection.name),
-			    (void *)(i + 1));
+		dal_map_set(set->projection_names,
+			    dal_slice_text(set->projections[i].projection.name), (void *)(i + 1));
 	}
 	for (size_t i = 0; i < set->declaration_count; i++) {
 		number_patterns(set->declarations[i].values, set->declarations[i].count,
@@ -210,7 +213,8 @@ static void check_use(struct dal_loader *loader, const struct dal_loader_use *us
 	dal_errors_add(loader->errors, loader->set->sources[use->source].name, use->line,
 		       "%s%s%s is no %s of this app%s%s%s", use->what ? use->what : "view",
 		       call ? ": call: " : ": ", use->name, call ? "function" : "projection",
-		       nearest ? ", did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+		       nearest ? ", did you mean '" : "", nearest ? nearest : "",
+		       nearest ? "'?" : "");
 }
 
 static void warn_uncalled(struct dal_loader *loader)

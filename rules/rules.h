@@ -9,7 +9,8 @@
  * A set is constant once loaded, shared by reference count, read by any thread.
  *
  *	struct dal_rules_source files[] = {{"rules/orders.lua", text, DAL_RULES_RULES}};
- *	r = dal_rules_load(&(struct dal_rules_options){.sources = files, .count = 1}, &rules, &errors);
+ *	r = dal_rules_load(&(struct dal_rules_options){.sources = files, .count = 1}, &rules,
+ *&errors);
  */
 #ifndef DAL_RULES_RULES_H
 #define DAL_RULES_RULES_H
@@ -28,14 +29,15 @@
 struct dal_rules;
 
 enum dal_rules_role {
-	DAL_RULES_OPERATOR, /* dalamb.lua, functions/x.lua: the operator's: everything but rule and projection... and those too */
+	DAL_RULES_OPERATOR, /* dalamb.lua, functions/x.lua: the operator's: everything but rule and
+			       projection... and those too */
 	DAL_RULES_RULES,    /* rules/x.lua: rule, projection, patterns */
 	DAL_RULES_LIB,      /* lib/x.lua: what `require "x"` gives */
 	DAL_RULES_TESTS,    /* tests/x.lua: test, given, expect */
 };
 
 struct dal_rules_source {
-	const char *name;       /* as shown to people: "rules/orders.lua" */
+	const char *name; /* as shown to people: "rules/orders.lua" */
 	struct dal_slice text;
 	enum dal_rules_role role;
 };
@@ -44,12 +46,14 @@ struct dal_rules_options {
 	const struct dal_rules_source *sources; /* loaded in this order; the set keeps copies */
 	size_t count;
 	const struct dal_declarable *const *declarables; /* NULL-terminated: of the other folders */
-	const char *call_declarable; /* which of them a rule's `call` names: "func"; NULL: any name goes */
+	const char *call_declarable; /* which of them a rule's `call` names: "func"; NULL: any name
+					goes */
 };
 
 enum { DAL_RULES_INVALID = 1 };
 
-/* 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL): rules that can never match, functions that no one calls. */
+/* 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL):
+ * rules that can never match, functions that no one calls. */
 int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **rules,
 		   struct dal_errors *errors, struct dal_errors *warnings);
 struct dal_rules *dal_rules_ref(struct dal_rules *rules);
@@ -62,12 +66,12 @@ enum dal_on_error { DAL_ON_ERROR_SKIP, DAL_ON_ERROR_PARK, DAL_ON_ERROR_HALT };
 struct dal_rule {
 	const char *name, *file;
 	int line;
-	uint32_t pattern;            /* its id in the matcher */
-	const char *const *topics;   /* NULL-terminated: those that its `on` names; empty: all */
-	bool system;                 /* its pattern names a dalamb. type */
-	const struct dal_path *by;   /* or NULL */
+	uint32_t pattern;          /* its id in the matcher */
+	const char *const *topics; /* NULL-terminated: those that its `on` names; empty: all */
+	bool system;               /* its pattern names a dalamb. type */
+	const struct dal_path *by; /* or NULL */
 	bool has_when, has_emit;
-	const char *const *calls;    /* NULL-terminated function names */
+	const char *const *calls; /* NULL-terminated function names */
 	enum dal_on_error on_error;
 };
 
@@ -78,10 +82,11 @@ struct dal_projection {
 	uint32_t pattern;
 	const char *const *topics;
 	bool system;
-	const struct dal_path *key;  /* or NULL: a Lua function */
-	struct dal_slice init;       /* canonical JSON; empty: nil */
+	const struct dal_path *key; /* or NULL: a Lua function */
+	struct dal_slice init;      /* canonical JSON; empty: nil */
 	enum dal_on_error on_error;
-	const char *digest;          /* hex, of the declaration: pattern, key, init, fold and all they reach */
+	const char
+		*digest; /* hex, of the declaration: pattern, key, init, fold and all they reach */
 };
 
 size_t dal_rules_rule_count(const struct dal_rules *rules);
@@ -104,7 +109,7 @@ const struct dal_declaration *dal_rules_declaration(const struct dal_rules *rule
 struct dal_rules_test_view {
 	const char *projection;
 	const char *key;
-	struct dal_slice json;       /* canonical; empty: nil, there is no entry */
+	struct dal_slice json; /* canonical; empty: nil, there is no entry */
 };
 
 struct dal_rules_test_expect {
@@ -118,9 +123,10 @@ struct dal_rules_test_expect {
 		DAL_EXPECT_NO_MATCH,
 		DAL_EXPECT_NO_EMIT, /* `name` NULL: none at all */
 	} kind;
-	const char *name;            /* function, event type, projection or rule */
-	const char *key;             /* of a view */
-	struct dal_slice json;       /* call: the payload's fields that are compared (empty: any); emit: the event's; view: the value */
+	const char *name;      /* function, event type, projection or rule */
+	const char *key;       /* of a view */
+	struct dal_slice json; /* call: the payload's fields that are compared (empty: any); emit:
+				  the event's; view: the value */
 	int line;
 };
 
@@ -129,8 +135,8 @@ struct dal_rules_test {
 	int line;
 	const struct dal_rules_test_view *given;
 	size_t given_count;
-	struct dal_slice events;     /* a JSON array of events; `id`, `source`, `time` may lack */
-	const char *events_file;     /* or a file of recorded events, NDJSON, beside the test; NULL */
+	struct dal_slice events; /* a JSON array of events; `id`, `source`, `time` may lack */
+	const char *events_file; /* or a file of recorded events, NDJSON, beside the test; NULL */
 	const struct dal_rules_test_expect *expect;
 	size_t expect_count;
 };

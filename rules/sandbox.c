@@ -213,7 +213,8 @@ static int fail(struct dal_sandbox *sandbox, int status)
 	lua_settop(sandbox->lua, DAL_SLOT_COUNT);
 	bool limit = sandbox->expired == DAL_EXPIRY_MEMORY || sandbox->expired == DAL_EXPIRY_TIME;
 	if (sandbox->expired == DAL_EXPIRY_MEMORY) {
-		lua_gc(sandbox->lua, LUA_GCCOLLECT); /* its garbage would be the next call's allowance */
+		lua_gc(sandbox->lua,
+		       LUA_GCCOLLECT); /* its garbage would be the next call's allowance */
 	}
 	return limit ? DAL_SANDBOX_LIMIT : DAL_SANDBOX_FAILED;
 }

@@ -45,10 +45,10 @@ enum dal_phase {
 enum dal_expiry { DAL_EXPIRY_NONE, DAL_EXPIRY_FUEL, DAL_EXPIRY_MEMORY, DAL_EXPIRY_TIME };
 
 struct dal_sandbox_limits {
-	size_t live_bytes;    /* more than at the start of the call */
-	size_t total_bytes;   /* allocated during the call */
+	size_t live_bytes;  /* more than at the start of the call */
+	size_t total_bytes; /* allocated during the call */
 	int64_t instructions;
-	int64_t cpu_us;       /* 0: no line */
+	int64_t cpu_us; /* 0: no line */
 };
 
 extern const struct dal_sandbox_limits dal_sandbox_call_limits, dal_sandbox_load_limits;
@@ -65,10 +65,10 @@ struct dal_sandbox {
 	uint64_t generation; /* of event views; those of an older one are dead */
 	uint64_t calls;      /* entry proxies are valid within one call */
 	const struct dal_event *event;
-	struct dal_json *json;   /* for json.decode and stored entries; made when needed */
-	struct dal_buffer scratch; /* of C functions that may be left by an error */
+	struct dal_json *json;            /* for json.decode and stored entries; made when needed */
+	struct dal_buffer scratch;        /* of C functions that may be left by an error */
 	struct dal_buffer message, trace; /* of the last failure */
-	struct dal_loader *loader; /* while files are loaded */
+	struct dal_loader *loader;        /* while files are loaded */
 	struct dal_vm *vm;
 };
 
@@ -79,8 +79,8 @@ enum { DAL_SANDBOX_FAILED = 2, DAL_SANDBOX_LIMIT = 3 };
 void dal_sandbox_init(struct dal_sandbox *sandbox);
 void dal_sandbox_deinit(struct dal_sandbox *sandbox);
 /*
- * Calls the function below `arguments` values. 0 with `results` values on the stack; else nothing on
- * it, and `message` and `trace` are filled.
+ * Calls the function below `arguments` values. 0 with `results` values on the stack; else nothing
+ * on it, and `message` and `trace` are filled.
  */
 int dal_sandbox_call(struct dal_sandbox *sandbox, const struct dal_sandbox_limits *limits,
 		     int arguments, int results);

@@ -40,7 +40,7 @@ struct dal_rules {
 	struct dal_projection_own *projections;
 	size_t projection_count, projection_capacity;
 	struct dal_map *rule_names, *projection_names; /* to index + 1 */
-	struct dal_pattern **others; /* of other folders' declarations */
+	struct dal_pattern **others;                   /* of other folders' declarations */
 	size_t other_count, other_capacity;
 	const struct dal_pattern **patterns; /* all, by id */
 	size_t pattern_count;

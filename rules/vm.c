@@ -92,7 +92,8 @@ static int call(struct dal_vm *vm, enum dal_phase phase, int arguments)
 	return outcome(vm, dal_sandbox_call(&vm->sandbox, &vm->limits, arguments, 1));
 }
 
-int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int64_t function, int more)
+int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int64_t function,
+	       int more)
 {
 	lua_State *lua = vm->sandbox.lua;
 	int first = lua_gettop(lua) - more + 1;
@@ -130,7 +131,8 @@ static int input_body(lua_State *lua)
 		lua_pop(lua, 1);
 		dal_push_null(lua);
 	}
-	dal_canonical_write(lua, -1, "input", DAL_LIMIT_RESULT_BYTES, dal_sandbox_of(lua)->vm->json);
+	dal_canonical_write(lua, -1, "input", DAL_LIMIT_RESULT_BYTES,
+			    dal_sandbox_of(lua)->vm->json);
 	return 0;
 }
 
@@ -173,8 +175,9 @@ static struct dal_slice view_key(lua_State *lua)
 	switch (lua_type(lua, 2)) {
 	case LUA_TNUMBER: /* as `key` makes it: whole floats are integers */
 		if (!lua_isinteger(lua, 2)) {
-			luaL_argcheck(lua, lua_numbertointeger(lua_tonumber(lua, 2), &integer) &&
-						   (lua_Number)integer == lua_tonumber(lua, 2),
+			luaL_argcheck(lua,
+				      lua_numbertointeger(lua_tonumber(lua, 2), &integer) &&
+					      (lua_Number)integer == lua_tonumber(lua, 2),
 				      2, "a key is a string, a whole number or a boolean");
 			lua_pushinteger(lua, integer);
 			lua_replace(lua, 2);
@@ -208,10 +211,12 @@ int dal_vm_view(lua_State *lua)
 {
 	struct dal_sandbox *sandbox = dal_sandbox_of(lua);
 	static const char *const refused[] = {[DAL_PHASE_LOAD] = "a file that is loaded",
-					      [DAL_PHASE_KEY] = "key", [DAL_PHASE_FOLD] = "fold"};
+					      [DAL_PHASE_KEY] = "key",
+					      [DAL_PHASE_FOLD] = "fold"};
 	size_t place = sandbox->phase;
 	if (place < sizeof(refused) / sizeof(refused[0]) && refused[place] != NULL) {
-		return luaL_error(lua, "%s can't call view: it works in when, emit and input", refused[place]);
+		return luaL_error(lua, "%s can't call view: it works in when, emit and input",
+				  refused[place]);
 	}
 	struct dal_vm *vm = sandbox->vm;
 	struct dal_slice name;

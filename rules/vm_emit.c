@@ -46,14 +46,16 @@ static struct dal_slice text_of(lua_State *lua, int index, const char *name)
 {
 	struct dal_slice text;
 	if (lua_type(lua, index) != LUA_TSTRING) {
-		luaL_error(lua, "emit: %s is a %s, expected a string", name, luaL_typename(lua, index));
+		luaL_error(lua, "emit: %s is a %s, expected a string", name,
+			   luaL_typename(lua, index));
 	}
 	text.data = lua_tolstring(lua, index, &text.size);
 	if (text.size == 0) {
 		luaL_error(lua, "emit: %s is empty: leave it out", name);
 	}
 	if (text.size > DAL_LIMIT_KEY_BYTES * 4) {
-		luaL_error(lua, "emit: %s is too long: %d bytes at the most", name, DAL_LIMIT_KEY_BYTES * 4);
+		luaL_error(lua, "emit: %s is too long: %d bytes at the most", name,
+			   DAL_LIMIT_KEY_BYTES * 4);
 	}
 	dal_canonical_check_text(lua, text, name);
 	return text;
@@ -72,22 +74,31 @@ static bool is_attribute_name(struct dal_slice name)
 
 static void check_extension(lua_State *lua, struct dal_slice name)
 {
-	static const char *const derived[] = {"id", "time", "specversion", "datacontenttype", "database64"};
+	static const char *const derived[] = {"id", "time", "specversion", "datacontenttype",
+					      "database64"};
 	for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
 		if (dal_slice_is(name, derived[i])) {
-			luaL_error(lua, "emit: %s can't be set: it follows from the event and the rule", name.data);
+			luaL_error(lua,
+				   "emit: %s can't be set: it follows from the event and the rule",
+				   name.data);
 		}
 	}
 	if (!is_attribute_name(name)) {
-		luaL_error(lua, "emit: %s is no name of an attribute: a-z and 0-9 only (the payload goes into data)",
-			   name.data);
+		luaL_error(
+			lua,
+			"emit: %s is no name of an attribute: a-z and 0-9 only (the payload goes "
+			"into data)",
+			name.data);
 	}
 	if (dal_slice_starts(name, "dalamb")) {
-		luaL_error(lua, "emit: %s can't be set: attributes that begin with dalamb are its own", name.data);
+		luaL_error(lua,
+			   "emit: %s can't be set: attributes that begin with dalamb are its own",
+			   name.data);
 	}
 }
 
-static void add_extension(lua_State *lua, struct dal_vm_list *list, struct dal_slice name, int value)
+static void add_extension(lua_State *lua, struct dal_vm_list *list, struct dal_slice name,
+			  int value)
 {
 	char number[24];
 	struct dal_slice text;
@@ -98,7 +109,10 @@ static void add_extension(lua_State *lua, struct dal_vm_list *list, struct dal_s
 	} else if (lua_isinteger(lua, value)) {
 		lua_Integer integer = lua_tointeger(lua, value);
 		if (integer < INT32_MIN || integer > INT32_MAX) {
-			luaL_error(lua, "emit: %s is an integer of more than 32 bits: give it as a string", name.data);
+			luaL_error(
+				lua,
+				"emit: %s is an integer of more than 32 bits: give it as a string",
+				name.data);
 		}
 		snprintf(number, sizeof(number), "%lld", (long long)integer);
 		text = dal_slice_text(number);
@@ -130,7 +144,8 @@ static void set_type(lua_State *lua, struct dal_vm_list *list, int value)
 {
 	struct dal_slice type = text_of(lua, value, "type");
 	if (dal_slice_starts(type, "dalamb.")) {
-		luaL_error(lua, "emit: type %s: types that begin with dalamb. are its own", type.data);
+		luaL_error(lua, "emit: type %s: types that begin with dalamb. are its own",
+			   type.data);
 	}
 	list->items[list->count - 1].type = add_text(list, type);
 }
@@ -139,8 +154,8 @@ static void set_data(lua_State *lua, struct dal_vm_list *list, int value)
 {
 	size_t start = list->text.size;
 	dal_canonical_write(lua, value, "emit: data", DAL_LIMIT_EVENT_BYTES, &list->text);
-	list->items[list->count - 1].data =
-		(struct dal_slice){(const char *)start, list->text.size - start};
+	list->items[list->count - 1].data = (struct dal_slice){(const char *)start,
+							       list->text.size - start};
 }
 
 /* One field of the event that is described; its name and value are the two on top. */
@@ -180,7 +195,9 @@ static void take_event(lua_State *lua, struct dal_vm_list *list, int table)
 		luaL_error(lua, "emit: too many events: %d at the most", DAL_LIMIT_EMITS);
 	}
 	if (lua_type(lua, table) != LUA_TTABLE) {
-		luaL_error(lua, "emit: an event is a table such as { type = \"order.flagged\", data = ... }, not a %s",
+		luaL_error(lua,
+			   "emit: an event is a table such as { type = \"order.flagged\", data = "
+			   "... }, not a %s",
 			   luaL_typename(lua, table));
 	}
 	DAL_GROW(list->items, list->count, list->capacity);

@@ -19,7 +19,8 @@ static void place_keys(struct dal_vm *vm)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < vm->key_count; i++) {
-		struct dal_slice key = {vm->key_text.data + (size_t)vm->keys[i].data, vm->keys[i].size};
+		struct dal_slice key = {vm->key_text.data + (size_t)vm->keys[i].data,
+					vm->keys[i].size};
 		bool twice = false;
 		for (size_t k = 0; k < count && !twice; k++) {
 			twice = dal_slice_equal(vm->keys[k], key);
@@ -103,16 +104,18 @@ static int path_key(struct dal_vm *vm, const struct dal_path *path)
 		struct dal_slice text = dal_path_text(path);
 		dal_buffer_clear(&vm->sandbox.message);
 		dal_buffer_clear(&vm->sandbox.trace);
-		dal_buffer_printf(&vm->sandbox.message,
-				  "key: the value at %.*s is no key: a string of up to %d bytes, a whole "
-				  "number or a boolean is one",
-				  (int)text.size, text.data, DAL_LIMIT_KEY_BYTES);
+		dal_buffer_printf(
+			&vm->sandbox.message,
+			"key: the value at %.*s is no key: a string of up to %d bytes, a whole "
+			"number or a boolean is one",
+			(int)text.size, text.data, DAL_LIMIT_KEY_BYTES);
 		return DAL_VM_ERROR;
 	}
 	}
 }
 
-int dal_vm_keys(struct dal_vm *vm, uint32_t projection, const struct dal_slice **keys, size_t *count)
+int dal_vm_keys(struct dal_vm *vm, uint32_t projection, const struct dal_slice **keys,
+		size_t *count)
 {
 	DAL_ASSERT(projection < vm->rules->projection_count);
 	const struct dal_projection_own *own = &vm->rules->projections[projection];

@@ -1,4 +1,5 @@
-/* The machine as it is inside: shared by vm.c, vm_emit.c, vm_keys.c and entry.c. Private to rules. */
+/* The machine as it is inside: shared by vm.c, vm_emit.c, vm_keys.c and entry.c. Private to rules.
+ */
 #ifndef DAL_RULES_VM_OWN_H
 #define DAL_RULES_VM_OWN_H
 
@@ -33,7 +34,8 @@ struct dal_vm {
  * Runs `body`, a C function that gets the declared function and the event, with `more` values that
  * are on the stack behind them. 0 with one result on the stack, or an outcome of vm.h.
  */
-int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int64_t function, int more);
+int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int64_t function,
+	       int more);
 /* Pushes the table of live values. */
 void dal_vm_values(lua_State *lua);
 

@@ -1,4 +1,5 @@
-/* Text as a rule file: it loads or is refused; what loads runs on one event and ends within bounds. */
+/* Text as a rule file: it loads or is refused; what loads runs on one event and ends within bounds.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -10,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char event_text[] =
 	"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\",\"subject\":\"u\","
-	"\"data\":{\"k\":\"a\",\"n\":5,\"f\":1.5,\"z\":null,\"list\":[1,\"x\",{\"y\":[]}],\"o\":{}}}";
+	"\"data\":{\"k\":\"a\",\"n\":5,\"f\":1.5,\"z\":null,"
+	"\"list\":[1,\"x\",{\"y\":[]}],\"o\":{}}}";
 
 static void run_rule(struct dal_vm *vm, uint32_t rule)
 {

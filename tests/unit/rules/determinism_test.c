@@ -41,7 +41,8 @@ static struct dal_digest run(void)
 	for (int i = 0; i < EVENTS; i++) {
 		char event[256];
 		snprintf(event, sizeof(event),
-			 "{\"type\":\"t\",\"data\":{\"k\":%d,\"word\":\"w%d\",\"n\":%d,\"f\":%d.25,\"z\":[1,{\"b\":1,\"a\":2}]}}",
+			 "{\"type\":\"t\",\"data\":{\"k\":%d,\"word\":\"w%d\",\"n\":%d,"
+			 "\"f\":%d.25,\"z\":[1,{\"b\":1,\"a\":2}]}}",
 			 i % KEYS, i * 7919 % 23, i, i);
 		fixture_event(&f, event);
 		assert_int_equal(dal_vm_fold(f.vm, 0, entries[i % KEYS]), 0);
@@ -101,7 +102,8 @@ int main(int argc, char **argv)
 	};
 	if (argc > 1) {
 		struct dal_digest digest = run();
-		return write((int)strtol(argv[1], NULL, 10), digest.bytes, sizeof(digest.bytes)) < 0;
+		return write((int)strtol(argv[1], NULL, 10), digest.bytes, sizeof(digest.bytes)) <
+		       0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

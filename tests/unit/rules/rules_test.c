@@ -1,4 +1,5 @@
-/* Loading: mistakes of all files at once, rights, names, freezing, digests, other folders' tables. */
+/* Loading: mistakes of all files at once, rights, names, freezing, digests, other folders' tables.
+ */
 #include "tests/unit/rules/support.h"
 
 /* Joins the errors as people see them. */
@@ -19,11 +20,18 @@ static void test_all_mistakes_at_once(void **state)
 	(void)state;
 	struct dal_rules_source sources[] = {
 		{"rules/a.lua",
-		 dal_slice_text("rule \"one\" {\n  on = { type = \"x\" },\n  whn = function() end,\n  cal = \"f\",\n}\n"
-				"rul \"two\" {}\nrule \"one\" { on = { type = \"y\" } }\n"),
+		 dal_slice_text(
+			 "rule \"one\" {\n  on = { type = \"x\" },\n  whn = function() end,\n  "
+			 "cal = \"f\",\n}\n"
+			 "rul \"two\" {}\nrule \"one\" { on = { type = \"y\" } }\n"),
 		 DAL_RULES_RULES},
-		{"rules/b.lua", dal_slice_text("rule \"three\" {\n  on = { type = \"x\" }\n  when = 1\n}\n"), DAL_RULES_RULES},
-		{"rules/c.lua", dal_slice_text("projection \"p\" {\n  on = { type = wildcard \"a**b\" },\n  key = 5,\n  version = 0,\n}\n"),
+		{"rules/b.lua",
+		 dal_slice_text("rule \"three\" {\n  on = { type = \"x\" }\n  when = 1\n}\n"),
+		 DAL_RULES_RULES},
+		{"rules/c.lua",
+		 dal_slice_text(
+			 "projection \"p\" {\n  on = { type = wildcard \"a**b\" },\n  key = 5,\n "
+			 " version = 0,\n}\n"),
 		 DAL_RULES_RULES},
 	};
 	struct fixture f;
@@ -38,7 +46,8 @@ static void test_all_mistakes_at_once(void **state)
 		"rules/b.lua:3: '}' expected (to close '{' at line 1) near 'when'",
 		"rules/c.lua:2: projection \"p\": on:",
 		"rules/c.lua:3: projection \"p\": 'key' is a number",
-		"rules/c.lua:4: projection \"p\": 'version' is a number, expected a whole number from 1",
+		"rules/c.lua:4: projection \"p\": 'version' is a number, expected a whole number "
+		"from 1",
 		"rules/c.lua:1: projection \"p\": 'fold' is missing",
 	};
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
@@ -67,26 +76,31 @@ static const struct dal_field func_fields[] = {
 	{"input", DAL_FIELD_STRING, DAL_FIELD_FUNCTION, "event", false, NULL, NULL, "Payload."},
 	{NULL},
 };
-static const struct dal_declarable func = {"func", true, DAL_DECLARE_OPERATOR, func_fields, "A function."};
+static const struct dal_declarable func = {"func", true, DAL_DECLARE_OPERATOR, func_fields,
+					   "A function."};
 static const struct dal_field http_fields[] = {
 	{"listen", DAL_FIELD_STRING, DAL_FIELD_NONE, "127.0.0.1:8080", false, NULL, NULL, "Where."},
 	{NULL},
 };
-static const struct dal_declarable http = {"http", false, DAL_DECLARE_OPERATOR, http_fields, "The server."};
+static const struct dal_declarable http = {"http", false, DAL_DECLARE_OPERATOR, http_fields,
+					   "The server."};
 static const struct dal_declarable *const declarables[] = {&func, &http, NULL};
 
 static const char operator_file[] =
 	"http { listen = \"127.0.0.1:1\" }\n"
 	"func \"check\" {\n  command = { \"python3\", \"app.py\" },\n  timeout = \"5s\",\n"
 	"  env = { MODE = \"fast\", TOKEN = secret \"T\", N = 5 },\n  order = false,\n"
-	"  batch = { size = 7 },\n  input = function(event) return { id = event.id, t = event.data } end,\n}\n";
+	"  batch = { size = 7 },\n  input = function(event) return { id = event.id, t = "
+	"event.data } end,\n}\n";
 
 static void test_foreign(void **state)
 {
 	(void)state;
 	struct dal_rules_source sources[] = {
 		{"dalamb.lua", dal_slice_text(operator_file), DAL_RULES_OPERATOR},
-		{"rules/a.lua", dal_slice_text("rule \"r\" { on = { type = \"x\" }, call = \"check\" }"), DAL_RULES_RULES},
+		{"rules/a.lua",
+		 dal_slice_text("rule \"r\" { on = { type = \"x\" }, call = \"check\" }"),
+		 DAL_RULES_RULES},
 	};
 	struct fixture f;
 	int r = fixture_try(&f, sources, 2, declarables, "func");
@@ -125,7 +139,8 @@ static void test_foreign(void **state)
 	struct dal_buffer json = {0};
 	dal_buffer_text(&json, "kept ");
 	assert_int_equal(dal_vm_call(f.vm, input->number, &json), 0);
-	assert_slice(dal_buffer_slice(&json), "kept {\"id\":\"7\",\"t\":{\"a\":null,\"b\":[1,2.0]}}");
+	assert_slice(dal_buffer_slice(&json),
+		     "kept {\"id\":\"7\",\"t\":{\"a\":null,\"b\":[1,2.0]}}");
 	dal_buffer_deinit(&json);
 	fixture_free(&f);
 }
@@ -135,17 +150,24 @@ static void test_foreign_mistakes(void **state)
 	(void)state;
 	struct dal_rules_source sources[] = {
 		{"dalamb.lua",
-		 dal_slice_text("func \"a\" {\n  command = 5,\n  driver = \"proces\",\n  timeout = \"5 s\",\n  env = { X = {} },\n"
-				"  order = \"a..b\",\n  batch = { sise = 1 },\n  memry = 1,\n}\nfunc \"a\" { command = \"x\" }\n"
-				"http { listen = secret \"S\" }\nhttp {}\nfunc { }\nfunc \"late\"\n"),
+		 dal_slice_text(
+			 "func \"a\" {\n  command = 5,\n  driver = \"proces\",\n  timeout = \"5 "
+			 "s\",\n  env = { X = {} },\n"
+			 "  order = \"a..b\",\n  batch = { sise = 1 },\n  memry = 1,\n}\nfunc "
+			 "\"a\" { command = \"x\" }\n"
+			 "http { listen = secret \"S\" }\nhttp {}\nfunc { }\nfunc \"late\"\n"),
 		 DAL_RULES_OPERATOR},
 		{"rules/a.lua",
-		 dal_slice_text("func \"x\" { command = \"y\" }\nhttp {}\nrule \"r\" {\n  on = { type = \"x\" },\n  call = { \"chek\", \"a\" },\n"
-				"  when = function(event) return view(\"totls\", 1) end,\n}\n"
-				"projection \"totals\" { on = { type = \"x\" }, key = \"data\", fold = function(s) return s end }\n"
-				"local s = secret \"S\"\n"),
+		 dal_slice_text(
+			 "func \"x\" { command = \"y\" }\nhttp {}\nrule \"r\" {\n  on = { type = "
+			 "\"x\" },\n  call = { \"chek\", \"a\" },\n"
+			 "  when = function(event) return view(\"totls\", 1) end,\n}\n"
+			 "projection \"totals\" { on = { type = \"x\" }, key = \"data\", fold = "
+			 "function(s) return s end }\n"
+			 "local s = secret \"S\"\n"),
 		 DAL_RULES_RULES},
-		{"lib/l.lua", dal_slice_text("rule \"l\" { on = { type = \"x\" } }\n"), DAL_RULES_LIB},
+		{"lib/l.lua", dal_slice_text("rule \"l\" { on = { type = \"x\" } }\n"),
+		 DAL_RULES_LIB},
 	};
 	struct fixture f;
 	assert_int_equal(fixture_try(&f, sources, 3, declarables, "func"), DAL_RULES_INVALID);
@@ -154,7 +176,8 @@ static void test_foreign_mistakes(void **state)
 		"dalamb.lua:2: func \"a\": 'command' is a number, expected",
 		"dalamb.lua:3: func \"a\": driver: expected \"process\" or \"container\"",
 		"dalamb.lua:4: func \"a\": timeout: expected a duration",
-		"dalamb.lua:5: func \"a\": 'env.X' is a table, expected a string, number, boolean or secret",
+		"dalamb.lua:5: func \"a\": 'env.X' is a table, expected a string, number, "
+		"boolean or secret",
 		"dalamb.lua:6: func \"a\": 'order' is no path",
 		"dalamb.lua:7: func \"a\" batch: unknown field 'sise', did you mean 'size'?",
 		"dalamb.lua:8: func \"a\": unknown field 'memry'",
@@ -164,7 +187,8 @@ static void test_foreign_mistakes(void **state)
 		"dalamb.lua:13: func needs a name",
 		"dalamb.lua:14: func \"late\" has no table behind its name",
 		"lib/l.lua:1: a file in lib declares nothing",
-		"rules/a.lua:1: 'func' belongs in dalamb.lua or functions/*.lua: who writes rules doesn't",
+		"rules/a.lua:1: 'func' belongs in dalamb.lua or functions/*.lua: who writes "
+		"rules doesn't",
 		"rules/a.lua:2: 'http' belongs in dalamb.lua:",
 		"rules/a.lua:5: rule \"r\": call: chek is no function of this app",
 		"rules/a.lua:6: view: totls is no projection of this app, did you mean 'totals'?",
@@ -212,23 +236,46 @@ static void test_digest(void **state)
 		const char *rules, *lib;
 		bool same;
 	} cases[] = {
-		{PROJECTION("\"x\"", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.eur) return state"), LIB, true},
+		{PROJECTION("\"x\"", "{ n = 0 }",
+			    "state.n = money.add(helper(state.n), factor.eur) return state"),
+		 LIB, true},
 		/* comments and lines don't count */
-		{"-- a comment\n\n" PROJECTION("\"x\"", "{ n = 0 }", "-- here too\n\n state.n = money.add(helper(state.n), factor.eur) return state"),
+		{"-- a comment\n\n" PROJECTION(
+			 "\"x\"", "{ n = 0 }",
+			 "-- here too\n\n state.n = money.add(helper(state.n), factor.eur) "
+			 "return state"),
 		 "-- there\n" LIB, true},
-		{"local unused = 1\n" PROJECTION("\"x\"", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.eur) return state"), LIB, true},
-		{PROJECTION("{ \"x\" }", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.eur) return state"), LIB, true},
-		{PROJECTION("\"y\"", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.eur) return state"), LIB, false},
-		{PROJECTION("\"x\"", "{ n = 1 }", "state.n = money.add(helper(state.n), factor.eur) return state"), LIB, false},
-		{PROJECTION("\"x\"", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.usd) return state"), LIB, false},
-		{PROJECTION("\"x\"", "{ n = 0 }", "state.n = money.add(helper(state.n), factor.eur) return state"),
+		{"local unused = 1\n" PROJECTION(
+			 "\"x\"", "{ n = 0 }",
+			 "state.n = money.add(helper(state.n), factor.eur) return state"),
+		 LIB, true},
+		{PROJECTION("{ \"x\" }", "{ n = 0 }",
+			    "state.n = money.add(helper(state.n), factor.eur) return state"),
+		 LIB, true},
+		{PROJECTION("\"y\"", "{ n = 0 }",
+			    "state.n = money.add(helper(state.n), factor.eur) return state"),
+		 LIB, false},
+		{PROJECTION("\"x\"", "{ n = 1 }",
+			    "state.n = money.add(helper(state.n), factor.eur) return state"),
+		 LIB, false},
+		{PROJECTION("\"x\"", "{ n = 0 }",
+			    "state.n = money.add(helper(state.n), factor.usd) return state"),
+		 LIB, false},
+		{PROJECTION("\"x\"", "{ n = 0 }",
+			    "state.n = money.add(helper(state.n), factor.eur) return state"),
 		 "return { add = function(a, b) return a - b end }", false},
-		{"local money = require \"money\"\nlocal factor = { eur = 101 }\nfunction helper(x) return x + 1 end\n"
-		 "projection \"p\" { on = { type = \"x\" }, key = \"data.c\", init = { n = 0 }, fold = function(state, event)\n"
-		 "state.n = money.add(helper(state.n), factor.eur) return state\nend }\n", LIB, false},
-		{"local money = require \"money\"\nlocal factor = { eur = 100 }\nfunction helper(x) return x + 2 end\n"
-		 "projection \"p\" { on = { type = \"x\" }, key = \"data.c\", init = { n = 0 }, fold = function(state, event)\n"
-		 "state.n = money.add(helper(state.n), factor.eur) return state\nend }\n", LIB, false},
+		{"local money = require \"money\"\nlocal factor = { eur = 101 }\nfunction "
+		 "helper(x) return x + 1 end\n"
+		 "projection \"p\" { on = { type = \"x\" }, key = \"data.c\", init = { n = 0 }, "
+		 "fold = function(state, event)\n"
+		 "state.n = money.add(helper(state.n), factor.eur) return state\nend }\n",
+		 LIB, false},
+		{"local money = require \"money\"\nlocal factor = { eur = 100 }\nfunction "
+		 "helper(x) return x + 2 end\n"
+		 "projection \"p\" { on = { type = \"x\" }, key = \"data.c\", init = { n = 0 }, "
+		 "fold = function(state, event)\n"
+		 "state.n = money.add(helper(state.n), factor.eur) return state\nend }\n",
+		 LIB, false},
 	};
 	char *first = digest(cases[0].rules, cases[0].lib);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -246,12 +293,17 @@ static void test_tests(void **state)
 {
 	(void)state;
 	struct dal_rules_source sources[] = {
-		{"rules/a.lua", dal_slice_text("projection \"p\" { on = { type = \"x\" }, key = \"data\", fold = function(s) return s end }"), DAL_RULES_RULES},
+		{"rules/a.lua",
+		 dal_slice_text("projection \"p\" { on = { type = \"x\" }, key = \"data\", fold = "
+				"function(s) return s end }"),
+		 DAL_RULES_RULES},
 		{"tests/a_test.lua",
-		 dal_slice_text("test \"a large order\" {\n  given = { view(\"p\", \"c1\", { n = 3 }) },\n"
-				"  events = { { type = \"x\", data = { n = 1 } } },\n"
-				"  expect = { call(\"f\"), call(\"f\", { id = 1 }), view(\"p\", \"c1\", nil), no_call(), match(\"r\") },\n}\n"
-				"test \"recorded\" { events = \"x.ndjson\", expect = { emit(\"y\") } }\n"),
+		 dal_slice_text(
+			 "test \"a large order\" {\n  given = { view(\"p\", \"c1\", { n = 3 }) },\n"
+			 "  events = { { type = \"x\", data = { n = 1 } } },\n"
+			 "  expect = { call(\"f\"), call(\"f\", { id = 1 }), view(\"p\", \"c1\", "
+			 "nil), no_call(), match(\"r\") },\n}\n"
+			 "test \"recorded\" { events = \"x.ndjson\", expect = { emit(\"y\") } }\n"),
 		 DAL_RULES_TESTS},
 	};
 	struct fixture f;
@@ -279,8 +331,10 @@ static void test_tests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_mistakes_at_once), cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_foreign_mistakes),     cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_all_mistakes_at_once),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_foreign_mistakes),
+		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_tests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,10 @@
 	"\"data\":{\"customer\":\"c1\",\"total\":1200,\"tags\":[\"x\",{\"y\":1.5},[]]}}"
 
 static const char healthy[] =
-	"rule \"ok\" { on = { type = \"order.placed\" }, when = function(event) return event.data.total == 1200 end }\n"
-	"projection \"ok\" { on = { type = \"order.placed\" }, key = \"data.customer\", init = { n = 0, deep = { n = 1 }, list = { 1 } },\n"
+	"rule \"ok\" { on = { type = \"order.placed\" }, when = function(event) return "
+	"event.data.total == 1200 end }\n"
+	"projection \"ok\" { on = { type = \"order.placed\" }, key = \"data.customer\", init = { "
+	"n = 0, deep = { n = 1 }, list = { 1 } },\n"
 	"  fold = function(state) state.n = state.n + 1 return state end }\n";
 
 struct hostile {
@@ -112,8 +114,10 @@ static bool check_run(struct fixture *f, const struct hostile *script)
 			int r = run(f, script, &entry);
 			if (!ends_as_promised(f, script, r, entry)) {
 				struct dal_slice message = dal_vm_failure(f->vm).message;
-				print_error("%s: expected %s, got %d %.*s\n", script->name, script->expect, r,
-					    message.size > 200 ? 200 : (int)message.size, message.data);
+				print_error("%s: expected %s, got %d %.*s\n", script->name,
+					    script->expect, r,
+					    message.size > 200 ? 200 : (int)message.size,
+					    message.data);
 				good = false;
 			}
 			dal_vm_entry_free(entry);
@@ -131,8 +135,9 @@ static bool check_load(const struct fixture *f, const struct hostile *script, in
 {
 	if (strncmp(script->expect, "load: ", 6) != 0) {
 		if (r != 0) {
-			print_error("%s:%d: %s: expected %s\n", script->name, f->errors.items[0].line,
-				    f->errors.items[0].text, script->expect);
+			print_error("%s:%d: %s: expected %s\n", script->name,
+				    f->errors.items[0].line, f->errors.items[0].text,
+				    script->expect);
 		}
 		return r == 0;
 	}
@@ -202,7 +207,8 @@ static void test_time(void **state)
 		char text[1024];
 		struct fixture f;
 		snprintf(text, sizeof(text),
-			 "rule \"slow\" { on = { type = \"x\" }, when = function()\n%s\nend }\n", bodies[i]);
+			 "rule \"slow\" { on = { type = \"x\" }, when = function()\n%s\nend }\n",
+			 bodies[i]);
 		fixture_load(&f, text);
 		fixture_event(&f, EVENT);
 		assert_int_equal(dal_vm_when(f.vm, 0), DAL_VM_LIMIT);

@@ -41,8 +41,9 @@ static inline int fixture_view(void *own, uint32_t projection, struct dal_slice 
 	return f->view_result;
 }
 
-static inline int fixture_try(struct fixture *f, const struct dal_rules_source *sources, size_t count,
-			      const struct dal_declarable *const *declarables, const char *call)
+static inline int fixture_try(struct fixture *f, const struct dal_rules_source *sources,
+			      size_t count, const struct dal_declarable *const *declarables,
+			      const char *call)
 {
 	*f = (struct fixture){0};
 	struct dal_rules_options options = {sources, count, declarables, call};

@@ -10,14 +10,16 @@
 static const char shop[] =
 	"rule \"large-order\" {\n"
 	"  by = \"data.customer\",\n"
-	"  on = { type = \"order.placed\", data = { total = numeric(\">=\", 1000), country = { \"FR\", \"DE\" }, sku = prefix \"A-\" } },\n"
+	"  on = { type = \"order.placed\", data = { total = numeric(\">=\", 1000), country = { "
+	"\"FR\", \"DE\" }, sku = prefix \"A-\" } },\n"
 	"  when = function(event)\n"
 	"    local customer = view(\"customer-totals\", event.data.customer)\n"
 	"    return not customer or event.data.total > 2 * customer.average\n"
 	"  end,\n"
 	"  call = \"fraud-check\",\n"
 	"  emit = function(event)\n"
-	"    return { type = \"order.flagged\", subject = event.subject, level = 3, data = { risk = 0.5, n = 1, tags = event.data.tags } }\n"
+	"    return { type = \"order.flagged\", subject = event.subject, level = 3, data = { "
+	"risk = 0.5, n = 1, tags = event.data.tags } }\n"
 	"  end,\n"
 	"}\n"
 	"projection \"customer-totals\" {\n"
@@ -42,7 +44,9 @@ static void test_shop(void **state)
 	fixture_event(&f, ORDER);
 	const uint32_t *ids;
 	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(dal_rules_matcher(f.rules));
-	assert_int_equal(dal_matcher_match(dal_rules_matcher(f.rules), scratch, f.json, DAL_JSON_ROOT, &ids), 2);
+	assert_int_equal(dal_matcher_match(dal_rules_matcher(f.rules), scratch, f.json,
+					   DAL_JSON_ROOT, &ids),
+			 2);
 	assert_int_equal(ids[0], 0);
 	assert_int_equal(ids[1], 1);
 	dal_matcher_scratch_free(scratch);
