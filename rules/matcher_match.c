@@ -158,12 +158,20 @@ static void walk_objects(struct run *run, uint32_t id, uint32_t value, bool seve
 	}
 }
 
+/* Most keys have no escapes: then this costs no call. */
+static struct dal_slice key_text(const struct dal_json *json, uint32_t key)
+{
+	const struct dal_json_node *node = &json->nodes[key];
+	return node->info & 8 ? dal_json_string(json, key)
+			      : dal_slice(json->text + node->start, node->end - node->start);
+}
+
 static void walk_object(struct run *run, uint32_t id, uint32_t object, bool several)
 {
 	const struct dal_json *json = run->json;
 	uint32_t end = dal_json_next(json, object), left = run->matcher->fields[id].children;
 	for (uint32_t key = object + 1; key < end && left > 0; key = dal_json_next(json, key + 1)) {
-		uint32_t child = dal_field_find(run->matcher, id, dal_json_string(json, key));
+		uint32_t child = dal_field_find(run->matcher, id, key_text(json, key));
 		if (child == DAL_ABSENT) {
 			continue;
 		}

@@ -31,44 +31,80 @@ static struct dal_slice read_tail(const char *at, const char *end)
 	return dal_slice(at, (size_t)(end - at));
 }
 
+static const uint64_t powers[DIGITS + 1] = {UINT64_C(1),
+					    UINT64_C(10),
+					    UINT64_C(100),
+					    UINT64_C(1000),
+					    UINT64_C(10000),
+					    UINT64_C(100000),
+					    UINT64_C(1000000),
+					    UINT64_C(10000000),
+					    UINT64_C(100000000),
+					    UINT64_C(1000000000),
+					    UINT64_C(10000000000),
+					    UINT64_C(100000000000),
+					    UINT64_C(1000000000000),
+					    UINT64_C(10000000000000),
+					    UINT64_C(100000000000000),
+					    UINT64_C(1000000000000000),
+					    UINT64_C(10000000000000000),
+					    UINT64_C(100000000000000000),
+					    UINT64_C(1000000000000000000),
+					    UINT64_C(10000000000000000000)};
+
+/* A run of digits: the first DIGITS of all runs into the mantissa, the rest is the tail. */
+static const char *read_digits(const char *at, const char *end, struct dal_number *number,
+			       int *digits)
+{
+	uint64_t mantissa = number->mantissa;
+	int count = *digits;
+
+	for (; at < end && is_digit(*at) && count < DIGITS; at++) {
+		mantissa = mantissa * 10 + (uint64_t)(*at - '0');
+		count += mantissa != 0;
+	}
+	number->mantissa = mantissa;
+	*digits = count;
+	if (at < end && is_digit(*at) && !number->tail.data) {
+		number->tail.data = at;
+	}
+	while (at < end && is_digit(*at)) {
+		at++;
+	}
+	return at;
+}
+
 struct dal_number dal_number_read(struct dal_slice text)
 {
 	struct dal_number number = {.sign = 1};
-	const char *at = text.data, *end = at + text.size, *tail = NULL;
-	int digits = 0, whole = 0;
-	bool fraction = false;
+	const char *at = text.data, *end = at + text.size;
+	int digits = 0;
 
 	if (at < end && *at == '-') {
 		number.sign = -1;
 		at++;
 	}
-	for (; at < end && (is_digit(*at) || *at == '.'); at++) {
-		if (*at == '.') {
-			fraction = true;
-			continue;
+	const char *whole = at;
+	at = read_digits(at, end, &number, &digits);
+	number.exponent = digits > 0 ? (int32_t)(at - whole) : 0;
+	if (at < end && *at == '.') {
+		const char *point = at++;
+		if (digits == 0) { /* zeros behind the point move it */
+			while (at < end && *at == '0') {
+				at++;
+			}
+			number.exponent = (int32_t)(point + 1 - at);
 		}
-		if (digits == 0 && *at == '0') {
-			whole -= fraction;
-			continue;
-		}
-		whole += !fraction;
-		if (digits == DIGITS) {
-			tail = tail ? tail : at;
-			continue;
-		}
-		number.mantissa = number.mantissa * 10 + (uint64_t)(*at - '0');
-		digits++;
+		at = read_digits(at, end, &number, &digits);
 	}
 	if (digits == 0) {
 		return (struct dal_number){0};
 	}
-	if (tail) {
-		number.tail = read_tail(tail, at);
+	if (number.tail.data) {
+		number.tail = read_tail(number.tail.data, at);
 	}
-	for (; digits < DIGITS; digits++) {
-		number.mantissa *= 10;
-	}
-	number.exponent = whole + (at < end ? read_exponent(at + 1, end) : 0);
+	number.mantissa *= powers[DIGITS - digits];
+	number.exponent += at < end ? read_exponent(at + 1, end) : 0;
 	return number;
 }
 
