@@ -1,0 +1,53 @@
+#include "connectors/counts.h"
+
+static struct dal_metric *counter(const char *connector, const char *result)
+{
+	struct dal_buffer labels = {0};
+
+	dal_buffer_printf(&labels, "connector=\"%s\",result=\"%s\"", connector, result);
+	struct dal_metric *metric = dal_metric_counter(
+		"dalamb_connector_events_total",
+		"Events that came in from outside, by what became of them.",
+		dal_buffer_cstr(&labels));
+	dal_buffer_deinit(&labels);
+	return metric;
+}
+
+void dal_counts_init(struct dal_counts *counts, const char *connector)
+{
+	counts->accepted = counter(connector, "accepted");
+	counts->repeated = counter(connector, "repeated");
+	counts->refused = counter(connector, "refused");
+}
+
+size_t dal_counts_kept(const struct dal_counts *counts, const struct dal_sink_batch *batch)
+{
+	size_t repeated = 0;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		repeated += batch->items[i].repeated;
+	}
+	dal_metric_add(counts->accepted, (int64_t)(batch->count - repeated));
+	dal_metric_add(counts->repeated, (int64_t)repeated);
+	return repeated;
+}
+
+int dal_sink_status(int result)
+{
+	return result == DAL_SINK_CONFLICT ? 422 : 503;
+}
+
+const char *dal_sink_text(int result)
+{
+	switch (result) {
+	case DAL_SINK_FULL:
+		return "too many events wait to be written: try again in a second";
+	case DAL_SINK_DISK:
+		return "the disk is nearly full (limits.disk_free): make room, then try again";
+	case DAL_SINK_CONFLICT:
+		return "this Idempotency-Key came before with another body: send each request "
+		       "with a key of its own";
+	default:
+		return "the events could not be written: try again, and see the engine's log";
+	}
+}
