@@ -82,14 +82,15 @@ def github(r):
 def rule(r, pool, common):
     """Fields of one event that exists, so that the rule can match; one of them is a rare value."""
     fields = r.choice(pool)
-    rare = [field for field in fields if common[field] <= max(2, len(pool) // 50)] or fields
+    rare = [field for field in fields if common[field] <= 2] or fields
     strings = [(path, value) for path, value in fields if isinstance(value, str) and value]
     numbers = [(path, value) for path, value in fields if isinstance(value, (int, float)) and value is not True
                and value is not False]
     pattern, kind = {}, r.random()
-    for path, value in [r.choice(rare)] + r.sample(fields, r.choice([1, 2]) if kind < 0.6 else 0):
+    chosen = r.choice(rare)
+    for path, value in [chosen] + r.sample(fields, r.choice([1, 2]) if kind < 0.6 else 0):
         merge(pattern, nest(path, [value]))
-    path, value = r.choice(strings)
+    path, value = r.choice([field for field in strings if field != chosen])
     if kind < 0.6:
         return pattern
     if kind < 0.75:
@@ -97,7 +98,7 @@ def rule(r, pool, common):
     elif kind < 0.85:
         entry = {"anything-but": [value]}
     elif kind < 0.95:
-        path, value = r.choice(numbers)
+        path, value = r.choice([field for field in numbers if field != chosen])
         entry = {"numeric": [">=", value - 1, "<", value + 10]}
     elif r.random() < 0.5:
         entry = {"suffix": value[-max(2, len(value) // 2):]}
