@@ -1,0 +1,209 @@
+/* An app's folder as a whole: what is read, what overrides what, what is refused; and tokens. */
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "engine/app/app.h"
+#include "engine/app/tokens.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/http/http.h"
+
+static int setup(void **own)
+{
+	const char *parent = getenv("TMPDIR");
+	char *folder = dal_asprintf("%s/dal-app-XXXXXX", parent ? parent : "/tmp");
+
+	*own = folder;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+	(void)st;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+static int teardown(void **own)
+{
+	int r = nftw(*own, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+
+	free(*own);
+	return r;
+}
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+	char *path = dal_asprintf("%s/%s", folder, name);
+	char *slash = strrchr(path, '/');
+
+	*slash = '\0';
+	assert_int_equal(dal_folder_make(path, 0755), 0);
+	*slash = '/';
+	assert_int_equal(dal_file_write(path, dal_slice_text(text), 0644), 0);
+	free(path);
+}
+
+static int load(const char *folder, char *const *environment, struct dal_app **app,
+		struct dal_errors *errors)
+{
+	return dal_app_load(&(struct dal_app_options){.folder = folder,
+						      .environment = environment,
+						      .data = "/nowhere"},
+			    app, errors, NULL);
+}
+
+static void expect_error(const char *folder, char *const *environment, const char *file,
+			 const char *text)
+{
+	struct dal_errors errors = {0};
+	struct dal_app *app = NULL;
+	bool found = false;
+
+	assert_int_equal(load(folder, environment, &app, &errors), DAL_APP_INVALID);
+	for (size_t i = 0; i < errors.count; i++) {
+		found = found || (strstr(errors.items[i].text, text) &&
+				  strcmp(errors.items[i].file, file) == 0);
+	}
+	if (!found) {
+		fail_msg("no \"%s\" in %s, but %s: %s", text, file, errors.items[0].file,
+			 errors.items[0].text);
+	}
+	dal_errors_deinit(&errors);
+}
+
+static char *const none[] = {NULL};
+
+static void an_empty_folder_has_defaults(void **own)
+{
+	struct dal_errors errors = {0};
+	struct dal_app *app;
+
+	assert_int_equal(load(*own, none, &app, &errors), 0);
+	assert_string_equal(app->settings.listen, "127.0.0.1:8080");
+	assert_int_equal(app->settings.rows, 5000000);
+	assert_int_equal(app->settings.event_bytes, 1 << 20);
+	assert_int_equal(app->settings.grace_us, 10000000);
+	assert_false(app->settings.tokens_there);
+	assert_int_equal(app->function_count, 0);
+	dal_app_free(app);
+}
+
+static void the_file_and_over_it_the_environment(void **own)
+{
+	static char *const environment[] = {(char *)"DALAMB_HTTP_LISTEN=127.0.0.1:9", NULL};
+	struct dal_errors errors = {0};
+	struct dal_app *app;
+
+	write_file(*own, "dalamb.lua",
+		   "app 'store'\nhttp { listen = '127.0.0.1:7', dedup = '1m' }\n"
+		   "limits { rows = 12, disk_free = '1GB' }\nlog { topics = { 'audit' } }\n");
+	assert_int_equal(load(*own, none, &app, &errors), 0);
+	assert_string_equal(app->name, "store");
+	assert_string_equal(app->settings.listen, "127.0.0.1:7");
+	assert_int_equal(app->settings.dedup_us, 60000000);
+	assert_int_equal(app->settings.rows, 12);
+	assert_int_equal(app->settings.disk_free_bytes, 1000000000);
+	assert_string_equal(app->settings.topics[0], "audit");
+	dal_app_free(app);
+	assert_int_equal(load(*own, environment, &app, &errors), 0);
+	assert_string_equal(app->settings.listen, "127.0.0.1:9");
+	assert_int_equal(app->settings.dedup_us, 60000000);
+	dal_app_free(app);
+}
+
+static void all_mistakes_at_once(void **own)
+{
+	struct dal_errors errors = {0};
+	struct dal_app *app = NULL;
+
+	write_file(*own, "dalamb.lua", "http { lisen = 'x' }\n");
+	write_file(*own, "rules/a.lua", "rule 'a' { on = {} , cal = 'x' }\n");
+	write_file(*own, "rules/b.lua", "rule 'b' {\n");
+	assert_int_equal(load(*own, none, &app, &errors), DAL_APP_INVALID);
+	assert_true(errors.count >= 3);
+	assert_string_equal(errors.items[0].file, "dalamb.lua");
+	assert_int_equal(errors.items[0].line, 1);
+	assert_non_null(strstr(errors.items[0].text, "listen"));
+	dal_errors_deinit(&errors);
+}
+
+static void beyond_loopback_only_with_tokens(void **own)
+{
+	write_file(*own, "dalamb.lua", "http { listen = '0.0.0.0:80' }\n");
+	expect_error(*own, none, "dalamb.lua", "there are no tokens");
+}
+
+static void a_secret_that_lacks(void **own)
+{
+	static char *const environment[] = {(char *)"DALAMB_SECRETS=/nowhere", NULL};
+	static char *const given[] = {(char *)"HOOK=It's a Secret to Everybody", NULL};
+	struct dal_errors errors = {0};
+	struct dal_app *app;
+
+	write_file(*own, "dalamb.lua", "github { secret = secret 'HOOK' }\n");
+	expect_error(*own, environment, "dalamb.lua", "\"HOOK\" is missing or empty");
+	assert_int_equal(load(*own, given, &app, &errors), 0);
+	assert_non_null(app->github);
+	dal_app_free(app);
+}
+
+static void a_folder_that_is_not_there(void **own)
+{
+	(void)own;
+	expect_error("/nowhere/at/all", none, "/nowhere/at/all", "no such folder");
+}
+
+static void tokens_are_made_and_known(void **own)
+{
+	char *path = dal_asprintf("%s/tokens", (char *)*own);
+	struct dal_buffer first = {0}, second = {0};
+	struct dal_tokens *tokens;
+	struct dal_error error;
+	struct stat status;
+
+	assert_int_equal(dal_tokens_make(path, "web", "ingest", &first, &error), 0);
+	assert_int_equal(dal_tokens_make(path, "ops", "query,admin", &second, &error), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_int_equal(dal_tokens_read(path, &tokens, &error), 0);
+	assert_int_equal(dal_tokens_scopes(tokens, dal_buffer_slice(&first)), DAL_HTTP_INGEST);
+	assert_int_equal(dal_tokens_scopes(tokens, dal_buffer_slice(&second)),
+			 DAL_HTTP_QUERY | DAL_HTTP_ADMIN);
+	assert_int_equal(dal_tokens_scopes(tokens, dal_slice_text("dal_x")), 0);
+	dal_tokens_free(tokens);
+	dal_buffer_clear(&second);
+	assert_int_equal(dal_tokens_make(path, "web", "query", &second, &error), 0);
+	assert_int_equal(dal_tokens_read(path, &tokens, &error), 0);
+	assert_int_equal(dal_tokens_scopes(tokens, dal_buffer_slice(&first)), 0); /* replaced */
+	dal_tokens_free(tokens);
+	assert_true(dal_tokens_make(path, "x", "everything", &second, &error) < 0);
+	write_file(*own, "tokens", "web ingest nonsense\n");
+	assert_true(dal_tokens_read(path, &tokens, &error) < 0);
+	assert_int_equal(error.line, 1);
+	dal_buffer_deinit(&first);
+	dal_buffer_deinit(&second);
+	free(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		CASE(an_empty_folder_has_defaults), CASE(the_file_and_over_it_the_environment),
+		CASE(all_mistakes_at_once),         CASE(beyond_loopback_only_with_tokens),
+		CASE(a_secret_that_lacks),          CASE(a_folder_that_is_not_there),
+		CASE(tokens_are_made_and_known),
+	};
+
+	return cmocka_run_group_tests_name("app", tests, NULL, NULL);
+}
