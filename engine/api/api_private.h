@@ -10,10 +10,36 @@
 
 #define DAL_API_LANE 0 /* the embedded log has one */
 
+/* A stream that sleeps until the log has advanced, or the lane has folded. */
+struct dal_api_sleeper {
+	struct dal_http_stream *stream;
+	enum { DAL_API_ADVANCED, DAL_API_FOLDED } wants;
+	atomic_bool asleep; /* set by its fill before it looks for news */
+	struct dal_api_sleeper *previous, *next;
+};
+
+/*
+ * Lives until the owner and all that outlives a handler (streams, waits) have let it go.
+ */
 struct dal_api {
 	struct dal_engine *engine;
 	const struct dal_app *app;
+	atomic_uint references;
+	struct dal_engine_listener listener;
+	pthread_mutex_t lock; /* sleepers */
+	struct dal_api_sleeper *sleepers;
 };
+
+struct dal_api *dal_api_ref(struct dal_api *api);
+void dal_api_unref(struct dal_api *api);
+/*
+ * Starts the stream and enters it in the list of sleepers, in one step: `release` of the stream
+ * must call dal_api_sleeper_remove, and can't be faster.
+ */
+void dal_api_sleeper_start(struct dal_api *api, struct dal_api_sleeper *sleeper,
+			   struct dal_http_request *request,
+			   const struct dal_http_stream_options *options);
+void dal_api_sleeper_remove(struct dal_api *api, struct dal_api_sleeper *sleeper);
 
 /* One noun's routes; each file of a noun defines one of these. */
 struct dal_api_routes {
@@ -26,16 +52,25 @@ struct dal_api_routes {
 		.routes = (table), .count = sizeof(table) / sizeof((table)[0])                     \
 	}
 
-extern const struct dal_api_routes dal_api_health, dal_api_metrics, dal_api_projections,
-	dal_api_status;
+extern const struct dal_api_routes dal_api_dead, dal_api_events, dal_api_explain, dal_api_health,
+	dal_api_metrics, dal_api_projections, dal_api_rules, dal_api_status, dal_api_verdict;
+/* All of them, and how many. */
+extern const struct dal_api_routes *const dal_api_nouns[];
+extern const size_t dal_api_noun_count;
 
+/* --- where the lane stands --- */
+
+void dal_api_worker_status(struct dal_api *api, struct dal_worker_status *status);
 /* Events on the log that are not folded in. */
-static inline uint64_t dal_api_lag_events(const struct dal_worker_status *status)
-{
-	return status->end > status->next ? status->end - status->next : 0;
-}
+uint64_t dal_api_lag_events(const struct dal_worker_status *status);
+/* When the event at this offset was appended; 0: it can't be read. */
+int64_t dal_api_appended_us(struct dal_api *api, uint64_t offset);
+/* For how long the oldest of them has waited. */
+int64_t dal_api_lag_us(struct dal_api *api, const struct dal_worker_status *status);
 
 /* --- answer.c: what the handlers say in one way --- */
+
+#define DAL_API_JSON "application/json"
 
 /* Answers 200 with the JSON in `body`, which it takes. */
 void dal_api_reply(struct dal_http_request *request, struct dal_buffer *body);
@@ -50,5 +85,28 @@ void dal_api_fail(struct dal_http_request *request, const char *what, int error)
 
 /* All that were given are among `names` (NULL-terminated). */
 bool dal_api_known(struct dal_http_request *request, const char *const *names);
+/* `limit`: `fallback` if it was not given; over DAL_LIMIT_LIST_MAX is cut to that. */
+bool dal_api_limit(struct dal_http_request *request, size_t fallback, size_t *limit);
+/* A position or a bare offset; *given false: it was not there. */
+bool dal_api_position(struct dal_http_request *request, const char *name, bool *given,
+		      uint64_t *offset);
+/* A position, a time or a time back from now ("-1h"), as the first offset that it means. */
+bool dal_api_moment(struct dal_http_request *request, struct dal_log *log, const char *name,
+		    bool *given, uint64_t *offset);
+bool dal_api_duration(struct dal_http_request *request, const char *name, int64_t fallback_us,
+		      int64_t max_us, int64_t *duration_us);
+/* Answers 400: this cursor can't be one of this list. False. */
+bool dal_api_cursor_wrong(struct dal_http_request *request);
+
+/* --- wait.c --- */
+
+/*
+ * Calls `answer` once the event at `min-position` is folded in (at once if there is no such
+ * parameter), on the handler's thread, or `late` on the worker's: be short then. Otherwise the
+ * request is answered with 504. `request` must not be touched by the caller afterwards.
+ */
+void dal_api_when_folded(struct dal_api *api, struct dal_http_request *request,
+			 void (*answer)(struct dal_api *api, struct dal_http_request *request,
+					bool late));
 
 #endif

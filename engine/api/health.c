@@ -32,7 +32,7 @@ static void get_ready(struct dal_http_request *request, void *data)
 	struct dal_api *api = data;
 	struct dal_worker_status status;
 
-	dal_worker_status(dal_engine_worker(api->engine), &status);
+	dal_api_worker_status(api, &status);
 	if (dal_engine_ready(api->engine)) {
 		reply_ok(request);
 	} else if (status.building) {

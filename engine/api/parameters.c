@@ -1,5 +1,8 @@
 #include "engine/api/api_private.h"
 
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
+
 static bool is_among(struct dal_slice name, const char *const *names)
 {
 	for (; *names; names++) {
@@ -35,4 +38,105 @@ bool dal_api_known(struct dal_http_request *request, const char *const *names)
 		}
 	}
 	return true;
+}
+
+static bool refuse(struct dal_http_request *request, const char *name, struct dal_slice value,
+		   const char *expected)
+{
+	dal_http_problem(request, 400, "parameter \"%s\" is \"%.*s\": expected %s", name,
+			 (int)value.size, value.data, expected);
+	return false;
+}
+
+bool dal_api_limit(struct dal_http_request *request, size_t fallback, size_t *limit)
+{
+	struct dal_slice value;
+	uint64_t number = fallback;
+
+	if (dal_http_query(request, "limit", &value) &&
+	    (!dal_slice_to_u64(value, &number) || number == 0)) {
+		return refuse(request, "limit", value, "a number from 1 to 1000");
+	}
+	*limit = number > DAL_LIMIT_LIST_MAX ? DAL_LIMIT_LIST_MAX : (size_t)number;
+	return true;
+}
+
+bool dal_api_position(struct dal_http_request *request, const char *name, bool *given,
+		      uint64_t *offset)
+{
+	struct dal_slice value;
+	struct dal_place place;
+
+	*given = dal_http_query(request, name, &value);
+	if (!*given) {
+		return true;
+	}
+	if (!dal_place_parse(value, DAL_TOPIC_EVENTS, &place) || place.partition != 0) {
+		return refuse(request, name, value, "a position like events/0/17, or an offset");
+	}
+	*offset = place.offset;
+	return true;
+}
+
+/* "-1h" and RFC 3339. */
+static bool parse_time(struct dal_slice value, int64_t *time_us)
+{
+	int64_t back_us;
+
+	if (!dal_slice_starts(value, "-")) {
+		return dal_clock_parse(value, time_us);
+	}
+	if (!dal_clock_parse_duration(dal_slice(value.data + 1, value.size - 1), &back_us)) {
+		return false;
+	}
+	*time_us = dal_clock_now_us() - back_us;
+	return true;
+}
+
+bool dal_api_moment(struct dal_http_request *request, struct dal_log *log, const char *name,
+		    bool *given, uint64_t *offset)
+{
+	struct dal_slice value;
+	struct dal_place place;
+	struct dal_log_mark mark = {0};
+	int64_t time_us;
+
+	*given = dal_http_query(request, name, &value);
+	if (!*given) {
+		return true;
+	}
+	if (dal_place_parse(value, DAL_TOPIC_EVENTS, &place) && place.partition == 0) {
+		*offset = place.offset;
+		return true;
+	}
+	if (!parse_time(value, &time_us)) {
+		return refuse(request, name, value,
+			      "a position like events/0/17, a time like 2026-11-24T10:00:00Z, or "
+			      "a time back from now like -1h");
+	}
+	dal_log_at(log, DAL_API_LANE, time_us, &mark, 1);
+	*offset = mark.next;
+	return true;
+}
+
+bool dal_api_duration(struct dal_http_request *request, const char *name, int64_t fallback_us,
+		      int64_t max_us, int64_t *duration_us)
+{
+	struct dal_slice value;
+
+	*duration_us = fallback_us;
+	if (dal_http_query(request, name, &value) &&
+	    !dal_clock_parse_duration(value, duration_us)) {
+		return refuse(request, name, value, "a duration like 250ms, 10s or 1m");
+	}
+	*duration_us = *duration_us > max_us ? max_us : *duration_us;
+	return true;
+}
+
+bool dal_api_cursor_wrong(struct dal_http_request *request)
+{
+	dal_http_problem(request, 400,
+			 "this cursor is not one of this list: give the one that the last answer "
+			 "had, unchanged, or none to begin at the start");
+	return false;
 }

@@ -1,42 +1,76 @@
-/* Queries: the entries of projections. */
-#include "engine/api/api_private.h"
+/* Queries: one entry of a projection, or a range of them. */
+#include <errno.h>
+#include <stdio.h>
 
-#include "state/view.h"
+#include "engine/api/cursor.h"
+#include "engine/api/entry.h"
+#include "engine/api/watch.h"
+#include "engine/base/limits.h"
+#include "engine/base/memory.h"
 
-static void put_entry(struct dal_json_writer *w, struct dal_slice key,
-		      const struct dal_view_entry *entry, uint64_t next, uint32_t version)
+#define PAGE_BYTES (8 * DAL_MIB) /* a page of large entries ends early */
+
+/* What was asked, checked; goes with the request. */
+struct query {
+	struct dal_api *api;
+	const struct dal_projection *projection;
+	struct dal_slice key;        /* one entry, or: */
+	struct dal_view_range range; /* slices of the request and of `after` */
+	struct dal_buffer after;
+	size_t limit;
+};
+
+static void query_free(void *own)
 {
-	dal_json_begin_object(w);
-	dal_json_key(w, "key");
-	dal_json_put_slice(w, key);
-	dal_json_key(w, "value");
-	if (entry->json.size > 0) {
-		dal_json_put_raw(w, entry->json);
-	} else {
-		dal_json_put_null(w);
+	struct query *query = own;
+
+	dal_buffer_deinit(&query->after);
+	free(query);
+}
+
+/* --- is it there --- */
+
+struct sought {
+	const struct dal_projection *projection;
+	bool built;
+};
+
+static void on_known(const struct dal_state_projection *known, void *own)
+{
+	struct sought *sought = own;
+
+	if (known->version == sought->projection->version &&
+	    dal_slice_is(known->name, sought->projection->name)) {
+		sought->built = known->built;
 	}
-	dal_json_key(w, "position");
-	dal_api_put_place(w, &entry->position);
-	dal_json_key(w, "at");
-	dal_api_put_at(w, next);
-	dal_json_key(w, "version");
-	dal_json_put_integer(w, version);
-	if (entry->parked) {
-		dal_json_key(w, "parked");
-		dal_json_begin_object(w);
-		dal_json_key(w, "position");
-		dal_api_put_place(w, &entry->parked_at);
-		dal_json_key(w, "message");
-		dal_json_put_slice(w, entry->message);
-		dal_json_end_object(w);
+}
+
+/* What a query would give while its projection is built is half of the truth. */
+static bool is_built(struct dal_http_request *request, struct dal_api *api,
+		     const struct dal_projection *projection)
+{
+	struct sought sought = {projection, false};
+	struct dal_worker_status status;
+
+	dal_api_worker_status(api, &status);
+	if (!status.building) {
+		return true;
 	}
-	dal_json_end_object(w);
+	dal_state_projections(dal_engine_state(api->engine), DAL_API_LANE, on_known, &sought);
+	if (!sought.built) {
+		dal_http_problem(request, 503,
+				 "projection \"%s\" is being built for the first time: GET /readyz "
+				 "says how far it is",
+				 projection->name);
+	}
+	return sought.built;
 }
 
 static const struct dal_projection *find(struct dal_http_request *request, struct dal_api *api)
 {
 	struct dal_slice name = dal_http_parameter(request, "name");
 	long index = dal_rules_projection_index(api->app->rules, name);
+	const struct dal_projection *projection;
 
 	if (index < 0) {
 		dal_http_problem(request, 404,
@@ -44,43 +78,296 @@ static const struct dal_projection *find(struct dal_http_request *request, struc
 				 (int)name.size, name.data);
 		return NULL;
 	}
-	return dal_rules_projection(api->app->rules, (size_t)index);
+	projection = dal_rules_projection(api->app->rules, (size_t)index);
+	return is_built(request, api, projection) ? projection : NULL;
 }
 
-static void get_entry(struct dal_http_request *request, void *data)
+static struct query *query_new(struct dal_http_request *request, struct dal_api *api,
+			       const char *const *names)
 {
-	static const char *const names[] = {NULL};
-	struct dal_api *api = data;
 	const struct dal_projection *projection = find(request, api);
-	struct dal_slice key = dal_http_parameter(request, "key");
-	struct dal_worker_status status;
-	struct dal_view_entry entry;
-	struct dal_buffer memory = {0}, body = {0};
-	struct dal_json_writer w = {.out = &body};
-	int r;
+	struct query *query;
 
 	if (!projection || !dal_api_known(request, names)) {
+		return NULL;
+	}
+	query = dal_calloc(1, sizeof(*query));
+	*query = (struct query){.api = api, .projection = projection};
+	dal_http_attach(request, query, query_free);
+	return query;
+}
+
+/* --- one entry --- */
+
+static void reply_absent(struct dal_http_request *request, const struct query *query, uint64_t next)
+{
+	char *detail = dal_asprintf(
+		"projection \"%s\" has no entry \"%.*s\" (the lane stands at %llu): see "
+		"min-position if an event that makes it was just sent",
+		query->projection->name, (int)query->key.size, query->key.data,
+		(unsigned long long)next - 1);
+	struct dal_buffer at = {0};
+
+	dal_buffer_printf(&at, "\"at\":\"%llu\"", (unsigned long long)next - 1);
+	dal_http_problem_with(request, 404, detail, dal_buffer_cstr(&at));
+	dal_buffer_deinit(&at);
+	free(detail);
+}
+
+/* Weak comparison (RFC 9110 section 8.8.3.2): the opaque part with its quotes. */
+static bool is_held(struct dal_http_request *request, const char *etag)
+{
+	struct dal_slice held;
+	size_t size = strlen(etag + 2);
+
+	if (!dal_http_header(request, "If-None-Match", &held)) {
+		return false;
+	}
+	return dal_slice_is(dal_slice_trim(held), "*") ||
+	       memmem(held.data, held.size, etag + 2, size) != NULL;
+}
+
+static void reply_entry(struct dal_http_request *request, const struct query *query,
+			const struct dal_view_entry *entry, uint64_t next)
+{
+	char etag[DAL_ETAG_BYTES];
+	struct dal_http_header_line headers[] = {
+		{"ETag", etag}, {"Cache-Control", "no-cache"}, {NULL, NULL}};
+	struct dal_buffer body = {0};
+	struct dal_json_writer w = {.out = &body};
+
+	dal_entry_etag(query->projection, entry, dal_log_id(dal_engine_log(query->api->engine)),
+		       etag);
+	if (is_held(request, etag)) {
+		dal_http_reply(request, 304, NULL, headers, (struct dal_slice){0});
 		return;
 	}
-	dal_worker_status(dal_engine_worker(api->engine), &status);
-	r = dal_view_get(dal_engine_state(api->engine), NULL,
-			 &(struct dal_view_name){.lane = DAL_API_LANE,
-						 .projection = dal_slice_text(projection->name),
-						 .version = projection->version},
-			 key, &entry, &memory);
+	dal_entry_put(&w, query->projection, query->key, entry, next);
+	dal_buffer_byte(&body, '\n');
+	dal_http_reply_take(request, 200, DAL_API_JSON, headers, &body);
+}
+
+static void answer_entry(struct dal_api *api, struct dal_http_request *request, bool late)
+{
+	struct query *query = dal_http_attached(request);
+	struct dal_view_name name = dal_entry_view(query->projection);
+	struct dal_worker_status status;
+	struct dal_view_entry entry;
+	struct dal_buffer memory = {0};
+	int r;
+
+	(void)late; /* one read: the worker has time for that */
+	dal_api_worker_status(api, &status);
+	r = dal_view_get(dal_engine_state(api->engine), NULL, &name, query->key, &entry, &memory);
 	if (r == DAL_STATE_ABSENT) {
-		dal_http_problem(request, 404, "projection \"%s\" has no entry \"%.*s\"",
-				 projection->name, (int)key.size, key.data);
+		reply_absent(request, query, status.next);
 	} else if (r < 0) {
 		dal_api_fail(request, "the entry", r);
 	} else {
-		put_entry(&w, key, &entry, status.next, projection->version);
-		dal_api_reply(request, &body);
+		reply_entry(request, query, &entry, status.next);
 	}
 	dal_buffer_deinit(&memory);
 }
 
+static void get_entry(struct dal_http_request *request, void *data)
+{
+	static const char *const names[] = {"min-position", "timeout", "watch", NULL};
+	struct query *query = query_new(request, data, names);
+
+	if (!query) {
+		return;
+	}
+	query->key = dal_http_parameter(request, "key");
+	if (dal_watch_asked(request)) {
+		dal_watch_start(query->api, request, query->projection, &query->key, NULL);
+	} else {
+		dal_api_when_folded(query->api, request, answer_entry);
+	}
+}
+
+/* --- a range --- */
+
+struct page {
+	const struct query *query;
+	struct dal_json_writer w;
+	struct dal_buffer last; /* key */
+	uint64_t next;
+	bool full;
+};
+
+static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, void *own)
+{
+	struct page *page = own;
+
+	if (page->w.out->size > PAGE_BYTES) {
+		page->full = true;
+		return false;
+	}
+	dal_entry_put(&page->w, page->query->projection, key, entry, page->next);
+	dal_buffer_clear(&page->last);
+	dal_buffer_slice_append(&page->last, key);
+	return true;
+}
+
+static void put_cursor(struct page *page)
+{
+	struct dal_buffer cursor = {0};
+
+	dal_cursor_write(DAL_CURSOR_ENTRY, dal_buffer_slice(&page->last), &cursor);
+	dal_json_key(&page->w, "cursor");
+	dal_json_put_slice(&page->w, dal_buffer_slice(&cursor));
+	dal_buffer_deinit(&cursor);
+}
+
+static int page_write(const struct query *query, struct dal_buffer *out)
+{
+	struct dal_view_name name = dal_entry_view(query->projection);
+	struct page page = {.query = query, .w = {.out = out}};
+	struct dal_worker_status status;
+	bool more;
+	int r;
+
+	dal_api_worker_status(query->api, &status);
+	page.next = status.next;
+	dal_json_begin_object(&page.w);
+	dal_json_key(&page.w, "entries");
+	dal_json_begin_array(&page.w);
+	r = dal_view_scan(dal_engine_state(query->api->engine), NULL, &name, &query->range,
+			  on_entry, &page, &more);
+	dal_json_end_array(&page.w);
+	dal_json_key(&page.w, "at");
+	dal_api_put_at(&page.w, page.next);
+	if (more || page.full) {
+		put_cursor(&page);
+	}
+	dal_json_end_object(&page.w);
+	dal_buffer_deinit(&page.last);
+	return r;
+}
+
+/* On the pool's thread: the worker has better to do than to write a page. */
+static int on_fill(struct dal_buffer *out, void *own)
+{
+	int r = page_write(own, out);
+
+	dal_buffer_byte(out, '\n');
+	return r < 0 ? r : DAL_HTTP_STREAM_END;
+}
+
+static void answer_page(struct dal_api *api, struct dal_http_request *request, bool late)
+{
+	struct query *query = dal_http_attached(request);
+	struct dal_buffer body = {0};
+	int r;
+
+	(void)api;
+	if (late) {
+		dal_http_stream_start(request, &(struct dal_http_stream_options){
+						       .status = 200,
+						       .type = DAL_API_JSON,
+						       .fill = on_fill,
+						       .own = query,
+					       });
+		return;
+	}
+	r = page_write(query, &body);
+	if (r < 0) {
+		dal_buffer_deinit(&body);
+		dal_api_fail(request, "the projection", r);
+		return;
+	}
+	dal_api_reply(request, &body);
+}
+
+static bool range_read(struct dal_http_request *request, struct query *query)
+{
+	struct dal_view_range *range = &query->range;
+	struct dal_slice cursor;
+
+	dal_http_query(request, "prefix", &range->prefix);
+	dal_http_query(request, "from", &range->from);
+	dal_http_query(request, "to", &range->to);
+	if (!dal_api_limit(request, DAL_LIMIT_LIST_DEFAULT, &range->limit)) {
+		return false;
+	}
+	range->has_after = dal_http_query(request, "cursor", &cursor);
+	if (range->has_after && !dal_cursor_read(cursor, DAL_CURSOR_ENTRY, &query->after)) {
+		return dal_api_cursor_wrong(request);
+	}
+	range->after = dal_buffer_slice(&query->after);
+	return true;
+}
+
+static void get_range(struct dal_http_request *request, void *data)
+{
+	static const char *const names[] = {"prefix",       "from",    "to",    "limit", "cursor",
+					    "min-position", "timeout", "watch", NULL};
+	struct query *query = query_new(request, data, names);
+
+	if (!query || !range_read(request, query)) {
+		return;
+	}
+	if (dal_watch_asked(request)) {
+		dal_watch_start(query->api, request, query->projection, NULL, &query->range);
+	} else {
+		dal_api_when_folded(query->api, request, answer_page);
+	}
+}
+
+/* --- all projections --- */
+
+static void put_projection(struct dal_json_writer *w, struct dal_api *api, size_t index,
+			   const struct dal_worker_status *status)
+{
+	const struct dal_projection *projection = dal_rules_projection(api->app->rules, index);
+	struct sought sought = {projection, !status->building};
+
+	if (status->building) {
+		dal_state_projections(dal_engine_state(api->engine), DAL_API_LANE, on_known,
+				      &sought);
+	}
+	dal_json_begin_object(w);
+	dal_json_key(w, "name");
+	dal_json_put_text(w, projection->name);
+	dal_json_key(w, "version");
+	dal_json_put_integer(w, projection->version);
+	dal_json_key(w, "file");
+	dal_json_put_text(w, projection->file);
+	dal_json_key(w, "line");
+	dal_json_put_integer(w, projection->line);
+	dal_json_key(w, "built");
+	dal_json_put_boolean(w, sought.built);
+	dal_json_key(w, "at");
+	dal_api_put_at(w, status->next);
+	dal_json_end_object(w);
+}
+
+static void get_all(struct dal_http_request *request, void *data)
+{
+	static const char *const names[] = {NULL};
+	struct dal_api *api = data;
+	struct dal_worker_status status;
+	struct dal_buffer body = {0};
+	struct dal_json_writer w = {.out = &body};
+
+	if (!dal_api_known(request, names)) {
+		return;
+	}
+	dal_api_worker_status(api, &status);
+	dal_json_begin_object(&w);
+	dal_json_key(&w, "projections");
+	dal_json_begin_array(&w);
+	for (size_t i = 0; i < dal_rules_projection_count(api->app->rules); i++) {
+		put_projection(&w, api, i, &status);
+	}
+	dal_json_end_array(&w);
+	dal_json_end_object(&w);
+	dal_api_reply(request, &body);
+}
+
 static const struct dal_http_route routes[] = {
+	{"GET", "/v1/projections", DAL_HTTP_QUERY, 0, get_all, NULL},
+	{"GET", "/v1/projections/{name}", DAL_HTTP_QUERY, 0, get_range, NULL},
 	{"GET", "/v1/projections/{name}/{key}", DAL_HTTP_QUERY, 0, get_entry, NULL},
 };
 

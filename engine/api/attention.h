@@ -1,0 +1,19 @@
+/* What stands still, since when, at which event, and what to do: the part of status that an
+ * operator reads first. */
+#ifndef DAL_API_ATTENTION_H
+#define DAL_API_ATTENTION_H
+
+#include "engine/api/api_private.h"
+
+#define DAL_REMEDY_HALTED                                                                          \
+	"change the rule or projection so that it takes this event, and start again: it goes on "  \
+	"from here"
+#define DAL_REMEDY_PARKED                                                                          \
+	"change the fold so that it takes this event and raise the projection's version: it is "   \
+	"built beside the old one"
+
+/* Appends "attention": [{what, since, at, remedy}], what is not known being left out. */
+void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
+		       const struct dal_worker_status *status);
+
+#endif

@@ -1,0 +1,21 @@
+/* An entry of a projection, as the API shows it; shared by queries and watches. */
+#ifndef DAL_API_ENTRY_H
+#define DAL_API_ENTRY_H
+
+#include "engine/api/api_private.h"
+#include "state/view.h"
+
+#define DAL_ETAG_BYTES 96
+
+struct dal_view_name dal_entry_view(const struct dal_projection *projection);
+/*
+ * {"key", "value", "position", "at", "version"}, a parked one with "parked". `next`: the lane's,
+ * read before the entry was; an entry that is newer says so in its `at`.
+ */
+void dal_entry_put(struct dal_json_writer *writer, const struct dal_projection *projection,
+		   struct dal_slice key, const struct dal_view_entry *entry, uint64_t next);
+/* A weak one, as `at` moves on while the entry stays: W/"version.position.parked.log". */
+void dal_entry_etag(const struct dal_projection *projection, const struct dal_view_entry *entry,
+		    struct dal_slice log_id, char etag[DAL_ETAG_BYTES]);
+
+#endif

@@ -1,0 +1,339 @@
+/*
+ * POST /v1/rules/explain: why a rule or projection did not match an event.
+ *
+ * It judges topic and pattern, which depend on the event alone. A guard reads the views as they
+ * were before the event, so that its answer can't be given for a single event of the past.
+ */
+#include <errno.h>
+
+#include "engine/api/api_private.h"
+#include "engine/base/limits.h"
+
+struct explained {
+	struct dal_api *api;
+	struct dal_http_request *request;
+	struct dal_json *body, *json; /* what was asked; the event */
+	struct dal_event event;
+	struct dal_log_batch batch; /* holds an event of the log */
+	struct dal_slice rule;      /* only this one; empty: all */
+	struct dal_json_writer w;
+	size_t missed, left_out;
+};
+
+/* A rule's or a projection's, as far as it says what feeds it. */
+struct feed {
+	const char *kind, *name, *file;
+	int line;
+	const char *const *topics;
+	bool system;
+	uint32_t pattern;
+};
+
+/* --- the event --- */
+
+static bool event_parse(struct explained *e, struct dal_slice text)
+{
+	struct dal_json_error error;
+
+	e->json = dal_json_new();
+	if (dal_json_parse(e->json, text, 0, &error) != 0 ||
+	    dal_json_kind(e->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
+		dal_http_problem(e->request, 400,
+				 "member \"event\": expected a CloudEvent, a JSON object");
+		return false;
+	}
+	dal_event_view(&e->event, e->json);
+	return true;
+}
+
+static bool event_given(struct explained *e, uint32_t node)
+{
+	uint32_t topic = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("topic"));
+
+	if (!event_parse(e, dal_json_raw(e->body, node))) {
+		return false;
+	}
+	e->event.place.topic = dal_slice_text(DAL_TOPIC_EVENTS);
+	if (topic != DAL_JSON_NONE && dal_json_kind(e->body, topic) == DAL_JSON_STRING) {
+		e->event.place.topic = dal_json_string(e->body, topic);
+	}
+	return true;
+}
+
+static int record_read(struct explained *e, uint64_t offset)
+{
+	struct dal_log_mark mark = {dal_slice_text("*"), offset};
+	struct dal_log_reader *reader;
+	int r = dal_log_reader_new(dal_engine_log(e->api->engine), DAL_API_LANE, &mark, 1, NULL,
+				   &reader);
+
+	if (r == 0) {
+		r = dal_log_read(reader, 1, 1, &e->batch);
+		dal_log_reader_free(reader);
+	}
+	if (r == 0 && e->batch.records[0].place.offset != offset) {
+		r = DAL_LOG_END;
+	}
+	return r;
+}
+
+static bool event_stored(struct explained *e, uint32_t node)
+{
+	struct dal_slice text = {0};
+	struct dal_place place;
+	int r;
+
+	if (dal_json_kind(e->body, node) == DAL_JSON_STRING) {
+		text = dal_json_string(e->body, node);
+	}
+	if (!dal_place_parse(text, DAL_TOPIC_EVENTS, &place) || place.partition != 0) {
+		dal_http_problem(e->request, 400,
+				 "member \"position\": expected a text like \"events/0/17\"");
+		return false;
+	}
+	r = record_read(e, place.offset);
+	if (r < 0) {
+		dal_api_fail(e->request, "the log", r);
+		return false;
+	}
+	if (r != 0) {
+		dal_http_problem(e->request, 404, "there is no event at %.*s", (int)text.size,
+				 text.data);
+		return false;
+	}
+	if (!event_parse(e, e->batch.records[0].event)) {
+		return false;
+	}
+	e->event.place = e->batch.records[0].place;
+	return true;
+}
+
+/* --- the verdicts --- */
+
+static bool is_fed(const struct explained *e, const struct feed *feed)
+{
+	if (!feed->topics || !feed->topics[0]) {
+		return true;
+	}
+	for (const char *const *topic = feed->topics; *topic; topic++) {
+		if (dal_slice_is(e->event.place.topic, *topic)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void put_miss(struct dal_json_writer *w, const char *field, struct dal_slice found,
+		     struct dal_slice expected, struct dal_slice hint)
+{
+	dal_json_key(w, "field");
+	dal_json_put_text(w, field);
+	dal_json_key(w, "found");
+	if (found.size > 0) {
+		dal_json_put_raw(w, found);
+	} else {
+		dal_json_put_null(w); /* as "hint" then says, it is missing */
+	}
+	dal_json_key(w, "expected");
+	dal_json_put_slice(w, expected);
+	dal_json_key(w, "hint");
+	dal_json_put_slice(w, found.size > 0 || hint.size > 0
+				      ? hint
+				      : dal_slice_text("the event has no such field"));
+}
+
+static void put_topic_miss(struct explained *e, const struct feed *feed)
+{
+	struct dal_buffer found = {0}, expected = {0};
+
+	dal_json_append_string(&found, e->event.place.topic);
+	for (size_t i = 0; feed->topics[i]; i++) {
+		dal_buffer_printf(&expected, "%s%s", i > 0 ? " or " : "topic ", feed->topics[i]);
+	}
+	put_miss(&e->w, "topic", dal_buffer_slice(&found), dal_buffer_slice(&expected),
+		 (struct dal_slice){0});
+	dal_buffer_deinit(&found);
+	dal_buffer_deinit(&expected);
+}
+
+static void put_reserved_miss(struct explained *e)
+{
+	struct dal_buffer found = {0};
+
+	dal_json_append_string(&found, e->event.type);
+	put_miss(&e->w, "type", dal_buffer_slice(&found),
+		 dal_slice_text("a type that is not dalamb's own"),
+		 dal_slice_text("dalamb's own events are seen only by a pattern that names a type "
+				"beginning with \"dalamb.\""));
+	dal_buffer_deinit(&found);
+}
+
+static bool put_pattern(struct explained *e, const struct feed *feed)
+{
+	const struct dal_pattern *pattern = dal_rules_pattern(e->api->app->rules, feed->pattern);
+	struct dal_pattern_miss miss = {0};
+	bool matched = dal_pattern_explain(pattern, e->json, DAL_JSON_ROOT, &miss);
+
+	dal_json_key(&e->w, "matched");
+	dal_json_put_boolean(&e->w, matched);
+	if (!matched) {
+		put_miss(&e->w, dal_buffer_cstr(&miss.field), dal_buffer_slice(&miss.found),
+			 dal_buffer_slice(&miss.expected), dal_buffer_slice(&miss.hint));
+	}
+	dal_pattern_miss_deinit(&miss);
+	return matched;
+}
+
+static void put_unfed(struct explained *e, const struct feed *feed)
+{
+	dal_json_key(&e->w, "matched");
+	dal_json_put_boolean(&e->w, false);
+	if (e->event.reserved && !feed->system) {
+		put_reserved_miss(e);
+	} else {
+		put_topic_miss(e, feed);
+	}
+}
+
+static void put_verdict(struct explained *e, const struct feed *feed)
+{
+	size_t begun = e->w.out->size;
+	bool comma = e->w.comma, matched = false;
+
+	if (e->rule.size > 0 && !dal_slice_is(e->rule, feed->name)) {
+		return;
+	}
+	dal_json_begin_object(&e->w);
+	dal_json_key(&e->w, feed->kind);
+	dal_json_put_text(&e->w, feed->name);
+	dal_json_key(&e->w, "file");
+	dal_json_put_text(&e->w, feed->file);
+	dal_json_key(&e->w, "line");
+	dal_json_put_integer(&e->w, feed->line);
+	if ((e->event.reserved && !feed->system) || !is_fed(e, feed)) {
+		put_unfed(e, feed);
+	} else {
+		matched = put_pattern(e, feed);
+	}
+	dal_json_end_object(&e->w);
+	if (!matched && e->missed++ >= DAL_LIMIT_LIST_MAX) {
+		e->w.out->size = begun;
+		e->w.comma = comma;
+		e->left_out++;
+	}
+}
+
+static void put_rules(struct explained *e)
+{
+	struct dal_rules *rules = e->api->app->rules;
+
+	dal_json_key(&e->w, "rules");
+	dal_json_begin_array(&e->w);
+	for (size_t i = 0; i < dal_rules_rule_count(rules); i++) {
+		const struct dal_rule *rule = dal_rules_rule(rules, i);
+		put_verdict(e, &(struct feed){"rule", rule->name, rule->file, rule->line,
+					      rule->topics, rule->system, rule->pattern});
+	}
+	dal_json_end_array(&e->w);
+}
+
+static void put_projections(struct explained *e)
+{
+	struct dal_rules *rules = e->api->app->rules;
+
+	dal_json_key(&e->w, "projections");
+	dal_json_begin_array(&e->w);
+	for (size_t i = 0; i < dal_rules_projection_count(rules); i++) {
+		const struct dal_projection *p = dal_rules_projection(rules, i);
+		put_verdict(e, &(struct feed){"projection", p->name, p->file, p->line, p->topics,
+					      p->system, p->pattern});
+	}
+	dal_json_end_array(&e->w);
+}
+
+static void reply(struct explained *e)
+{
+	struct dal_buffer body = {0};
+
+	e->w = (struct dal_json_writer){.out = &body};
+	dal_json_begin_object(&e->w);
+	put_rules(e);
+	put_projections(e);
+	if (e->left_out > 0) {
+		dal_json_key(&e->w, "left_out"); /* that did not match: name one with "rule" */
+		dal_json_put_integer(&e->w, (int64_t)e->left_out);
+	}
+	dal_json_end_object(&e->w);
+	dal_api_reply(e->request, &body);
+}
+
+/* --- the request --- */
+
+static bool rule_read(struct explained *e)
+{
+	uint32_t node = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("rule"));
+	struct dal_rules *rules = e->api->app->rules;
+
+	if (node == DAL_JSON_NONE) {
+		return true;
+	}
+	if (dal_json_kind(e->body, node) == DAL_JSON_STRING) {
+		e->rule = dal_json_string(e->body, node);
+	}
+	if (dal_rules_rule_index(rules, e->rule) < 0 &&
+	    dal_rules_projection_index(rules, e->rule) < 0) {
+		dal_http_problem(e->request, 404,
+				 "member \"rule\": there is no rule or projection \"%.*s\"; GET "
+				 "/v1/rules lists them",
+				 (int)e->rule.size, e->rule.data);
+		return false;
+	}
+	return true;
+}
+
+static bool event_read(struct explained *e)
+{
+	uint32_t event = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("event"));
+	uint32_t position = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("position"));
+
+	if ((event == DAL_JSON_NONE) == (position == DAL_JSON_NONE)) {
+		dal_http_problem(e->request, 400,
+				 "expected {\"event\": {...}} or {\"position\": \"events/0/17\"}, "
+				 "and \"rule\" with a name if only one is asked for");
+		return false;
+	}
+	return event != DAL_JSON_NONE ? event_given(e, event) : event_stored(e, position);
+}
+
+static bool body_read(struct explained *e)
+{
+	struct dal_json_error error;
+
+	e->body = dal_json_new();
+	if (dal_json_parse(e->body, dal_http_body_slice(e->request), 0, &error) != 0) {
+		dal_http_problem(e->request, 400, "the body is no JSON: %s at byte %zu",
+				 error.reason, error.position);
+		return false;
+	}
+	return true;
+}
+
+static void post_explain(struct dal_http_request *request, void *data)
+{
+	static const char *const names[] = {NULL};
+	struct explained e = {.api = data, .request = request};
+
+	if (dal_api_known(request, names) && body_read(&e) && rule_read(&e) && event_read(&e)) {
+		reply(&e);
+	}
+	dal_json_free(e.body);
+	dal_json_free(e.json);
+	dal_log_batch_release(&e.batch);
+}
+
+static const struct dal_http_route routes[] = {
+	{"POST", "/v1/rules/explain", DAL_HTTP_QUERY, 2 * DAL_LIMIT_EVENT_BYTES, post_explain,
+	 NULL},
+};
+
+const struct dal_api_routes dal_api_explain = DAL_API_ROUTES(routes);
