@@ -312,9 +312,12 @@ static void on_listening(void *own, uint64_t id, int descriptor)
 {
 	struct dal_functions *pool = own;
 	struct dal_instance *instance = dal_instance_find(pool, id);
+	/* The number and not the instance, which may end while a request on this socket runs. */
+	uint64_t *tag = dal_malloc(sizeof(*tag));
 	DAL_ASSERT(instance != NULL);
-	int result = dal_http_server_listen(pool->server, descriptor, (void *)(uintptr_t)id,
-					    &instance->listener);
+	*tag = id;
+	int result = dal_http_server_listen_release(pool->server, descriptor, tag, free,
+						    &instance->listener);
 	if (result != 0) {
 		dal_buffer_printf(&instance->refusal.message, "no Runtime API for it: %s",
 				  strerror(-result));
@@ -323,16 +326,18 @@ static void on_listening(void *own, uint64_t id, int descriptor)
 }
 
 /* It ended in its init: what it said itself goes before what the pool saw. */
-static void fail_init(struct dal_functions *pool, struct dal_instance *instance, const char *how)
+static void fail_init(struct dal_functions *pool, struct dal_instance *instance,
+		      const struct dal_driver_end *end)
 {
 	struct dal_answer answer = instance->refusal;
 	instance->refusal = (struct dal_answer){0};
-	answer.outcome = DAL_INVOKE_INIT;
+	answer.outcome = end->unavailable ? DAL_INVOKE_UNAVAILABLE : DAL_INVOKE_INIT;
 	if (answer.type.size == 0) {
 		dal_buffer_text(&answer.type, "Runtime.ExitError");
 	}
 	if (answer.message.size == 0) {
-		dal_buffer_printf(&answer.message, "the program %s before it asked for work", how);
+		dal_buffer_printf(&answer.message, "the program %s before it asked for work",
+				  end->text);
 		if (instance->lines.last[0] != '\0') {
 			dal_buffer_printf(&answer.message, "; its last line: %s",
 					  instance->lines.last);
@@ -355,7 +360,7 @@ static void on_ended(void *own, uint64_t id, const struct dal_driver_end *end)
 						       : end->cpu_us - instance->cpu_us;
 		end_invocation(pool, instance, end->text);
 	} else if (instance->init_us < 0 && !instance->unwanted) {
-		fail_init(pool, instance, end->text);
+		fail_init(pool, instance, end);
 	}
 	remove_instance(pool, instance);
 	dal_service_schedule_all(pool);

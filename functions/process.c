@@ -11,6 +11,7 @@
 #include "engine/base/memory.h"
 #include "functions/driver.h"
 #include "functions/environment.h"
+#include "functions/proc.h"
 #include "functions/spawner.h"
 
 /* The number of the program that tries whether the walls can be made; instances have others. */
@@ -205,45 +206,15 @@ static void process_stop(struct dal_driver *driver, uint64_t id, bool kill)
 
 /* --- figures --- */
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[64], text[512];
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0) {
-		return 0;
-	}
-	ssize_t size = read(file, text, sizeof(text) - 1);
-	(void)close(file);
-	text[size < 0 ? 0 : size] = '\0';
-	const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-	return rest && strlen(rest) > 4 ? (pid_t)strtol(rest + 4, NULL, 10) : 0;
-}
-
 /* The program is a sandbox init's first child: made right after it, so its number is near. */
 static pid_t first_child(pid_t init)
 {
 	for (pid_t pid = init + 1; pid < init + 64; pid++) {
-		if (parent_of(pid) == init) {
+		if (dal_proc_parent(pid) == init) {
 			return pid;
 		}
 	}
 	return -1;
-}
-
-static int64_t peak_memory_mb(pid_t pid)
-{
-	char path[64], text[2048];
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	int file = open(path, O_RDONLY | O_CLOEXEC);
-	if (file < 0) {
-		return -1;
-	}
-	ssize_t size = read(file, text, sizeof(text) - 1);
-	(void)close(file);
-	text[size < 0 ? 0 : size] = '\0';
-	const char *found = strstr(text, "VmHWM:");
-	return found ? (strtol(found + strlen("VmHWM:"), NULL, 10) + 1023) / 1024 : -1;
 }
 
 static void find_program(struct child *child)
@@ -274,7 +245,7 @@ static void process_stats(struct dal_driver *driver, uint64_t id, bool memory,
 		usage->cpu_us = time.tv_sec * 1000000 + time.tv_nsec / 1000;
 	}
 	if (memory) {
-		usage->memory_mb = peak_memory_mb(child->program);
+		usage->memory_mb = dal_proc_peak_memory_mb(child->program);
 	}
 }
 
@@ -296,6 +267,7 @@ static void tell_ended(struct process_driver *process, struct child *child,
 		(void)snprintf(text, sizeof(text), "ended with the process that had started it");
 	} else if (ended.failure[0] != '\0') {
 		(void)snprintf(text, sizeof(text), "could not be started: %s", ended.failure);
+		end.unavailable = notice->code == DAL_SPAWN_EXIT_MACHINE;
 	} else if (notice->signal != 0) {
 		const char *name = sigabbrev_np(notice->signal);
 		(void)snprintf(text, sizeof(text), "was killed by SIG%s", name ? name : "?");

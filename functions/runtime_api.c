@@ -45,7 +45,7 @@ void dal_runtime_api_dismiss(struct dal_http_request *asking)
 static struct dal_instance *speaker(struct dal_functions *pool,
 				    const struct dal_http_request *request)
 {
-	return dal_instance_find(pool, (uint64_t)(uintptr_t)dal_http_tag(request));
+	return dal_instance_find(pool, *(const uint64_t *)dal_http_tag(request));
 }
 
 /* --- next --- */

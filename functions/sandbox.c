@@ -68,7 +68,7 @@ static int open_paths(const struct dal_spawn *spawn, int *sources, const char **
 /* In a mount namespace of its own: what the dropped user is to see, where it can reach it. */
 static int stage(const struct dal_spawn *spawn, const char **step)
 {
-	int sources[DAL_LIMIT_FUNCTION_PATHS + 1];
+	int sources[DAL_LIMIT_FUNCTION_PATHS + 1] = {0};
 	*step = "a mount namespace";
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
 		return -errno;

@@ -246,7 +246,7 @@ static void start_one(struct dal_functions *pool, struct dal_revision *revision)
 {
 	int result = dal_instance_start(pool, revision);
 	if (result != 0) {
-		struct dal_answer answer = {.outcome = DAL_INVOKE_INIT};
+		struct dal_answer answer = {.outcome = DAL_INVOKE_UNAVAILABLE};
 		dal_buffer_printf(&answer.message, "it could not be started: %s",
 				  strerror(-result));
 		dal_service_failed(pool, revision, &answer);
@@ -376,11 +376,13 @@ void dal_service_configure(struct dal_functions *pool, struct dal_service *servi
 {
 	struct dal_error why;
 	struct dal_driver *driver = dal_pool_driver(pool, function);
+	/* Asked in any case: what has to be tried is tried now, and not by the first invocation. */
+	int ready = driver->operations->ready(driver, function, &why);
 	if (is_version(service->current, function)) {
 		set_incoming(pool, service, NULL);
 	} else if (is_version(service->incoming, function)) {
 		return;
-	} else if (!service->current || driver->operations->ready(driver, function, &why) != 0) {
+	} else if (!service->current || ready != 0) {
 		set_incoming(pool, service, NULL);
 		set_current(pool, service, revision_new(service, function));
 	} else {

@@ -9,8 +9,6 @@
 #include "functions/spawn_message.h"
 #include "functions/spawner_process.h"
 
-enum { EXIT_SETUP = 126 };
-
 static const char *const bubblewraps[] = {
 	"/usr/bin/bwrap",
 	"/usr/local/bin/bwrap",
@@ -28,13 +26,14 @@ static void tell(int control, const struct dal_spawn_notice *notice)
 	(void)dal_spawn_send(control, dal_buffer_slice(&message), notice->descriptor);
 }
 
-static _Noreturn void fail(const struct dal_spawn *spawn, int control, const char *step, int error)
+static _Noreturn void fail(const struct dal_spawn *spawn, int control, int code, const char *step,
+			   int error)
 {
 	struct dal_spawn_notice notice = {
 		.kind = DAL_SPAWN_FAILED, .id = spawn->id, .descriptor = -1};
 	(void)snprintf(notice.text, sizeof(notice.text), "%s: %s", step, strerror(-error));
 	tell(control, &notice);
-	_exit(EXIT_SETUP);
+	_exit(code);
 }
 
 /* No terminal, no inherited descriptors, default signals, a session and a process group of its own.
@@ -60,7 +59,7 @@ static void die_with_parent(pid_t parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) {
-		_exit(EXIT_SETUP);
+		_exit(DAL_SPAWN_EXIT_MACHINE);
 	}
 }
 
@@ -68,7 +67,7 @@ static void limit(const struct dal_spawn *spawn, int control)
 {
 	int result = dal_sandbox_limit(spawn);
 	if (result != 0) {
-		fail(spawn, control, "resource limits", result);
+		fail(spawn, control, DAL_SPAWN_EXIT_MACHINE, "resource limits", result);
 	}
 }
 
@@ -79,7 +78,7 @@ static _Noreturn void run_sandboxed(const struct dal_spawn *spawn, int control, 
 	const char *step;
 	int result = dal_sandbox_enter(spawn, &sandbox, &step);
 	if (result != 0) {
-		fail(spawn, control, step, result);
+		fail(spawn, control, DAL_SPAWN_EXIT_MACHINE, step, result);
 	}
 	tell(control, &(struct dal_spawn_notice){.kind = DAL_SPAWN_LISTENING,
 						 .id = spawn->id,
@@ -91,19 +90,20 @@ static _Noreturn void run_sandboxed(const struct dal_spawn *spawn, int control, 
 	for (const char *const *path = bubblewraps; *path; path++) {
 		(void)execve(*path, arguments, spawn->environment);
 	}
-	fail(spawn, control, "bubblewrap (apt-get install bubblewrap)", -errno);
+	fail(spawn, control, DAL_SPAWN_EXIT_MACHINE, "bubblewrap (apt-get install bubblewrap)",
+	     -errno);
 }
 
 static _Noreturn void run_trusted(const struct dal_spawn *spawn, int control, pid_t parent)
 {
 	if (chdir(spawn->folder) != 0) {
-		fail(spawn, control, spawn->folder, -errno);
+		fail(spawn, control, DAL_SPAWN_EXIT_PROGRAM, spawn->folder, -errno);
 	}
 	environ = spawn->environment; /* execvp looks for the program along this PATH */
 	die_with_parent(parent);
 	limit(spawn, control);
 	(void)execvp(spawn->command[0], spawn->command);
-	fail(spawn, control, spawn->command[0], -errno);
+	fail(spawn, control, DAL_SPAWN_EXIT_PROGRAM, spawn->command[0], -errno);
 }
 
 _Noreturn void dal_spawn_child_run(const struct dal_spawn *spawn, int control, int output, int info)

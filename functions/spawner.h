@@ -55,6 +55,9 @@ struct dal_spawn_notice {
 
 enum { DAL_SPAWN_NONE = 1 };
 
+/* Exit codes of a child that FAILED: the machine refused something, or the program isn't there. */
+enum { DAL_SPAWN_EXIT_MACHINE = 126, DAL_SPAWN_EXIT_PROGRAM = 127 };
+
 /* `output` gets the program's stdout and stderr; it is copied, the caller closes its own. */
 int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spawn *spawn,
 			      int output);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/memory.h"
+#include "functions/proc.h"
 #include "functions/spawn_message.h"
 
 struct child {
@@ -58,7 +59,8 @@ static void tell_failed(struct process *process, uint64_t id, int error)
 	struct dal_spawn_notice notice = {.kind = DAL_SPAWN_FAILED, .id = id};
 	(void)snprintf(notice.text, sizeof(notice.text), "fork: %s", strerror(error));
 	tell(process, &notice);
-	tell(process, &(struct dal_spawn_notice){.kind = DAL_SPAWN_ENDED, .id = id, .code = 126});
+	tell(process, &(struct dal_spawn_notice){
+			      .kind = DAL_SPAWN_ENDED, .id = id, .code = DAL_SPAWN_EXIT_MACHINE});
 }
 
 static void start(struct process *process, const struct dal_spawn *spawn, int output)
@@ -223,21 +225,8 @@ static void kill_adopted(void)
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	while (proc && (entry = readdir(proc)) != NULL) {
-		char path[64], text[512];
-		int parent;
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid <= 0) {
-			continue;
-		}
-		(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-		int file = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t size = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
-		if (file >= 0) {
-			(void)close(file);
-		}
-		text[size < 0 ? 0 : size] = '\0';
-		const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-		if (rest && (parent = (int)strtol(rest + 4, NULL, 10)) == getpid()) {
+		if (pid > 0 && dal_proc_parent(pid) == getpid()) {
 			(void)kill(pid, SIGKILL);
 		}
 	}

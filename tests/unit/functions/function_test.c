@@ -176,6 +176,7 @@ static void programs_outside(void **state)
 {
 	struct app *app = *state;
 	char *before = dal_strdup(getenv("PATH"));
+	assert_non_null(before);
 	char *folder = dal_asprintf("%s/functions/elsewhere", app->folder);
 	char *whole = dal_asprintf("%s/tool", folder);
 	char *link = dal_asprintf("%s/functions/f/link", app->folder);

@@ -201,7 +201,7 @@ static void program_that_is_not_there(void **state)
 	struct run *run = run_start(spawner, false, "/nonexistent", "true");
 	run_wait(run, NULL);
 	assert_string_equal(run->failure, "/nonexistent: No such file or directory");
-	assert_int_equal(run->code, 126);
+	assert_int_equal(run->code, DAL_SPAWN_EXIT_PROGRAM);
 	run_free(run);
 }
 
