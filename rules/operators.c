@@ -179,6 +179,20 @@ static void write_alternative(struct writing *w, int index)
 	}
 }
 
+/* anything_but(prefix "x") is {"anything-but": {"prefix": "x"}}, without a list around it. */
+static void push_argument(lua_State *lua, int index)
+{
+	lua_getiuservalue(lua, index, 1);
+	if (lua_type(lua, -1) == LUA_TTABLE && lua_rawlen(lua, -1) == 1) {
+		lua_rawgeti(lua, -1, 1);
+		if (operator_at(lua, -1) != NULL) {
+			lua_remove(lua, -2);
+		} else {
+			lua_pop(lua, 1);
+		}
+	}
+}
+
 /* {"prefix": argument}; the argument may be an operator again. */
 static void write_operator(struct writing *w, int index)
 {
@@ -197,7 +211,7 @@ static void write_operator(struct writing *w, int index)
 		dal_buffer_byte(&w->json, '{');
 		dal_json_append_string(&w->json, dal_slice_text(operators[operator->kind].json));
 		dal_buffer_byte(&w->json, ':');
-		lua_getiuservalue(w->lua, index, 1);
+		push_argument(w->lua, index);
 		write_plain(w, lua_gettop(w->lua));
 		lua_pop(w->lua, 1);
 		dal_buffer_byte(&w->json, '}');

@@ -1,0 +1,2 @@
+local money = require "money"
+rule "a" { on = { type = "x" } }

@@ -1,0 +1,2 @@
+local nothing = require "mony"
+rule "b" { on = { type = "x" } }

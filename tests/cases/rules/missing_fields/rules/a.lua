@@ -1,0 +1,2 @@
+projection "p" {}
+rule "r" {}

@@ -1,0 +1,2 @@
+rule "a" { on = { type = "y" } }
+test "t" {}

@@ -1,0 +1,1 @@
+rule "c" { on = { type = "x" }, emits = 1 }

@@ -1,0 +1,4 @@
+rule "one" {
+  on = { type = "x" },
+  whn = function(event) return true end,
+}

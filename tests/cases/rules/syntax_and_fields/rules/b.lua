@@ -1,0 +1,4 @@
+rule "two" {
+  on = { type = "x" }
+  call = "f",
+}
