@@ -167,7 +167,7 @@ static void put_source(const struct dal_json *json, const struct row *row, struc
 			return;
 		}
 	}
-	dal_buffer_text(out, "https://github.com");
+	dal_buffer_text(out, "github.com"); /* what the mapping gives for advisories */
 }
 
 static struct dal_slice find_time(const struct dal_json *json, const struct row *row)

@@ -4,8 +4,9 @@
  * Private to ndjson.c (the HTTP thread: bytes to lines to events), group.c (groups to the sink and
  * the answer: any thread, under the lock) and pacer.c. While `busy` the HTTP thread fills a group
  * without the lock; otherwise whoever holds the lock may send it off. Events keep their order:
- * groups go to the sink one after the other, and when it is full for one the next ones wait behind
- * it. Memory: at most DAL_GROUPS groups, each of the target's size, one piece and one line.
+ * groups go to the sink one after the other, and when `append` says full for one the next ones wait
+ * behind it (when only `done` says so, the next one may be ahead already). Memory: at most
+ * DAL_GROUPS groups, each of the target's size, one piece and one line.
  */
 #ifndef DAL_CONNECTORS_NDJSON_H
 #define DAL_CONNECTORS_NDJSON_H
