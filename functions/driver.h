@@ -44,8 +44,8 @@ struct dal_driver_operations {
 	 * follows. */
 	int (*ready)(struct dal_driver *driver, const struct dal_function *function,
 		     struct dal_error *why);
-	/* `*output` reads what the program writes; the caller closes it. 0, or a negated errno: this
-	 * machine refused something, and no event follows. */
+	/* `*output` reads what the program writes; the caller closes it. 0, or a negated errno:
+	 * this machine refused something, and no event follows. */
 	int (*start)(struct dal_driver *driver, uint64_t id, const struct dal_function *function,
 		     int *output);
 	/* Asks it to end, or makes it end. */
