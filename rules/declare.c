@@ -287,22 +287,38 @@ static bool is_assigned(struct dal_slice line, size_t at, size_t size)
 	return i < line.size && text[i] == '=' && (i + 1 == line.size || text[i + 1] != '=');
 }
 
-int dal_loader_field_line(const struct dal_loader *loader, int line, const char *field)
+/* Finds the lines of the current source, once for as long as it is the current one. */
+static void index_lines(struct dal_loader *loader)
 {
+	if (loader->line_count > 0 && loader->lines_source == loader->source) {
+		return;
+	}
 	struct dal_slice rest = dal_loader_source(loader)->text, head;
+	loader->lines_source = loader->source;
+	loader->line_count = 0;
+	do {
+		DAL_GROW(loader->lines, loader->line_count, loader->line_capacity);
+		loader->lines[loader->line_count++] = rest.data;
+	} while (dal_slice_cut(rest, '\n', &head, &rest));
+}
+
+int dal_loader_field_line(struct dal_loader *loader, int line, const char *field)
+{
+	if (!loader->checking || line < 1) {
+		return line;
+	}
+	index_lines(loader);
+	struct dal_slice text = dal_loader_source(loader)->text;
+	const char *end = text.data + text.size;
 	size_t size = strlen(field);
-	for (int at = 1; at < line + 500; at++) {
-		bool more = dal_slice_cut(rest, '\n', &head, &rest);
-		if (!more) {
-			head = rest;
-		}
-		for (size_t i = 0; at >= line && i + size < head.size; i++) {
-			if (memcmp(head.data + i, field, size) == 0 && is_assigned(head, i, size)) {
-				return at;
+	for (size_t at = (size_t)line; at <= loader->line_count && at < (size_t)line + 500; at++) {
+		const char *start = loader->lines[at - 1];
+		const char *next = at < loader->line_count ? loader->lines[at] : end;
+		struct dal_slice head = {start, (size_t)(next - start)};
+		for (size_t i = 0; i + size < head.size; i++) {
+			if (memcmp(start + i, field, size) == 0 && is_assigned(head, i, size)) {
+				return (int)at;
 			}
-		}
-		if (!more) {
-			break;
 		}
 	}
 	return line;

@@ -441,7 +441,9 @@ int dal_loader_run(struct dal_loader *loader)
 	sandbox->loader = loader;
 	sandbox->phase = DAL_PHASE_LOAD;
 	lua_pushcfunction(sandbox->lua, load_all);
+	lua_gc(sandbox->lua, LUA_GCSTOP); /* nearly all stays; where memory ends, it is collected */
 	int r = dal_sandbox_call(sandbox, &dal_sandbox_load_limits, 0, 0);
+	lua_gc(sandbox->lua, LUA_GCRESTART);
 	if (r != 0 && loader->checking) {
 		report_message(loader, dal_buffer_cstr(&sandbox->message));
 	}

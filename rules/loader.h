@@ -24,6 +24,9 @@ struct dal_loader {
 	size_t source;              /* that is running */
 	enum dal_lib_state *states; /* one a source: is it loaded? */
 	int64_t function_count;
+	/* Where the lines of `lines_source` begin. */
+	const char **lines;
+	size_t lines_source, line_count, line_capacity;
 	/* Named by `word "name"`, and waiting for its table. */
 	const char *pending_word;
 	char pending_name[64];
@@ -50,7 +53,7 @@ int dal_loader_line(lua_State *lua);
 void dal_loader_report(struct dal_loader *loader, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The line behind `line` where `field = ` is written, or `line`. */
-int dal_loader_field_line(const struct dal_loader *loader, int line, const char *field);
+int dal_loader_field_line(struct dal_loader *loader, int line, const char *field);
 /* A name that must be there in the end. */
 void dal_loader_use(struct dal_loader *loader, int kind, int line, struct dal_slice name,
 		    const char *what);

@@ -180,22 +180,14 @@ static void index_names(struct dal_rules *set)
 struct names {
 	const char **items;
 	size_t count, capacity;
+	struct dal_map *known;
 };
 
 static void add_name(struct names *names, const char *name)
 {
 	DAL_GROW(names->items, names->count, names->capacity);
 	names->items[names->count++] = name;
-}
-
-static bool has_name(const struct names *names, const char *name)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		if (strcmp(names->items[i], name) == 0) {
-			return true;
-		}
-	}
-	return false;
+	dal_map_set(names->known, dal_slice_text(name), names);
 }
 
 static void check_use(struct dal_loader *loader, const struct dal_loader_use *use,
@@ -206,7 +198,7 @@ static void check_use(struct dal_loader *loader, const struct dal_loader_use *us
 	if (call && loader->set->call_declarable == NULL) {
 		return;
 	}
-	if (has_name(names, use->name)) {
+	if (dal_map_get(names->known, dal_slice_text(use->name)) != NULL) {
 		return;
 	}
 	const char *nearest = dal_error_suggest(use->name, names->items, names->count);
@@ -220,25 +212,28 @@ static void check_use(struct dal_loader *loader, const struct dal_loader_use *us
 static void warn_uncalled(struct dal_loader *loader)
 {
 	const struct dal_rules *set = loader->set;
+	struct dal_map *called = dal_map_new();
+	for (size_t i = 0; i < loader->use_count; i++) {
+		if (loader->uses[i].kind == DAL_USE_CALL) {
+			dal_map_set(called, dal_slice_text(loader->uses[i].name), called);
+		}
+	}
 	for (size_t i = 0; i < set->declaration_count; i++) {
 		const struct dal_declaration *declaration = &set->declarations[i];
-		bool called = strcmp(declaration->what->name, set->call_declarable) != 0;
-		for (size_t u = 0; u < loader->use_count && !called; u++) {
-			called = loader->uses[u].kind == DAL_USE_CALL &&
-				 strcmp(loader->uses[u].name, declaration->name) == 0;
-		}
-		if (!called) {
+		if (strcmp(declaration->what->name, set->call_declarable) == 0 &&
+		    dal_map_get(called, dal_slice_text(declaration->name)) == NULL) {
 			dal_errors_add(loader->warnings, declaration->file, declaration->line,
 				       "%s \"%s\" is called by no rule", declaration->what->name,
 				       declaration->name);
 		}
 	}
+	dal_map_free(called);
 }
 
 static void check_uses(struct dal_loader *loader)
 {
 	const struct dal_rules *set = loader->set;
-	struct names callable = {0}, projections = {0};
+	struct names callable = {.known = dal_map_new()}, projections = {.known = dal_map_new()};
 	for (size_t i = 0; i < set->declaration_count; i++) {
 		if (set->call_declarable != NULL &&
 		    strcmp(set->declarations[i].what->name, set->call_declarable) == 0) {
@@ -254,6 +249,8 @@ static void check_uses(struct dal_loader *loader)
 	if (loader->warnings != NULL && set->call_declarable != NULL) {
 		warn_uncalled(loader);
 	}
+	dal_map_free(callable.known);
+	dal_map_free(projections.known);
 	free(callable.items);
 	free(projections.items);
 }
@@ -272,6 +269,7 @@ static void loader_deinit(struct dal_loader *loader)
 		free(loader->uses[i].what);
 	}
 	free(loader->uses);
+	free((void *)loader->lines);
 }
 
 static void load(struct dal_rules *set, struct dal_errors *errors, struct dal_errors *warnings)

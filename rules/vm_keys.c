@@ -18,6 +18,7 @@ static void add_key(struct dal_vm *vm, size_t start)
 static void place_keys(struct dal_vm *vm)
 {
 	size_t count = 0;
+	dal_buffer_cstr(&vm->key_text); /* also an empty key has a place */
 	for (size_t i = 0; i < vm->key_count; i++) {
 		struct dal_slice key = {vm->key_text.data + (size_t)vm->keys[i].data,
 					vm->keys[i].size};

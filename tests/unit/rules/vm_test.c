@@ -406,13 +406,53 @@ static void test_view_outcomes(void **state)
 	fixture_free(&f);
 }
 
+/* Makes the entry while the script waits: the engine's memory is not the script's. */
+static int view_late(void *own, uint32_t projection, struct dal_slice key,
+		     const struct dal_vm_entry **entry, struct dal_buffer *message)
+{
+	struct fixture *f = own;
+	struct dal_buffer json = {0};
+	(void)key;
+	(void)message;
+	dal_buffer_text(&json, "{\"list\":[0");
+	for (int i = 1; i < 900000; i++) {
+		dal_buffer_printf(&json, ",%d", i % 10);
+	}
+	dal_buffer_text(&json, "]}");
+	dal_vm_entry_free(f->seen);
+	f->seen = NULL;
+	int r = dal_vm_entry_decode(f->vm, projection, dal_buffer_slice(&json), &f->seen);
+	dal_buffer_deinit(&json);
+	*entry = f->seen;
+	return r;
+}
+
+static void test_view_late(void **state)
+{
+	(void)state;
+	struct fixture f;
+	fixture_load(&f, "projection \"p\" { on = { type = \"x\" }, key = \"id\", "
+			 "fold = function(s) return s end }\n"
+			 "rule \"r\" { on = { type = \"x\" }, when = function(event)\n"
+			 "  local p = view(\"p\", 1)\n"
+			 "  local s = string.rep(\"x\", 1 << 20) .. \"y\"\n"
+			 "  return #p.list == 900000 and p.list[12] == 1 and #s > 0\nend }");
+	dal_vm_free(f.vm);
+	struct dal_vm_options options = {.rules = f.rules, .view = view_late, .own = &f};
+	assert_int_equal(dal_vm_new(&options, &f.vm), 0);
+	fixture_event(&f, ORDER);
+	assert_int_equal(dal_vm_when(f.vm, 0), 0);
+	assert_int_equal(dal_vm_when(f.vm, 0), 0);
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shop),          cmocka_unit_test(test_truths),
 		cmocka_unit_test(test_folds),         cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_keys),          cmocka_unit_test(test_emits),
-		cmocka_unit_test(test_view_outcomes),
+		cmocka_unit_test(test_view_outcomes), cmocka_unit_test(test_view_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
