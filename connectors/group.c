@@ -211,10 +211,10 @@ static void group_reset(struct dal_ndjson *stream, struct dal_group *group)
 /* All is done, and whoever asks must answer. */
 static bool is_due(struct dal_ndjson *stream)
 {
-	bool done = stream->flying == 0 &&
-		    (stream->failure != 0 || stream->filling->batch.count == 0);
-	bool due = done && !stream->answered && stream->request != NULL &&
-		   (stream->ended || (stream->failure != 0 && stream->paused));
+	bool over = stream->ended || (stream->failure != 0 && stream->paused);
+	bool due = over && !stream->busy && stream->flying == 0 && !stream->answered &&
+		   stream->request != NULL &&
+		   (stream->failure != 0 || stream->filling->batch.count == 0);
 
 	stream->answered |= due;
 	return due;
@@ -348,10 +348,11 @@ bool dal_ndjson_begin(struct dal_ndjson *stream)
 	return going;
 }
 
-int dal_ndjson_turn(struct dal_ndjson *stream)
+int dal_ndjson_turn(struct dal_ndjson *stream, bool last)
 {
 	pthread_mutex_lock(&stream->lock);
 	stream->busy = false;
+	stream->ended = last;
 	advance(stream);
 	stream->paused = !stream->ended && (stream->failure != 0 || is_full(stream));
 	bool due = is_due(stream);

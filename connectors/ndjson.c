@@ -190,7 +190,7 @@ int dal_ndjson_take(struct dal_ndjson *stream, struct dal_slice piece)
 	if (dal_ndjson_begin(stream)) {
 		fill(stream, piece);
 	}
-	return dal_ndjson_turn(stream);
+	return dal_ndjson_turn(stream, false);
 }
 
 void dal_ndjson_end(struct dal_ndjson *stream)
@@ -198,8 +198,5 @@ void dal_ndjson_end(struct dal_ndjson *stream)
 	if (dal_ndjson_begin(stream) && stream->filling->text.size > stream->filling->line) {
 		fill(stream, dal_slice("\n", 1)); /* the last line may lack it */
 	}
-	pthread_mutex_lock(&stream->lock);
-	stream->ended = true;
-	pthread_mutex_unlock(&stream->lock);
-	dal_ndjson_turn(stream);
+	dal_ndjson_turn(stream, true);
 }

@@ -64,9 +64,10 @@ struct dal_ndjson {
 	struct dal_ndjson *next_waiting; /* of the ingress */
 };
 
-/* Around the filling. `_begin`: false if nothing more is kept. `_turn`: as dal_http_body. */
+/* Around the filling. `_begin`: false if nothing more is kept. `_turn`: as dal_http_body; `last`:
+ * the body has ended. */
 bool dal_ndjson_begin(struct dal_ndjson *stream);
-int dal_ndjson_turn(struct dal_ndjson *stream);
+int dal_ndjson_turn(struct dal_ndjson *stream, bool last);
 /* Brings what is queued to the sink. Any thread that holds a reference. */
 void dal_ndjson_pump(struct dal_ndjson *stream);
 void dal_ndjson_unref(struct dal_ndjson *stream);

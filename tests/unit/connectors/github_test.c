@@ -207,7 +207,8 @@ static void test_mapping(void **state)
 		{"create", "{\"ref\":\"v1\",\"ref_type\":\"tag\"}",
 		 "\"type\":\"com.github.create.tag\",\"subject\":\"v1\""},
 		{"deployment_status",
-		 "{\"action\":\"created\",\"deployment_status\":{\"state\":\"success\",\"url\":\"u\"}}",
+		 "{\"action\":\"created\",\"deployment_status\":{\"state\":\"success\",\"url\":"
+		 "\"u\"}}",
 		 "\"type\":\"com.github.deployment_status.success\",\"subject\":\"u\""},
 		{"membership",
 		 "{\"action\":\"added\",\"scope\":\"team\",\"member\":{\"login\":\"m\"},"
