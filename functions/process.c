@@ -135,7 +135,8 @@ static int process_ready(struct dal_driver *driver, const struct dal_function *f
 			why,
 			"bubblewrap can't make a sandbox here (%s): allow user namespaces (sysctl "
 			"user.max_user_namespaces, kernel.unprivileged_userns_clone; inside a "
-			"container, its own limits), or set `sandbox = false` for a function that you trust",
+			"container, its own limits), or set `sandbox = false` for a function that "
+			"you trust",
 			process->trial_text);
 		return DAL_DRIVER_OBSTACLE;
 	}

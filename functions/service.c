@@ -452,8 +452,8 @@ void dal_service_failed(struct dal_functions *pool, struct dal_revision *revisio
 			struct dal_invocation *invocation = pop(service);
 			(void)snprintf(invocation->version, sizeof(invocation->version), "%s",
 				       revision->function->version);
-			service->failures++;
-			dal_metric_add(service->failed, 1);
+			service->failures += answer->outcome == DAL_INVOKE_INIT;
+			dal_metric_add(service->failed, answer->outcome == DAL_INVOKE_INIT);
 			dal_pool_finish_take(pool, invocation, answer);
 		}
 	}
