@@ -132,14 +132,15 @@ static void put_miss(struct dal_json_writer *w, const char *field, struct dal_sl
 	if (found.size > 0) {
 		dal_json_put_raw(w, found);
 	} else {
-		dal_json_put_null(w); /* as "hint" then says, it is missing */
+		dal_json_put_null(w);
+		hint = hint.size > 0 ? hint : dal_slice_text("the event has no such field");
 	}
 	dal_json_key(w, "expected");
 	dal_json_put_slice(w, expected);
-	dal_json_key(w, "hint");
-	dal_json_put_slice(w, found.size > 0 || hint.size > 0
-				      ? hint
-				      : dal_slice_text("the event has no such field"));
+	if (hint.size > 0) {
+		dal_json_key(w, "hint");
+		dal_json_put_slice(w, hint);
+	}
 }
 
 static void put_topic_miss(struct explained *e, const struct feed *feed)
@@ -188,7 +189,7 @@ static void put_unfed(struct explained *e, const struct feed *feed)
 {
 	dal_json_key(&e->w, "matched");
 	dal_json_put_boolean(&e->w, false);
-	if (e->event.reserved && !feed->system) {
+	if (dal_event_is_system(&e->event) && !feed->system) {
 		put_reserved_miss(e);
 	} else {
 		put_topic_miss(e, feed);
@@ -210,7 +211,7 @@ static void put_verdict(struct explained *e, const struct feed *feed)
 	dal_json_put_text(&e->w, feed->file);
 	dal_json_key(&e->w, "line");
 	dal_json_put_integer(&e->w, feed->line);
-	if ((e->event.reserved && !feed->system) || !is_fed(e, feed)) {
+	if ((dal_event_is_system(&e->event) && !feed->system) || !is_fed(e, feed)) {
 		put_unfed(e, feed);
 	} else {
 		matched = put_pattern(e, feed);

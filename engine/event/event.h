@@ -58,6 +58,13 @@ uint32_t dal_event_attribute(const struct dal_event *event, struct dal_slice nam
 /* The key that places it: partitionkey, else subject, else empty. */
 struct dal_slice dal_event_key(const struct dal_event *event);
 
+/* One of dalamb's own: only a pattern that names a type beginning with "dalamb." sees it. An
+ * emitted event has reserved attributes, but is not one of these. */
+static inline bool dal_event_is_system(const struct dal_event *event)
+{
+	return dal_slice_starts(event->type, "dalamb.");
+}
+
 /* An attribute to build with. */
 struct dal_attribute {
 	struct dal_slice name;

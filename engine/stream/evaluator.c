@@ -194,7 +194,7 @@ int dal_evaluator_parse(struct dal_evaluator *e, const struct dal_log_batch *bat
 
 bool dal_evaluator_feeds(const struct dal_evaluator *e, const char *const *topics, bool system)
 {
-	if (e->event.reserved && !system) {
+	if (dal_event_is_system(&e->event) && !system) {
 		return false;
 	}
 	if (!topics || !topics[0]) {

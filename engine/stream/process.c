@@ -142,7 +142,7 @@ static int event_process(struct dal_lane *lane, const struct dal_log_batch *batc
 	lane->index = index;
 	lane->failures = 0;
 	r = dal_evaluator_parse(lane->evaluator, batch, index, &lane->event);
-	if (r == 0 && lane->event->reserved) {
+	if (r == 0 && dal_event_is_system(lane->event)) {
 		r = dal_lane_settle(lane, &ignored);
 	}
 	if (r == 0 && !ignored) {

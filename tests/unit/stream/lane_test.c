@@ -264,6 +264,25 @@ static void new_rules_leave_the_past_alone(void **own)
 	dal_buffer_deinit(&data);
 }
 
+/* An emitted event carries dalamb's attributes, and is an event like any other. */
+static void an_emitted_event_is_matched(void **own)
+{
+	struct fixture *f = *own;
+
+	assert_int_equal(fixture_open(f, TOTALS), 0);
+	fixture_append_to(f, "events",
+			  "{\"specversion\":\"1.0\",\"id\":\"e\",\"source\":\"/dalamb/test/x\","
+			  "\"type\":\"add\",\"dalambcause\":\"events/0/1\",\"dalambhops\":2,"
+			  "\"data\":{\"key\":\"a\",\"n\":1}}");
+	fixture_append_to(
+		f, "events",
+		"{\"specversion\":\"1.0\",\"id\":\"f\",\"source\":\"/dalamb/test/x\","
+		"\"type\":\"add\",\"dalambcause\":\"events/0/1\",\"dalambhops\":17,"
+		"\"data\":{\"key\":\"a\",\"n\":1}}"); /* past 16 hops nothing is matched */
+	assert_int_equal(fixture_run(f), 0);
+	expect_view(f, "totals", "a", "{\"seen\":1,\"sum\":1}");
+}
+
 static void fill(struct fixture *f, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -323,6 +342,7 @@ int main(void)
 		CASE(a_dead_letter_is_sent_again),
 		CASE(a_lost_state_is_rebuilt),
 		CASE(new_rules_leave_the_past_alone),
+		CASE(an_emitted_event_is_matched),
 		CASE(batches_and_cache_change_nothing),
 		CASE(without_an_outbox_nothing_is_owed),
 	};
