@@ -32,7 +32,8 @@ static void place_all(struct dal_vm_list *list)
 		place(list, &event->source);
 		place(list, &event->topic);
 		place(list, &event->data);
-		event->extensions = event->extension_count > 0 ? &list->extensions[extension] : NULL;
+		event->extensions = event->extension_count > 0 ? &list->extensions[extension]
+							       : NULL;
 		extension += event->extension_count;
 	}
 	for (size_t i = 0; i < list->extension_count; i++) {
