@@ -90,11 +90,13 @@ static void on_advance(void *own)
 	listeners_call(engine, true);
 }
 
-static void on_committed(void *own)
+static void on_committed(void *own, bool rows)
 {
 	struct dal_engine *engine = own;
 
-	dal_dispatch_wake(engine->dispatch);
+	if (rows) {
+		dal_dispatch_wake(engine->dispatch);
+	}
 	listeners_call(engine, false);
 }
 

@@ -296,7 +296,7 @@ static int work(struct dal_worker *worker, struct dal_log_batch *batch)
 
 static int step(struct dal_worker *worker, struct dal_log_batch *batch)
 {
-	uint64_t next = dal_lane_next(worker->lane);
+	uint64_t next = dal_lane_next(worker->lane), sequence = dal_lane_sequence(worker->lane);
 	int r = work(worker, batch);
 
 	if (r < 0) {
@@ -304,7 +304,8 @@ static int step(struct dal_worker *worker, struct dal_log_batch *batch)
 	}
 	publish(worker, false);
 	if (worker->options.committed) {
-		worker->options.committed(worker->options.own);
+		worker->options.committed(worker->options.own,
+					  dal_lane_sequence(worker->lane) != sequence);
 	}
 	r = housekeeping(worker);
 	if (r == 0 && dal_lane_next(worker->lane) == next) {
