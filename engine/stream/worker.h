@@ -23,10 +23,11 @@ struct dal_worker;
 
 struct dal_worker_options {
 	struct dal_lane_options lane;
-	uint64_t rows_max;            /* limits.rows; 0: DAL_LIMIT_ROWS */
-	const char *generation;       /* digest of the rules: recorded in the state from here on */
-	void (*committed)(void *own); /* a batch is written: rows may be there */
-	void (*caught_up)(void *own); /* once: delivery may begin */
+	uint64_t rows_max;      /* limits.rows; 0: DAL_LIMIT_ROWS */
+	const char *generation; /* digest of the rules: recorded in the state from here on */
+	/* A batch is written; `rows`: there are new rows to deliver. */
+	void (*committed)(void *own, bool rows);
+	void (*caught_up)(void *own);         /* once: delivery may begin */
 	void (*broken)(void *own, int error); /* it stopped: the engine must, too */
 	void *own;
 };
