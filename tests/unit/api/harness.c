@@ -101,13 +101,15 @@ static void engine_stop(void)
 
 void harness_start(const char *operator_file, const char *rules)
 {
-	char *path;
+	static const char *const folders[] = {"rules", "functions/lost", "functions/other"};
 
 	snprintf(now.folder, sizeof(now.folder), "/tmp/dal-api-XXXXXX");
 	assert_non_null(mkdtemp(now.folder));
-	path = dal_asprintf("%s/rules", now.folder);
-	assert_int_equal(dal_folder_make(path, 0700), 0);
-	free(path);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		char *path = dal_asprintf("%s/%s", now.folder, folders[i]);
+		assert_int_equal(dal_folder_make(path, 0700), 0);
+		free(path);
+	}
 	if (operator_file) {
 		file_write("dalamb.lua", operator_file);
 	}
@@ -147,6 +149,18 @@ struct dal_engine *harness_engine(void)
 
 /* --- asking --- */
 
+static void answer_parse(void)
+{
+	const char *type = dal_buffer_cstr(&now.answer.type);
+	struct dal_json_error error;
+
+	if (strstr(type, "json") && !strstr(type, "ndjson") &&
+	    dal_json_parse(now.json, dal_buffer_slice(&now.answer.body), 0, &error) != 0) {
+		fail_msg("%s at %zu: %s", error.reason, error.position,
+			 dal_buffer_cstr(&now.answer.body));
+	}
+}
+
 static const char *ask(const struct dal_http_ask *what, int status)
 {
 	struct dal_error error = {0};
@@ -160,6 +174,7 @@ static const char *ask(const struct dal_http_ask *what, int status)
 		fail_msg("%s %s: %d and not %d: %s", what->method, what->target, now.answer.status,
 			 status, dal_buffer_cstr(&now.answer.body));
 	}
+	answer_parse();
 	return dal_buffer_cstr(&now.answer.body);
 }
 
@@ -187,12 +202,6 @@ const char *harness_post(const char *target, const char *body, int status)
 
 const struct dal_json *harness_json(void)
 {
-	struct dal_json_error error;
-
-	if (dal_json_parse(now.json, dal_buffer_slice(&now.answer.body), 0, &error) != 0) {
-		fail_msg("%s at %zu: %s", error.reason, error.position,
-			 dal_buffer_cstr(&now.answer.body));
-	}
 	return now.json;
 }
 
@@ -226,7 +235,6 @@ uint64_t harness_event(const char *type, const char *data)
 				   .body = dal_slice_text(body)},
 	    200);
 	free(body);
-	harness_json();
 	assert_true(dal_place_parse(dal_json_string(now.json,
 						    harness_member(DAL_JSON_ROOT, "position")),
 				    NULL, &place));

@@ -1,6 +1,6 @@
 /* An app on a temporary folder, its engine with the API, and a client that asks it. */
-#ifndef TESTS_API_HARNESS_H
-#define TESTS_API_HARNESS_H
+#ifndef DAL_TESTS_UNIT_API_HARNESS_H
+#define DAL_TESTS_UNIT_API_HARNESS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,8 @@
 int harness_begin(void **state);
 int harness_end(void **state);
 
-/* An app of these files is started, on a new data folder; NULL: it has none. */
+/* An app of these files is started, on a new data folder; NULL: it has none. It may declare the
+ * functions "lost" and "other". */
 void harness_start(const char *operator_file, const char *rules);
 void harness_stop(void);
 /* Stops, changes the rules, starts on the same data. */

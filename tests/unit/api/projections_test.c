@@ -181,7 +181,6 @@ static void an_absent_key_is_a_404_that_says_where_the_lane_stands(void **state)
 	place("gone", 0);
 	harness_settle();
 	harness_get("/v1/projections/totals/gone", 404);
-	harness_json();
 	harness_expect_text(harness_member(DAL_JSON_ROOT, "title"), "Not Found");
 	assert_int_not_equal(harness_member(DAL_JSON_ROOT, "at"), DAL_JSON_NONE);
 	harness_get("/v1/projections/nothing/gone", 404);
@@ -221,7 +220,6 @@ static void a_parked_key_says_why_and_keeps_its_value(void **state)
 	harness_settle();
 	answer = harness_get("/v1/projections/totals/parked", 200);
 	assert_non_null(strstr(answer, text));
-	harness_json();
 	harness_expect_text(harness_member(harness_member(DAL_JSON_ROOT, "parked"), "position"),
 			    at);
 	harness_expect_text(harness_member(harness_member(DAL_JSON_ROOT, "parked"), "message"),
