@@ -7,7 +7,8 @@ static void refuse_whole(struct dal_post *post, const struct dal_fault *fault)
 {
 	struct dal_slice text = dal_post_text(post);
 
-	dal_post_refuse(post, fault, text.size ? (size_t)(text.data - post->body.data) : 0, -1);
+	dal_post_refuse(post, fault, text.size ? (size_t)(text.data - post->gathered.body.data) : 0,
+			-1);
 }
 
 /* The array's elements become items. Each is parsed again by itself, as that is what is kept. */
@@ -61,7 +62,8 @@ static bool check(struct dal_post *post, struct dal_json *json)
 				fault.placed = true;
 				fault.position = 0;
 			}
-			dal_post_refuse(post, &fault, (size_t)(item->event.data - post->body.data),
+			dal_post_refuse(post, &fault,
+					(size_t)(item->event.data - post->gathered.body.data),
 					(long)i);
 			return false;
 		}

@@ -151,11 +151,11 @@ static bool read_data(struct dal_post *post, struct dal_json *json, struct dal_e
 	struct dal_media media = dal_media_read(type);
 	struct dal_json_error why;
 
-	if (post->body.size == 0) {
+	if (post->gathered.body.size == 0) {
 		return true;
 	}
 	if (media.type.size > 0 && !dal_media_is_json(&media)) {
-		parts->binary = dal_buffer_slice(&post->body);
+		parts->binary = dal_buffer_slice(&post->gathered.body);
 		parts->has_binary = true;
 		return true;
 	}
@@ -163,7 +163,8 @@ static bool read_data(struct dal_post *post, struct dal_json *json, struct dal_e
 	if (dal_json_parse(json, parts->data, DAL_JSON_PADDED, &why) == 0) {
 		return true;
 	}
-	size_t before = parts->data.size ? (size_t)(parts->data.data - post->body.data) : 0;
+	size_t before = parts->data.size ? (size_t)(parts->data.data - post->gathered.body.data)
+					 : 0;
 	*fault = (struct dal_fault){
 		.status = 400, .placed = true, .position = before + why.position};
 	dal_error_set(&fault->error, "the body is not JSON: %s%s", why.reason,

@@ -22,6 +22,7 @@ struct dal_ingress_options {
 	struct dal_sink sink;
 	uint64_t event_bytes; /* limits.event; 0: the default */
 	uint64_t body_bytes;  /* limits.body */
+	uint64_t held_bytes;  /* of all bodies that are being gathered; 0: 256 MiB */
 };
 
 struct dal_ingress *dal_ingress_new(const struct dal_ingress_options *options);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
 #define PATH "/v1/events"
@@ -118,26 +117,6 @@ static bool choose_key(struct dal_http_request *request, struct dal_slice *key)
 	return true;
 }
 
-static bool refuse_size(struct dal_http_request *request, const struct dal_ingress *ingress)
-{
-	dal_http_problem(request, 413,
-			 "the body is larger than %llu bytes (limits.body): send fewer events at "
-			 "once, or application/x-ndjson, which may have any length",
-			 (unsigned long long)ingress->body_bytes);
-	return false;
-}
-
-/* So that a client need not send what will be refused. */
-static bool check_length(struct dal_http_request *request, const struct dal_ingress *ingress,
-			 enum dal_post_mode mode)
-{
-	uint64_t length;
-
-	return mode == DAL_POST_NDJSON ||
-	       !dal_slice_to_u64(header(request, "content-length"), &length) ||
-	       length <= ingress->body_bytes || refuse_size(request, ingress);
-}
-
 /* --- the body --- */
 
 static void post_release(void *own)
@@ -147,8 +126,7 @@ static void post_release(void *own)
 	if (post->ndjson != NULL) {
 		dal_ndjson_release(post->ndjson);
 	}
-	atomic_fetch_sub(&post->ingress->held_bytes, post->body.size);
-	dal_buffer_deinit(&post->body);
+	dal_gather_release(&post->ingress->gatherer, &post->gathered);
 	dal_buffer_deinit(&post->event);
 	dal_buffer_deinit(&post->dedup);
 	free(post->many);
@@ -161,8 +139,7 @@ static struct dal_post *post_new(struct dal_ingress *ingress, struct dal_http_re
 	enum dal_post_mode mode;
 
 	if (!check_encoding(request) || !choose_mode(request, &mode) ||
-	    !choose_topic(ingress, request, &topic) || !choose_key(request, &key) ||
-	    !check_length(request, ingress, mode)) {
+	    !choose_topic(ingress, request, &topic) || !choose_key(request, &key)) {
 		return NULL;
 	}
 	struct dal_post *post = dal_calloc(1, sizeof(*post));
@@ -172,53 +149,18 @@ static struct dal_post *post_new(struct dal_ingress *ingress, struct dal_http_re
 		.mode = mode,
 		.topic = topic,
 		.idempotency_key = key,
-		.begun_us = dal_clock_monotonic_us(),
 	};
+	dal_http_attach(request, post, post_release);
 	if (mode == DAL_POST_NDJSON) {
 		post->ndjson = dal_ndjson_new(ingress, request, topic, key);
+	} else if (!dal_gather_begin(&ingress->gatherer, &post->gathered, request)) {
+		return NULL;
 	}
-	dal_http_attach(request, post, post_release);
 	return post;
-}
-
-/*
- * The server has a rate for streamed bodies; a gathered one has a time for the whole, as
- * everywhere else.
- */
-static bool in_time(const struct dal_post *post)
-{
-	int64_t allowed_ms = DAL_LIMIT_HTTP_READ_MS;
-
-	allowed_ms += (int64_t)(DAL_LIMIT_HTTP_READ_MS * post->body.size / DAL_MIB);
-	return dal_clock_monotonic_us() - post->begun_us <= allowed_ms * 1000;
-}
-
-static bool gather(struct dal_post *post, struct dal_slice piece)
-{
-	struct dal_ingress *ingress = post->ingress;
-
-	if (post->body.size + piece.size > ingress->body_bytes) {
-		return refuse_size(post->request, ingress);
-	}
-	if (!in_time(post)) {
-		dal_http_problem(post->request, 408, "the body did not come in time");
-		return false;
-	}
-	if (atomic_load(&ingress->held_bytes) + piece.size > DAL_INGRESS_HELD_BYTES) {
-		dal_http_problem(post->request, 503,
-				 "too many bodies are being read: try again in a second");
-		return false;
-	}
-	atomic_fetch_add(&ingress->held_bytes, piece.size);
-	dal_buffer_reserve(&post->body, piece.size + DAL_JSON_PADDING);
-	dal_buffer_slice_append(&post->body, piece);
-	return true;
 }
 
 static void post_finish(struct dal_post *post)
 {
-	/* Of an empty body too the parser may read beyond the end. */
-	dal_buffer_reserve(&post->body, DAL_JSON_PADDING);
 	struct dal_slice text = dal_post_text(post);
 
 	switch (post->mode) {
@@ -244,15 +186,22 @@ static void post_finish(struct dal_post *post)
 	}
 }
 
+static int refused(const struct dal_ingress *ingress)
+{
+	dal_metric_add(ingress->counts.refused, 1);
+	return -EINVAL;
+}
+
 static int on_post(struct dal_http_request *request, struct dal_slice piece, void *data)
 {
+	struct dal_ingress *ingress = data;
 	struct dal_post *post = dal_http_attached(request);
 
 	if (post == NULL) {
-		post = post_new(data, request);
+		post = post_new(ingress, request);
 	}
 	if (post == NULL) {
-		return -EINVAL;
+		return refused(ingress);
 	}
 	if (piece.size == 0) {
 		post_finish(post);
@@ -261,7 +210,9 @@ static int on_post(struct dal_http_request *request, struct dal_slice piece, voi
 	if (post->mode == DAL_POST_NDJSON) {
 		return dal_ndjson_take(post->ndjson, piece);
 	}
-	return gather(post, piece) ? 0 : -EINVAL;
+	return dal_gather_take(&ingress->gatherer, &post->gathered, request, piece)
+		       ? 0
+		       : refused(ingress);
 }
 
 /*
@@ -297,7 +248,11 @@ struct dal_ingress *dal_ingress_new(const struct dal_ingress_options *options)
 
 	ingress->sink = options->sink;
 	ingress->event_bytes = options->event_bytes ? options->event_bytes : DAL_LIMIT_EVENT_BYTES;
-	ingress->body_bytes = options->body_bytes ? options->body_bytes : DAL_LIMIT_BODY_BYTES;
+	ingress->gatherer.body_bytes = options->body_bytes ? options->body_bytes
+							   : DAL_LIMIT_BODY_BYTES;
+	ingress->gatherer.held_bytes = options->held_bytes ? options->held_bytes : DAL_GATHER_BYTES;
+	ingress->gatherer.too_large = " (limits.body): send fewer events at once, or "
+				      "application/x-ndjson, which may have any length";
 	dal_counts_init(&ingress->counts, "http");
 	pthread_mutex_init(&ingress->lock, NULL);
 	dal_pacer_start(ingress);

@@ -14,23 +14,23 @@
 
 #include "connectors/connectors.h"
 #include "connectors/counts.h"
+#include "connectors/gather.h"
 #include "connectors/media.h"
 #include "engine/base/digest.h"
 #include "engine/base/limits.h"
 #include "engine/event/event.h"
 #include "engine/event/json.h"
 
-#define DAL_INGRESS_PARSERS 8                  /* kept; more are made and freed */
-#define DAL_INGRESS_HELD_BYTES (256 * DAL_MIB) /* of all bodies that are being gathered */
-#define DAL_INGRESS_KEY_BYTES 255              /* of an Idempotency-Key */
+#define DAL_INGRESS_PARSERS 8     /* kept; more are made and freed */
+#define DAL_INGRESS_KEY_BYTES 255 /* of an Idempotency-Key */
 
 struct dal_ndjson;
 
 struct dal_ingress {
 	struct dal_sink sink;
-	uint64_t event_bytes, body_bytes;
+	uint64_t event_bytes;
+	struct dal_gatherer gatherer;
 	struct dal_counts counts;
-	atomic_size_t held_bytes;
 	atomic_size_t streams; /* NDJSON bodies, until their last group is done */
 	atomic_bool quit;
 	pthread_mutex_t lock; /* guards what follows */
@@ -77,8 +77,7 @@ struct dal_post {
 	enum dal_post_mode mode;
 	struct dal_slice topic;
 	struct dal_slice idempotency_key; /* or empty */
-	struct dal_buffer body;           /* DAL_JSON_PADDING bytes are readable behind it */
-	int64_t begun_us;
+	struct dal_gathered gathered;
 	struct dal_buffer event; /* the structured form of a binary one */
 	struct dal_buffer dedup; /* of all items, one behind the other */
 	struct dal_sink_item one, *many;

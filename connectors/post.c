@@ -5,7 +5,7 @@
 
 struct dal_slice dal_post_text(const struct dal_post *post)
 {
-	return dal_ingress_trim(dal_buffer_slice(&post->body));
+	return dal_ingress_trim(dal_buffer_slice(&post->gathered.body));
 }
 
 void dal_post_refuse(struct dal_post *post, const struct dal_fault *fault, size_t at, long index)
@@ -19,7 +19,8 @@ void dal_post_refuse(struct dal_post *post, const struct dal_fault *fault, size_
 		dal_buffer_printf(&more, "\"index\":%ld", index);
 	}
 	if (fault->placed) {
-		dal_json_place(dal_buffer_slice(&post->body), at + fault->position, &line, &column);
+		dal_json_place(dal_buffer_slice(&post->gathered.body), at + fault->position, &line,
+			       &column);
 		dal_buffer_printf(&detail, "line %d, column %d: ", line, column);
 		dal_buffer_printf(&more, "%s\"position\":%zu,\"line\":%d,\"column\":%d",
 				  index >= 0 ? "," : "", at + fault->position, line, column);

@@ -32,6 +32,6 @@ void dal_post_structured(struct dal_post *post)
 	if (good) {
 		dal_post_append(post, text);
 	} else {
-		dal_post_refuse(post, &fault, (size_t)(text.data - post->body.data), -1);
+		dal_post_refuse(post, &fault, (size_t)(text.data - post->gathered.body.data), -1);
 	}
 }

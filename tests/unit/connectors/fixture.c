@@ -20,7 +20,7 @@ static void keep_item(struct fake_log *log, struct dal_sink_item *item)
 	if (offset == 0) {
 		offset = log->count + 1;
 		if (item->dedup.size > 0 && !log->forget) {
-			dal_map_set(log->ids, item->dedup, (void *)offset);
+			dal_map_set(log->ids, item->dedup, (void *)offset); /* NOLINT */
 		}
 		if (!log->forget) {
 			if (log->count == log->capacity) {
@@ -58,7 +58,8 @@ static int keep_request(struct fake_log *log, struct dal_sink_batch *batch)
 		}
 		return 0;
 	}
-	if (memcmp(known + sizeof(uint64_t), batch->request_body.data, batch->request_body.size)) {
+	if (memcmp(known + sizeof(uint64_t), batch->request_body.data, batch->request_body.size) !=
+	    0) {
 		return DAL_SINK_CONFLICT;
 	}
 	for (size_t i = 0; i < batch->count; i++) {

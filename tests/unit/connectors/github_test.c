@@ -1,8 +1,8 @@
 /* POST /hooks/github: signatures, forms, ping, repeats, the mapping, and real payloads. */
 #include "tests/unit/connectors/fixture.h"
 
-#include <dirent.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "engine/base/digest.h"
 #include "engine/base/file.h"
@@ -79,6 +79,21 @@ static void test_signatures_refused(void **state)
 			 JSON "X-GitHub-Event: ping\r\nX-GitHub-Delivery: 1\r\n%s", wrong[i]);
 		expect(house, HOOK, headers, "Hello, World!", 401, "the app declares");
 	}
+}
+
+/* Whoever has no secret can't make us read. */
+static void test_refused_early(void **state)
+{
+	struct dal_buffer out = {0};
+	int fd = dial(*state);
+
+	tell(fd, "POST " HOOK " HTTP/1.1\r\nHost: example.com\r\n" JSON
+		 "X-GitHub-Event: push\r\nX-GitHub-Delivery: 1\r\nContent-Length: 20000000\r\n"
+		 "\r\n{");
+	assert_int_equal(hear(fd, &out), 401);
+	assert_true(holds(&out, "is missing"));
+	close(fd);
+	dal_buffer_deinit(&out);
 }
 
 /* While one secret is exchanged for another both count. */
@@ -361,17 +376,12 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_vector),
-		CASE(test_signatures_refused),
-		CASE(test_rotation),
-		CASE(test_event),
-		CASE(test_form),
-		CASE(test_repeats),
-		CASE(test_refused),
-		CASE(test_sink_says_no),
-		CASE(test_sizes),
-		CASE(test_mapping),
-		cmocka_unit_test(test_declarations_refused),
+		CASE(test_vector),        CASE(test_signatures_refused),
+		CASE(test_refused_early), CASE(test_rotation),
+		CASE(test_event),         CASE(test_form),
+		CASE(test_repeats),       CASE(test_refused),
+		CASE(test_sink_says_no),  CASE(test_sizes),
+		CASE(test_mapping),       cmocka_unit_test(test_declarations_refused),
 		CASE(test_examples),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

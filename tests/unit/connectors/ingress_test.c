@@ -275,6 +275,41 @@ static void test_size_of_chunks(void **state)
 	house_free(house);
 }
 
+/* All bodies together have a bound: the one that passes it waits its turn. */
+static void test_too_many_bodies(void **state)
+{
+	struct house *house = house_new();
+	struct dal_buffer body = {0}, out = {0};
+	int fd[4];
+
+	(void)state;
+	house->options.held_bytes = 3500;
+	house_open(house);
+	for (int i = 0; i < 900; i++) {
+		dal_buffer_byte(&body, ' ');
+	}
+	for (int i = 0; i < 4; i++) {
+		fd[i] = dial(house);
+		tell(fd[i], "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n" STRUCTURED
+			    "Content-Length: 955\r\n\r\n");
+		say(fd[i], body.data, body.size);
+		usleep(50 * 1000);
+	}
+	tell(fd[3], EVENT("4"));
+	assert_int_equal(hear(fd[3], &out), 503);
+	assert_true(holds(&out, "Retry-After"));
+	for (int i = 0; i < 3; i++) {
+		tell(fd[i], EVENT("1"));
+		assert_int_equal(hear(fd[i], NULL), 200);
+		close(fd[i]);
+	}
+	close(fd[3]);
+	expect(house, EVENTS, STRUCTURED, EVENT("4"), 200, "events/0/2");
+	dal_buffer_deinit(&body);
+	dal_buffer_deinit(&out);
+	house_free(house);
+}
+
 static void test_sink_says_no(void **state)
 {
 	struct house *house = *state;
@@ -391,6 +426,7 @@ int main(void)
 		CASE(test_batch_of_too_many),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_size_of_chunks),
+		cmocka_unit_test(test_too_many_bodies),
 		CASE(test_sink_says_no),
 		CASE(test_answer_waits),
 		CASE(test_keep_alive),
