@@ -39,7 +39,9 @@ static int by_cause(const void *a, const void *b)
 /* Keeps the rows with the smallest causes, one more than may be listed. */
 static void open_rows_cut(struct open_rows *rows)
 {
-	qsort(rows->list, rows->count, sizeof(*rows->list), by_cause);
+	if (rows->count > 0) {
+		qsort(rows->list, rows->count, sizeof(*rows->list), by_cause);
+	}
 	while (rows->count > DAL_LIMIT_CHECKPOINT_OPEN + 1) {
 		free(rows->list[--rows->count].id);
 		rows->cut = true;

@@ -58,7 +58,9 @@ void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *no
 
 	copy->note = *note;
 	copy->next = NULL;
-	memcpy(copy->bytes, note->row.data, note->row.size);
+	if (note->row.size > 0) {
+		memcpy(copy->bytes, note->row.data, note->row.size);
+	}
 	copy->note.row.data = copy->bytes;
 	if (note->tries.size > 0) {
 		memcpy(copy->bytes + note->row.size, note->tries.data, note->tries.size);
