@@ -185,6 +185,7 @@ static void span_add_group(struct dal_span *span, const struct dal_group *group,
 static void account(struct dal_ndjson *stream, struct dal_group *group, int result)
 {
 	if (result != 0) {
+		dal_metric_add(stream->ingress->counts.refused, (int64_t)group->batch.count);
 		if (stream->failure == 0 || group->first_line < stream->failed_line) {
 			stream->failure = result;
 			stream->failed_line = group->first_line;

@@ -347,6 +347,28 @@ static void test_answer_waits(void **state)
 	dal_buffer_deinit(&out);
 }
 
+/* What was sent is kept, whoever waits for the answer or not. */
+static void test_client_leaves(void **state)
+{
+	struct house *house = *state;
+
+	log_hold(&house->log, true);
+	for (int i = 0; i < 3; i++) {
+		int fd = dial(house);
+		tell(fd, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n" BATCH
+			 "Content-Length: 113\r\n\r\n[" EVENT("1") "," EVENT("2") "]");
+		usleep(30 * 1000);
+		close(fd);
+	}
+	int fd = dial(house);
+	tell(fd, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\n" STRUCTURED
+		 "Content-Length: 100\r\n\r\n{\"specversion\":");
+	close(fd);
+	log_hold(&house->log, false);
+	log_wait(&house->log, 2);
+	expect(house, EVENTS, STRUCTURED, EVENT("3"), 200, "{\"position\":\"events/0/3\"}");
+}
+
 static void test_keep_alive(void **state)
 {
 	struct house *house = *state;
@@ -429,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_bodies),
 		CASE(test_sink_says_no),
 		CASE(test_answer_waits),
+		CASE(test_client_leaves),
 		CASE(test_keep_alive),
 		CASE(test_handshake),
 		CASE(test_counts),
