@@ -279,7 +279,9 @@ static void read_program(struct reading *reading, const char *app_folder)
 	function->sandbox = get(reading, "sandbox")->boolean;
 	function->command = list_of(get(reading, "command"));
 	function->handler = dal_strdup(get(reading, "handler")->text);
-	read_paths(reading, app_folder);
+	if (app_folder) {
+		read_paths(reading, app_folder);
+	}
 	read_environment(reading);
 	if (!function->command[0] || function->command[0][0] == '\0') {
 		if (!get(reading, "image")->written && !get(reading, "url")->written) {
@@ -288,7 +290,7 @@ static void read_program(struct reading *reading, const char *app_folder)
 			       "such as { \"python3\", \"-m\", \"awslambdaric\", "
 			       "\"app.handler\" }");
 		}
-	} else if (read_folder(reading, app_folder) && !reading->failed &&
+	} else if (app_folder && read_folder(reading, app_folder) && !reading->failed &&
 		   dal_program_check(function, &error) != 0) {
 		report(reading, "command", "%s", error.text);
 	}
@@ -320,7 +322,7 @@ struct dal_function *dal_function_new(const struct dal_declaration *declaration,
 {
 	struct dal_function *function = dal_calloc(1, sizeof(*function));
 	struct reading reading = {declaration, errors, function, false};
-	char *root = realpath(app_folder, NULL);
+	char *root = app_folder ? realpath(app_folder, NULL) : NULL;
 	function->name = dal_strdup(declaration->name);
 	function->file = dal_strdup(declaration->file);
 	function->line = declaration->line;
@@ -330,7 +332,7 @@ struct dal_function *dal_function_new(const struct dal_declaration *declaration,
 	read_program(&reading, root ? root : app_folder);
 	check_size(&reading);
 	free(root);
-	if (!reading.failed) {
+	if (!reading.failed && app_folder) {
 		int result = dal_function_digest(function, declaration);
 		if (result != 0) {
 			report(&reading, NULL, "the folder %s can't be read: %s", function->folder,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/memory.h"
+#include "functions/function.h"
 #include "functions/lines.h"
 
 #define PYTHON ((struct field){"command", "/usr/bin/python3,app.py"})
@@ -294,6 +295,26 @@ static void lines(void **state)
 	dal_lines_deinit(&from);
 }
 
+/* For rule tests and replays nothing is looked for on disk. */
+static void offline(void **state)
+{
+	char text[1024];
+	struct app *app = *state;
+	char *folder = app->folder;
+	struct dal_function *function;
+
+	app->folder = NULL;
+	function = app_declare(app, "nowhere",
+			       FIELDS({"command", "no-such-program"}, {"paths", "/no/such/path"}),
+			       text);
+	app->folder = folder;
+	assert_non_null(function);
+	assert_string_equal(function->name, "nowhere");
+	assert_null(function->folder);
+	dal_function_free(dal_function_copy(function));
+	dal_function_free(function);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +323,7 @@ int main(void)
 		cmocka_unit_test(wrong_environments), cmocka_unit_test(programs),
 		cmocka_unit_test(programs_outside),   cmocka_unit_test(interpreters),
 		cmocka_unit_test(versions),           cmocka_unit_test(lines),
+		cmocka_unit_test(offline),
 	};
 	return cmocka_run_group_tests(tests, set_up, app_tear_down);
 }
