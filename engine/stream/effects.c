@@ -14,7 +14,8 @@ static struct dal_row row_start(struct dal_lane *lane, const char *declaration, 
 	const struct dal_event *event = lane->event;
 
 	return (struct dal_row){
-		.id = {.log = dal_log_id(lane->options.log),
+		.id = {.log = lane->options.log ? dal_log_id(lane->options.log)
+						: (struct dal_slice){0},
 		       .cause = event->place,
 		       .declaration = dal_slice_text(declaration),
 		       .target = dal_slice_text(target),
@@ -159,7 +160,7 @@ static void on_emit(void *own, const struct dal_event *cause, const struct dal_r
 		emit_refused(lane, rule, "this chain of events is 16 hops long: it was cut here");
 		return;
 	}
-	if (!dal_log_has_topic(lane->options.log, row.topic) ||
+	if ((lane->options.log && !dal_log_has_topic(lane->options.log, row.topic)) ||
 	    dal_slice_is(row.topic, DAL_TOPIC_SYSTEM)) {
 		emit_refused(lane, rule,
 			     "it emits to a topic that this app does not have: name it "

@@ -36,8 +36,10 @@ static int position_read(struct dal_lane *lane, struct dal_errors *errors)
 	struct dal_log_mark end = {0};
 	int r;
 
-	dal_log_end(lane->options.log, lane->options.number, &end, 1);
-	lane->end = end.next;
+	if (lane->options.log) {
+		dal_log_end(lane->options.log, lane->options.number, &end, 1);
+	}
+	lane->end = lane->options.log ? end.next : UINT64_MAX;
 	lane->next = 1;
 	lane->sequence = 1;
 	r = dal_state_position_get(lane->options.state, lane->options.number, &position);

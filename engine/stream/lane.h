@@ -23,7 +23,8 @@ struct dal_lane;
 
 struct dal_lane_options {
 	struct dal_state *state;
-	struct dal_log *log;
+	struct dal_log *log; /* NULL: batches come from elsewhere (a replay over HTTP); the state
+				is new, and there is no outbox */
 	uint16_t number;
 	struct dal_rules *rules;
 	const struct dal_target *targets; /* outlive the lane */
