@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/memory.h"
+#include "engine/base/slice.h"
 #include "engine/cli/cli.h"
 
 static void help_print(const struct dal_command *command, const struct dal_option *options)
@@ -118,6 +118,39 @@ int dal_options_parse(const struct dal_command *command, const struct dal_option
 		i += taken;
 	}
 	*argc = words;
+	return 0;
+}
+
+int dal_fail(const struct dal_command *command, int status, const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "dalamb %s: ", command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+int dal_format_parse(const struct dal_command *command, const char *format, bool *json)
+{
+	*json = format && strcmp(format, "json") == 0;
+	if (format && !*json && strcmp(format, "text") != 0) {
+		dal_usage(command, "--format is text or json, not \"%s\"", format);
+		return -1;
+	}
+	return 0;
+}
+
+int dal_number_parse(const struct dal_command *command, const char *option, const char *text,
+		     uint64_t *number)
+{
+	if (!dal_slice_to_u64(dal_slice_text(text), number) || *number == 0) {
+		dal_usage(command, "--%s is a number from 1, not \"%s\"", option, text);
+		return -1;
+	}
 	return 0;
 }
 
