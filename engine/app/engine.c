@@ -34,13 +34,21 @@ struct dal_engine {
 	struct dal_ingress *ingress;
 	struct dal_github *github;
 	int64_t started_us;
-	atomic_bool broken, started;
+	atomic_bool broken;
 
 	pthread_mutex_t listeners_lock;
+	bool started; /* there is a worker to wake */
 	struct dal_engine_listener *listeners;
 };
 
 /* --- callbacks between the parts --- */
+
+static void started_set(struct dal_engine *engine, bool started)
+{
+	pthread_mutex_lock(&engine->listeners_lock);
+	engine->started = started;
+	pthread_mutex_unlock(&engine->listeners_lock);
+}
 
 static void broken(struct dal_engine *engine, const char *part, int error)
 {
@@ -84,9 +92,11 @@ static void on_advance(void *own)
 {
 	struct dal_engine *engine = own;
 
-	if (atomic_load(&engine->started)) {
+	pthread_mutex_lock(&engine->listeners_lock);
+	if (engine->started) {
 		dal_worker_wake(engine->worker);
 	}
+	pthread_mutex_unlock(&engine->listeners_lock);
 	listeners_call(engine, true);
 }
 
@@ -386,7 +396,7 @@ int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
 		dal_logger_write(DAL_LOGGER_WARN, "app",
 				 "the log has no room for dalamb.app.loaded");
 	}
-	atomic_store(&engine->started, true);
+	started_set(engine, true);
 	r = dal_worker_start(engine->worker);
 	if (r == 0) {
 		r = dal_http_server_start(engine->server, &error);
@@ -431,6 +441,8 @@ void dal_engine_free(struct dal_engine *engine)
 	dal_tokens_free(engine->tokens);
 	dal_dispatch_free(engine->dispatch);
 	dal_functions_free(engine->functions);
+	/* Its last checkpoint is on the log, but the writer may still be about to say so. */
+	started_set(engine, false);
 	dal_worker_free(engine->worker);
 	dal_watch_free(engine->watch);
 	dal_log_close(engine->log);
