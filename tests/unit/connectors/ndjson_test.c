@@ -192,6 +192,83 @@ static void test_byte_by_byte(void **state)
 	dal_buffer_deinit(&out);
 }
 
+/* The order in the log is the order of the lines. */
+static void expect_in_order(struct house *house, size_t count)
+{
+	assert_int_equal(log_count(&house->log), count);
+	for (size_t i = 0; i < count; i++) {
+		char id[32];
+		snprintf(id, sizeof(id), "\"id\":\"%zu\"", i);
+		assert_non_null(strstr(log_event(&house->log, i), id));
+	}
+}
+
+static unsigned dice(unsigned *seed, unsigned sides)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return (*seed >> 16) % sides;
+}
+
+/* Good, broken, empty and too long lines; what must come of them. */
+static void put_random_lines(struct dal_buffer *out, unsigned *seed, size_t *good, size_t *bad)
+{
+	for (int i = 0; i < 300; i++) {
+		switch (dice(seed, 6)) {
+		case 0:
+			dal_buffer_text(out, dice(seed, 2) ? "{\"id\":\n" : "{}\r\n");
+			(*bad)++;
+			break;
+		case 1:
+			dal_buffer_text(out, dice(seed, 2) ? "\n" : " \t\r\n");
+			break;
+		case 2:
+			put_event(out, 0, 1000 + dice(seed, 20000));
+			(*bad)++;
+			break;
+		default:
+			put_event(out, (int)(*good)++, dice(seed, 800));
+		}
+	}
+}
+
+/* However the body is cut, the same comes of it. */
+static void test_random_pieces(void **state)
+{
+	unsigned seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct house *house = house_new();
+		struct dal_buffer body = {0}, out = {0};
+		size_t good = 0, bad = 0;
+		char text[80];
+		house->options.event_bytes = 1000;
+		house_open(house);
+		put_random_lines(&body, &seed, &good, &bad);
+		int fd = dial(house);
+		tell(fd, HEAD "Transfer-Encoding: chunked\r\n\r\n");
+		for (size_t at = 0; at < body.size;) {
+			size_t size = 1 + dice(&seed, dice(&seed, 2) ? 20 : 9000);
+			size = size < body.size - at ? size : body.size - at;
+			snprintf(text, sizeof(text), "%zx\r\n", size);
+			tell(fd, text);
+			say(fd, body.data + at, size);
+			tell(fd, "\r\n");
+			at += size;
+		}
+		tell(fd, "0\r\n\r\n");
+		assert_int_equal(hear(fd, &out), 400);
+		snprintf(text, sizeof(text), "\"accepted\":%zu,\"repeated\":0,\"refused\":%zu,",
+			 good, bad);
+		assert_true(holds(&out, text));
+		expect_in_order(house, good);
+		close(fd);
+		dal_buffer_deinit(&body);
+		dal_buffer_deinit(&out);
+		house_free(house);
+	}
+}
+
 /* A producer that sends a line now and then: each is kept without waiting for more. */
 static void test_slow_producer(void **state)
 {
@@ -258,17 +335,6 @@ static void producer_expect(struct producer *producer, int status, const char *t
 	}
 	close(producer->fd);
 	dal_buffer_deinit(&out);
-}
-
-/* The order in the log is the order of the lines. */
-static void expect_in_order(struct house *house, size_t count)
-{
-	assert_int_equal(log_count(&house->log), count);
-	for (size_t i = 0; i < count; i++) {
-		char id[32];
-		snprintf(id, sizeof(id), "\"id\":\"%zu\"", i);
-		assert_non_null(strstr(log_event(&house->log, i), id));
-	}
 }
 
 /* A log that stands still: the client is held up, and two groups wait at most. */
@@ -430,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_long_line),
 		CASE(test_byte_by_byte),
+		cmocka_unit_test(test_random_pieces),
 		CASE(test_slow_producer),
 		CASE(test_backpressure),
 		CASE(test_full),
