@@ -1,11 +1,12 @@
 /*
- * The stream: embedded log -> match (50 rules, 2 of them match and ask a guard) -> Lua fold -> RocksDB.
+ * The stream: embedded log -> match (50 rules, 2 of them match and ask a guard) -> Lua fold ->
+ *RocksDB.
  *
  *	bench_stream [KEYS [EVENTS [FOLDER]]]
  *
  * Appends EVENTS events of 320 bytes over KEYS keys (not timed), then folds them on one thread as a
- * worker does, with everything it writes. A second pass deletes nothing and folds a raised version
- * from the log's start: that is a rebuild.
+ * worker does, with everything it writes. A second pass folds a raised version from the log's
+ *start: that is a rebuild. Then the state is opened once more.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -24,14 +25,15 @@ enum { EVENT_BYTES = 320, BATCH = 1000, RULES = 50 };
 static size_t event_make(char *out, uint64_t n, uint64_t keys)
 {
 	uint64_t random = n * 6364136223846793005u + 1442695040888963407u;
-	int size = snprintf(out, EVENT_BYTES + 64,
-			    "{\"specversion\":\"1.0\",\"id\":\"o%010" PRIu64
-			    "\",\"source\":\"/shop/web\",\"type\":\"order.placed\","
-			    "\"time\":\"2026-11-24T10:%02u:%02uZ\",\"data\":{\"customer\":\"c%07" PRIu64
-			    "\",\"total\":%u,\"country\":\"%s\",\"sku\":\"A-%04u\",\"note\":\"",
-			    n, (unsigned)(n / 60 % 60), (unsigned)(n % 60), (random >> 20) % keys,
-			    (unsigned)(random >> 33) % 2000, (random >> 50) % 3 ? "FR" : "DE",
-			    (unsigned)(n % 10000));
+	int size = snprintf(
+		out, EVENT_BYTES + 64,
+		"{\"specversion\":\"1.0\",\"id\":\"o%010" PRIu64
+		"\",\"source\":\"/shop/web\",\"type\":\"order.placed\","
+		"\"time\":\"2026-11-24T10:%02u:%02uZ\",\"data\":{\"customer\":\"c%07" PRIu64
+		"\",\"total\":%u,\"country\":\"%s\",\"sku\":\"A-%04u\",\"note\":\"",
+		n, (unsigned)(n / 60 % 60), (unsigned)(n % 60), (random >> 20) % keys,
+		(unsigned)(random >> 33) % 2000, (random >> 50) % 3 ? "FR" : "DE",
+		(unsigned)(n % 10000));
 
 	while (size < EVENT_BYTES - 3) {
 		random = random * 6364136223846793005u + 1442695040888963407u;
@@ -54,8 +56,8 @@ static void fill(struct dal_log *log, uint64_t events, uint64_t keys)
 				.topic = dal_slice_text("events"),
 				.event = dal_slice(out, event_make(out, n, keys))};
 		}
-		if (dal_log_append_wait(log, &(struct dal_log_append){.items = items,
-								      .count = count})) {
+		if (dal_log_append_wait(log,
+					&(struct dal_log_append){.items = items, .count = count})) {
 			fprintf(stderr, "the log refused an append\n");
 			exit(1);
 		}
@@ -75,9 +77,10 @@ static struct dal_rules *rules_make(int version)
 				  "rule 'r%d' { on = { type = 'order.placed', data = { %s } },"
 				  " when = function(event) return event.data.total > 5000 end,"
 				  " emit = function(event) return nil end }\n",
-				  i, i < 2 ? "country = { 'FR', 'DE' }"
-				     : i % 2 ? "country = 'US', total = numeric('>', 10)"
-					     : "sku = prefix 'B-'");
+				  i,
+				  i < 2   ? "country = { 'FR', 'DE' }"
+				  : i % 2 ? "country = 'US', total = numeric('>', 10)"
+					  : "sku = prefix 'B-'");
 	}
 	dal_buffer_printf(&text,
 			  "projection 'totals' { version = %d, on = { type = 'order.placed' },"
@@ -108,7 +111,8 @@ static double cpu_s(void)
 
 static void show(const char *what, uint64_t events, int64_t start_us, double start_cpu)
 {
-	double wall = (double)(dal_clock_monotonic_us() - start_us) / 1e6, cpu = cpu_s() - start_cpu;
+	double wall = (double)(dal_clock_monotonic_us() - start_us) / 1e6,
+	       cpu = cpu_s() - start_cpu;
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
@@ -161,6 +165,23 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 	return remove(path);
 }
 
+/* How long a state takes to open that was closed in order. */
+static void reopen(const char *path, struct dal_log *log, uint64_t keys)
+{
+	int64_t start = dal_clock_monotonic_us();
+	struct dal_error error = {0};
+	struct dal_state *state;
+
+	if (dal_state_open(path, dal_log_id(log), false, &state, &error)) {
+		fprintf(stderr, "%s\n", error.text);
+		exit(1);
+	}
+	printf("open     %9.1f ms for a state of up to %" PRIu64 " keys, %.0f MB on disk\n",
+	       (double)(dal_clock_monotonic_us() - start) / 1000, keys,
+	       (double)dal_store_bytes(dal_state_store(state)) / 1e6);
+	dal_state_close(state);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t keys = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000;
@@ -187,6 +208,7 @@ int main(int argc, char **argv)
 	fold(log, state, events, 1);
 	fold(log, state, events, 2);
 	dal_state_close(state);
+	reopen(state_path, log, keys);
 	dal_log_close(log);
 	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(log_path);
