@@ -60,13 +60,13 @@ def add(results):
     return total
 
 
-def run(command, log, limit_s, environment=None):
+def run(command, log, limit_s, environment=None, folder=ROOT):
     """The output and exit status of a program that gets no longer than its limit; its whole
     process group ends with it. The output goes to the log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     child = subprocess.Popen(
         [str(word) for word in command],
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -179,7 +179,8 @@ def run_programs(build, suite, label, only=""):
         limit_s = test["timeout"] if test["timeout"] > 30 else TIME_LIMIT_S  # 30: meson's default
 
         def one():
-            output, status = run(test["cmd"], log, limit_s, environment)
+            # As meson does: what a test is given may be relative to the build's folder.
+            output, status = run(test["cmd"], log, limit_s, environment, test["workdir"] or build)
             result = count_tap(name, output, status)
             if result.failed:
                 tell_end(output)
