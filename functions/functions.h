@@ -63,7 +63,8 @@ struct dal_function {
  * Checks a `func` declaration beyond its field table: the command's program is there and is seen
  * inside the sandbox, paths exist, fields that need a later driver or contract (image, url,
  * batch, "http-v2", "eventbridge", "sqs" ...) are refused with what to do. NULL if there were
- * errors. `app_folder` NULL: it will not be run (rule tests, replay): nothing is looked for on disk.
+ * errors. `app_folder` NULL: it will not be run (rule tests, replay): nothing is looked for on
+ * disk.
  */
 struct dal_function *dal_function_new(const struct dal_declaration *declaration,
 				      const char *app_folder, struct dal_errors *errors);

@@ -1,4 +1,5 @@
 /* Unicode 14.0.0. Written by casefold_table.py: change that. */
+/* clang-format off */
 #include "rules/casefold.h"
 
 const struct dal_casefold_range dal_casefold_ranges[] = {

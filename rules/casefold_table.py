@@ -24,6 +24,7 @@ for code in range(0x110000):
     ranges.append([code, code, delta, 1])
 
 print("/* Unicode %s. Written by casefold_table.py: change that. */" % unicodedata.unidata_version)
+print("/* clang-format off */")
 print('#include "rules/casefold.h"\n')
 print("const struct dal_casefold_range dal_casefold_ranges[] = {")
 for first, last, delta, stride in ranges:

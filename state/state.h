@@ -47,8 +47,8 @@ struct dal_state_mark {
 struct dal_state_position {
 	struct dal_state_mark *marks; /* owned by whoever read it; topics point into `memory` */
 	size_t count;
-	int64_t appended_us; /* append time of the last event folded in; 0 if none */
-	uint64_t sequence;   /* the next row's sequence, from 1 */
+	int64_t appended_us;         /* append time of the last event folded in; 0 if none */
+	uint64_t sequence;           /* the next row's sequence, from 1 */
 	struct dal_slice generation; /* digest (hex) of the rules that run; may be empty */
 	struct dal_buffer memory;
 };

@@ -60,10 +60,8 @@
 #define DAL_LIMIT_LIST_MAX 1000
 
 /* log, worker, dispatch */
-#define DAL_LIMIT_LOG_PENDING_BYTES (64 * DAL_MIB) /* appends that wait; beyond: refused with 503  \
-						    */
-#define DAL_LIMIT_LOG_BLOCK_BYTES                                                                  \
-	(256 * DAL_KIB) /* uncompressed events in one block, but for a larger event */
+#define DAL_LIMIT_LOG_PENDING_BYTES (64 * DAL_MIB) /* appends that wait; beyond them 503 */
+#define DAL_LIMIT_LOG_BLOCK_BYTES (256 * DAL_KIB)  /* uncompressed, but for a larger event */
 #define DAL_LIMIT_LOG_BLOCK_EVENTS 4096
 #define DAL_LIMIT_DISK_FREE_BYTES (512 * DAL_MIB)  /* limits.disk_free */
 #define DAL_LIMIT_DEDUP_WINDOW_MS (10 * 60 * 1000) /* http.dedup */

@@ -318,11 +318,16 @@ static void offline(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults),           cmocka_unit_test(all_that_can_be_set),
-		cmocka_unit_test(what_comes_later),   cmocka_unit_test(wrong_numbers),
-		cmocka_unit_test(wrong_environments), cmocka_unit_test(programs),
-		cmocka_unit_test(programs_outside),   cmocka_unit_test(interpreters),
-		cmocka_unit_test(versions),           cmocka_unit_test(lines),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(all_that_can_be_set),
+		cmocka_unit_test(what_comes_later),
+		cmocka_unit_test(wrong_numbers),
+		cmocka_unit_test(wrong_environments),
+		cmocka_unit_test(programs),
+		cmocka_unit_test(programs_outside),
+		cmocka_unit_test(interpreters),
+		cmocka_unit_test(versions),
+		cmocka_unit_test(lines),
 		cmocka_unit_test(offline),
 	};
 	return cmocka_run_group_tests(tests, set_up, app_tear_down);

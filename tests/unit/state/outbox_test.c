@@ -212,14 +212,13 @@ static void test_layout(void **own)
 	dal_outbox_open(f->batch, LANE, &row);
 	fixture_write(f->state, f->batch);
 	dump = fixture_dump(f->state);
-	assert_string_equal(
-		dump,
-		/* 'I' SHA-256("l/t/0/9/d/f/0"): open, 5, "f" */
-		"000349b8ed8a7259e050bb44aa5eec36a7e3ef=01050166\n"
-		/* 'O' "f" 0 5: the row */
-		"00034f66000000000000000005=0105016c0901740001640166000166000000000000"
-		"0131000000000000000000\n"
-		"46=01746573746c6f67\n");
+	assert_string_equal(dump,
+			    /* 'I' SHA-256("l/t/0/9/d/f/0"): open, 5, "f" */
+			    "000349b8ed8a7259e050bb44aa5eec36a7e3ef=01050166\n"
+			    /* 'O' "f" 0 5: the row */
+			    "00034f66000000000000000005=0105016c0901740001640166000166000000000000"
+			    "0131000000000000000000\n"
+			    "46=01746573746c6f67\n");
 	free(dump);
 }
 
