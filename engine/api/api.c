@@ -4,7 +4,7 @@
 
 const struct dal_api_routes *const dal_api_nouns[] = {
 	&dal_api_dead,        &dal_api_events, &dal_api_explain, &dal_api_health,  &dal_api_metrics,
-	&dal_api_projections, &dal_api_rules,  &dal_api_status,  &dal_api_verdict,
+	&dal_api_projections, &dal_api_rules,  &dal_api_status,  &dal_api_verdict, &dal_api_openapi,
 };
 const size_t dal_api_noun_count = sizeof(dal_api_nouns) / sizeof(dal_api_nouns[0]);
 

@@ -53,7 +53,8 @@ struct dal_api_routes {
 	}
 
 extern const struct dal_api_routes dal_api_dead, dal_api_events, dal_api_explain, dal_api_health,
-	dal_api_metrics, dal_api_projections, dal_api_rules, dal_api_status, dal_api_verdict;
+	dal_api_metrics, dal_api_openapi, dal_api_projections, dal_api_rules, dal_api_status,
+	dal_api_verdict;
 /* All of them, and how many. */
 extern const struct dal_api_routes *const dal_api_nouns[];
 extern const size_t dal_api_noun_count;

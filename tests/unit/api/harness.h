@@ -30,6 +30,8 @@ char *harness_base(void); /* "http://127.0.0.1:PORT"; free it */
 const char *harness_get(const char *target, int status);
 const char *harness_get_with(const char *target, const char *header, const char *value, int status);
 const char *harness_post(const char *target, const char *body, int status);
+const char *harness_post_as(const char *target, const char *type, const char *body, int status);
+const char *harness_ask(const char *target); /* GET, whatever the status */
 /* The last answer as a tape. */
 const struct dal_json *harness_json(void);
 /* A member of the last answer's root, or of a node. */
