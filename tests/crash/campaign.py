@@ -1,0 +1,168 @@
+"""A campaign: an engine under load is killed again and again, on the same data; then it comes to
+rest, and what is left is evidence for the checker."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import app
+from checker import Evidence
+from support.engine import PROGRAM, Engine, Refused, free_port, inspect, offset_of, wait_for
+
+QUIET_EVERY = 10  # each tenth kill comes when all that was said has been written down
+QUIET_S = 1.0
+LOAD_S = (0.05, 0.4)
+HERE = Path(__file__).parent
+
+
+def lines_of(path):
+    """A journal; its last line may be half."""
+    if not path.exists():
+        return []
+    whole, _, _ = path.read_text().rpartition("\n")
+    return [json.loads(line) for line in whole.split("\n") if line]
+
+
+class Clients:
+    """clients.py, as a child that is told what to do."""
+
+    def __init__(self, port, folder, seed):
+        command = [sys.executable, HERE / "clients.py", port, folder, seed]
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def tell(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == word, "clients.py has ended"
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Campaign:
+    """`volume`: None, or where the data lies, with crash() for a power loss (volume.py)."""
+
+    def __init__(self, folder, program=PROGRAM, fault=None, seed=1, volume=None):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.journal = self.folder / "tries"
+        self.volume = volume
+        self.random = random.Random(seed)
+        data = volume.path / "data" if volume else self.folder / "data"
+        self.engine = Engine(
+            app.write(self.folder / "app", self.journal),
+            data,
+            port=free_port(),
+            program=program,
+            log=self.folder / "engine.log",
+            env={"DALAMB_FAULT": fault} if fault else {},
+        )
+        self.clients = Clients(self.engine.port, self.folder, seed)
+        self.evidence = Evidence(None)
+
+    # --- cycles ---
+
+    def load(self, quiet):
+        time.sleep(self.random.uniform(*LOAD_S))
+        if quiet:
+            self.clients.tell("pause")
+            time.sleep(QUIET_S)
+
+    def last_cause(self):
+        """The last event that a call was made for."""
+        rows = (line["row"] for line in lines_of(self.journal) if line["begun"])
+        return max((int(row.split("/")[3]) for row in rows), default=0)
+
+    def crash(self, quiet):
+        kill = {"time": time.time(), "quiet": quiet}
+        if self.volume:
+            self.volume.crash(self.engine)
+        else:
+            self.engine.kill()
+            _, kill["next"], _ = map(int, inspect("position", self.engine.data))
+            kill["called"] = self.last_cause()
+        self.evidence.kills.append(kill)
+
+    def cycle(self, number):
+        quiet = number % QUIET_EVERY == QUIET_EVERY - 1 and not self.volume
+        self.engine.start()
+        self.clients.tell("go")
+        self.load(quiet)
+        self.crash(quiet)
+
+    def trouble(self, what, error):
+        self.evidence.troubles.append("%s: %s" % (what, str(error)[-2000:]))
+
+    def run(self, cycles):
+        """Evidence that can be checked; may be called again to go on."""
+        try:
+            for number in range(cycles):
+                self.cycle(number)
+        except (Refused, AssertionError) as error:
+            self.trouble("cycle %d" % len(self.evidence.kills), error)
+        self.finish()
+        return self.evidence
+
+    # --- the end ---
+
+    def finish(self):
+        """Rest, what is to be seen then, and an orderly stop."""
+        for part in (self.restart, self.rest, self.collect, self.stop):
+            try:
+                part()
+            except (Refused, AssertionError) as error:
+                self.trouble(part.__name__, error)
+        self.evidence.acks = lines_of(self.folder / "acks")
+        self.evidence.seen = lines_of(self.folder / "seen")
+        self.evidence.tries = lines_of(self.journal)
+
+    def restart(self):
+        """An engine that refuses its state says so, and that it may be deleted: so the log is seen."""
+        try:
+            self.engine.start()
+        except Refused as error:
+            self.trouble("the end", error)
+            shutil.rmtree(self.engine.data / "state")
+            self.engine.start()
+
+    def rest(self):
+        self.clients.tell("pause")
+        self.engine.drain()
+
+    def collect(self):
+        evidence, engine = self.evidence, self.engine
+        evidence.log_id = engine.status()["log"]["id"]
+        evidence.log = engine.events()
+        evidence.sums = engine.entries("sums")
+        evidence.completions = engine.entries("completions")
+        evidence.emitted = engine.entries("emitted")
+        self.wait_for_tail()
+
+    def stop(self):
+        status = self.engine.stop()
+        if status != 0:
+            self.trouble("stop", "status %d" % status)
+
+    def wait_for_tail(self):
+        """The reader has been shown all that there is."""
+        end = offset_of(self.evidence.log[-1]["position"])
+
+        def shown():
+            seen = lines_of(self.folder / "seen")
+            return seen and offset_of(seen[-1]["position"]) >= end
+
+        wait_for(shown, what="the tail's end", every_s=0.1)
+
+    def close(self):
+        self.clients.close()
+        self.engine.close()

@@ -1,0 +1,309 @@
+"""What must hold after any crash: each invariant is a function of the evidence and returns complaints.
+
+The log is the truth that everything is compared with; what the log itself must hold is known from
+the journals of processes that were not killed (producers, a reader) or that write each line before
+they go on (the function).
+"""
+
+from collections import Counter, defaultdict
+
+from support.engine import offset_of
+
+SHOWN = 5
+# What a retry's note may take to the state: between a failed try and a kill.
+NOTE_S = 0.8
+BACKOFF_S, JITTER = 1.0, 0.5  # app.py; a wait is at least this share of its backoff
+SLACK_S = 0.05
+
+
+class Evidence:
+    """What a campaign has left behind."""
+
+    def __init__(self, log_id):
+        self.log_id = log_id
+        self.log = []  # items of GET /v1/events
+        self.acks, self.seen, self.tries = [], [], []  # the three journals
+        self.sums, self.completions, self.emitted = {}, {}, {}  # projections
+        self.kills = []  # time, quiet, next (of the state), called (the last cause in the journal)
+        self.troubles = []  # what kept the engine from starting, resting or stopping
+
+    def index(self):
+        self.at = {offset_of(item["position"]): item["event"] for item in self.log}
+        self.of_type = defaultdict(list)
+        for item in self.log:
+            self.of_type[item["event"]["type"]].append(item)
+
+    def rows(self):
+        """The ids of all rows that the log's events must have made, and their causes' offsets."""
+        name = self.log_id + "/%s/work/work/0"
+        return {name % item["position"]: offset_of(item["position"]) for item in self.of_type["work"]}
+
+    def completed(self):
+        """Completions by row, as they stand on the log."""
+        found = defaultdict(list)
+        for type in ("dalamb.function.succeeded", "dalamb.function.failed"):
+            for item in self.of_type[type]:
+                found[item["event"]["data"]["row"]].append(item)
+        for items in found.values():
+            items.sort(key=lambda item: offset_of(item["position"]))
+        return found
+
+
+def some(complaints):
+    complaints = list(complaints)
+    more = len(complaints) - SHOWN
+    return complaints[:SHOWN] + (["... and %d more" % more] if more > 0 else [])
+
+
+# --- the log ---
+
+
+def running(e):
+    """It starts after each crash, comes to rest, and stops when it is told to."""
+    return e.troubles
+
+
+def no_gap(e):
+    """Offsets are 1..n."""
+    offsets = [offset_of(item["position"]) for item in e.log]
+    if offsets == list(range(1, len(offsets) + 1)):
+        return []
+    return some("offset %d stands where %d should" % pair for pair in zip(offsets, range(1, len(offsets) + 1)) if pair[0] != pair[1])
+
+
+def acknowledged(e):
+    """Each event that was answered 2xx is on the log, where the answer said."""
+    complaints = []
+    known = {(event["source"], event["id"]) for event in e.at.values()}
+    for ack in e.acks:
+        if "refused" in ack:
+            complaints.append("a valid event was refused: %s" % ack)
+            continue
+        for id, position in zip(ack["ids"], ack.get("positions", [])):
+            there = e.at.get(offset_of(position))
+            if not there or (there["source"], there["id"]) != (ack["source"], id):
+                complaints.append("%s was acknowledged at %s, where %s stands" % (id, position, there and there["id"]))
+        for id in ack["ids"]:
+            if (ack["source"], id) not in known:
+                complaints.append("%s was acknowledged, and is not on the log" % id)
+        complaints += acknowledged_lines(e, ack)
+    return some(complaints)
+
+
+def acknowledged_lines(e, ack):
+    if "accepted" not in ack:
+        return
+    if ack["accepted"] + ack["repeated"] != len(ack["ids"]):
+        yield "NDJSON of %d events: %s" % (len(ack["ids"]), ack)
+    if ack["repeated"] == 0:
+        ends = [(ack["ids"][0], ack["first"]), (ack["ids"][-1], ack["last"])]
+        for id, position in ends:
+            if e.at.get(offset_of(position), {}).get("id") != id:
+                yield "NDJSON: %s was acknowledged at %s" % (id, position)
+
+
+def once(e):
+    """No event that a producer sent again is there twice (the dedup window is longer than this)."""
+    count = Counter((event["source"], event["id"]) for event in e.at.values())
+    return some("%s of %s is there %d times" % (id, source, n) for (source, id), n in count.items() if n > 1)
+
+
+def readers(e):
+    """A tail was shown what the log holds, in order, through all restarts: no gap, no repeat."""
+    complaints = []
+    expected = 1
+    for item in e.seen:
+        offset = offset_of(item["position"])
+        if offset != expected:
+            complaints.append("the tail was shown %d, expected was %d" % (offset, expected))
+        expected = offset + 1
+        there = e.at.get(offset)
+        if not there or there["id"] != item["id"]:
+            complaints.append("a reader saw %s at %d, the log has %s" % (item["id"], offset, there and there["id"]))
+    return some(complaints)
+
+
+# --- the state ---
+
+
+def fold(e):
+    """The projection is a fold over the log."""
+    sums = {}
+    for item in e.log:
+        event = item["event"]
+        if event["type"] in ("count", "work", "echo"):
+            data = event["data"]
+            entry = sums.setdefault(data["key"], {"events": 0, "sum": 0, "last": 0})
+            entry["events"] += 1
+            entry["sum"] += data["number"]
+            entry["last"] = data["seq"]
+    return difference("sums", sums, {key: entry["value"] for key, entry in e.sums.items()})
+
+
+def difference(name, expected, found):
+    keys = sorted(set(expected) | set(found))
+    return some(
+        "%s[%s] is %s, the log says %s" % (name, key, found.get(key), expected.get(key))
+        for key in keys
+        if expected.get(key) != found.get(key)
+    )
+
+
+# --- calls ---
+
+
+def called(e):
+    """Each row was delivered, under its id and no other, and with one request id on all tries."""
+    rows = e.rows()
+    requests = defaultdict(set)
+    for line in e.tries:
+        if line["begun"]:
+            requests[line["row"]].add(line["request"])
+    complaints = ["a call %s that no event made" % row for row in requests if row not in rows]
+    complaints += ["%s was never called" % row for row in rows if row not in requests]
+    complaints += ["%s: several requests %s" % (row, ids) for row, ids in requests.items() if len(ids) > 1]
+    return some(complaints)
+
+
+def committed_first(e):
+    """Nothing was called whose cause the state had not committed, as it was found after the kill."""
+    return some(
+        "killed with the state at %(next)d: %(called)d was called already" % kill
+        for kill in e.kills
+        if kill.get("next") is not None and kill["called"] >= kill["next"]
+    )
+
+
+def completed_once(e):
+    """Each row has a completion, and just one counts."""
+    rows = e.rows()
+    completed = e.completed()
+    complaints = ["%s has no completion" % row for row in rows if row not in completed]
+    complaints += ["a completion of %s, which no event made" % row for row in completed if row not in rows]
+    first = {row: items[0]["event"]["type"] for row, items in completed.items()}
+    expected = {row: {"seen": 1, "type": type} for row, type in first.items()}
+    found = {row: entry["value"] for row, entry in e.completions.items()}
+    return some(complaints) + difference("completions", expected, found)
+
+
+def in_order(e):
+    """Calls with the same key came in the order of their causes, each behind the end of the last."""
+    rows = e.rows()
+    last = {}
+    complaints = []
+    for line in e.tries:
+        if line["begun"] and line["row"] in rows:
+            offset = rows[line["row"]]
+            if offset < last.get(line["key"], 0):
+                complaints.append("key %(key)s: %(row)s was called behind a later one" % line)
+            last[line["key"]] = offset
+    return some(complaints)
+
+
+def killed_between(e, start, end):
+    return [kill for kill in e.kills if start <= kill["time"] <= end]
+
+
+def tries_of(e):
+    """For each row, its tries in order: begin, end (or None), error."""
+    found = defaultdict(list)
+    for line in e.tries:
+        tries = found[line["row"]]
+        if line["begun"]:
+            tries.append({"pid": line["pid"], "begin": line["time"], "end": None, "error": None})
+        else:
+            for one in tries:
+                if one["pid"] == line["pid"] and one["end"] is None:
+                    one.update(end=line["time"], error=line["error"], status=line["status"])
+    return found
+
+
+def retries_kept(e):
+    """A failed try that was known some time before the kill is remembered: its successor waits as
+    long as it should, and the completion lists it."""
+    complaints = []
+    for row, tries in tries_of(e).items():
+        for one, following in zip(tries, tries[1:]):
+            if not one["error"] or one["status"] != 202:
+                continue
+            kills = killed_between(e, one["end"], following["begin"])
+            if kills and kills[0]["time"] - one["end"] < NOTE_S:
+                continue
+            waited = following["begin"] - one["end"]
+            if waited < BACKOFF_S * JITTER - SLACK_S:
+                complaints.append("%s was tried again after %.3f s" % (row, waited))
+    return some(complaints)
+
+
+def tries_listed(e):
+    completed = e.completed()
+    complaints = []
+    for row, tries in tries_of(e).items():
+        known = 0
+        for one in tries:
+            if one["error"] and one["status"] == 202:
+                kills = killed_between(e, one["end"], float("inf"))
+                known += not kills or kills[0]["time"] - one["end"] >= NOTE_S
+        listed = len(completed[row][-1]["event"]["data"].get("tries", [])) if row in completed else known
+        if listed < known:
+            complaints.append("%s failed %d times that must be known, %d are listed" % (row, known, listed))
+    return some(complaints)
+
+
+# --- emits ---
+
+
+def emitted_once(e):
+    """Each cause's events were emitted, each once."""
+    expected = Counter({item["event"]["id"]: 2 for item in e.of_type["echo"]})
+    for row, items in e.completed().items():
+        if items[0]["event"]["type"] == "dalamb.function.succeeded":
+            expected[row] = 1
+    found = Counter()
+    for item in e.of_type["echoed"]:
+        found[item["event"]["data"]["of"]] += 1
+    for item in e.of_type["worked"]:
+        found[item["event"]["data"]["row"]] += 1
+    seen = {key: entry["value"]["seen"] for key, entry in e.emitted.items()}
+    return difference("emitted", expected, found) + difference("projection emitted", expected, seen)
+
+
+def caused(e):
+    """What was emitted names its cause, which stands before it."""
+    complaints = []
+    for item in e.of_type["echoed"]:
+        cause = item["event"].get("dalambcause", "events/0/0")
+        there = e.at.get(offset_of(cause))
+        if not there or there["id"] != item["event"]["data"]["of"] or offset_of(cause) >= offset_of(item["position"]):
+            complaints.append("%s says that %s caused it" % (item["position"], cause))
+    return some(complaints)
+
+
+INVARIANTS = {
+    function.__name__: function
+    for function in (
+        running,
+        no_gap,
+        acknowledged,
+        once,
+        readers,
+        fold,
+        called,
+        committed_first,
+        completed_once,
+        in_order,
+        retries_kept,
+        tries_listed,
+        emitted_once,
+        caused,
+    )
+}
+
+
+def check(evidence):
+    """All complaints, by invariant."""
+    if not evidence.log_id:
+        return {"running": evidence.troubles or ["there is no evidence"]}
+    evidence.index()
+    found = {name: invariant(evidence) for name, invariant in INVARIANTS.items()}
+    return {name: complaints for name, complaints in found.items() if complaints}
