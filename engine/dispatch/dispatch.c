@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/fault.h"
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
 
@@ -89,6 +90,9 @@ static int send(struct dal_dispatch *dispatch, struct dal_lane_function *functio
 	int r;
 
 	pthread_mutex_lock(&dispatch->lock);
+	if (dal_fault("row-before-commit")) {
+		function->queue.more = true; /* looks for rows that it was not told of */
+	}
 	r = refill(dispatch, function);
 	pthread_mutex_unlock(&dispatch->lock);
 	if (r < 0 || dal_dispatch_queue_size(&function->queue) == 0 ||
