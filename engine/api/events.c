@@ -62,7 +62,7 @@ static bool start_read(struct dal_http_request *request, struct dal_reading *rea
 	if ((reading->form == DAL_READING_TAIL &&
 	     dal_http_header(request, "Last-Event-ID", &cursor) && cursor.size > 0) ||
 	    dal_http_query(request, "cursor", &cursor)) {
-		return dal_cursor_read_number(cursor, DAL_CURSOR_EVENT, &reading->next) ||
+		return dal_cursor_read_event(cursor, dal_log_id(log), &reading->next) ||
 		       dal_api_cursor_wrong(request);
 	}
 	return true;

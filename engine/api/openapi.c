@@ -14,16 +14,16 @@ const struct dal_operation dal_operations[] = {
 	{"GET", "/metrics", "query", "Prometheus text 0.0.4.", "", NULL, TEXT},
 	{"GET", "/openapi.json", NULL, "This document.", "", NULL, JSON},
 	{"POST", "/v1/events", "ingest",
-	 "Appends events: CloudEvents in binary, structured or batch mode, or NDJSON. 2xx once they "
-	 "are durable; the answer gives positions.",
+	 "Appends events: CloudEvents in binary, structured or batch mode, or NDJSON. 2xx once "
+	 "they are durable; the answer gives positions.",
 	 "topic",
 	 "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/shop\",\"type\":\"order.placed\","
 	 "\"data\":{\"customer\":\"c1\",\"total\":12}}",
 	 JSON},
 	{"GET", "/v1/events", "query",
-	 "The log, oldest first: a page, lines without end of page (NDJSON), or a tail (SSE, goes on "
-	 "behind Last-Event-ID). `from` and `to`, which is not included, are a position, a time, or "
-	 "a time back from now like -1h.",
+	 "The log, oldest first: a page, all as lines (NDJSON), or a tail (SSE, goes on behind "
+	 "Last-Event-ID). `from` and `to`, which is not included, are a position, a time, or a "
+	 "time back from now like -1h.",
 	 "topic type subject from to limit cursor", NULL,
 	 JSON " application/x-ndjson text/event-stream"},
 	{"GET", "/v1/projections", "query", "The projections of the app.", "", NULL, JSON},

@@ -136,7 +136,7 @@ bool dal_api_duration(struct dal_http_request *request, const char *name, int64_
 bool dal_api_cursor_wrong(struct dal_http_request *request)
 {
 	dal_http_problem(request, 400,
-			 "this cursor is not one of this list: give the one that the last answer "
-			 "had, unchanged, or none to begin at the start");
+			 "this cursor is not one of this list (or is of another log): give the one "
+			 "that the last answer had, unchanged, or none to begin at the start");
 	return false;
 }

@@ -172,6 +172,7 @@ static void answer_entry(struct dal_api *api, struct dal_http_request *request, 
 static void get_entry(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {"min-position", "timeout", "watch", NULL};
+	static const char *const watched[] = {"watch", NULL};
 	struct query *query = query_new(request, data, names);
 
 	if (!query) {
@@ -179,7 +180,9 @@ static void get_entry(struct dal_http_request *request, void *data)
 	}
 	query->key = dal_http_parameter(request, "key");
 	if (dal_watch_asked(request)) {
-		dal_watch_start(query->api, request, query->projection, &query->key, NULL);
+		if (dal_api_known(request, watched)) {
+			dal_watch_start(query->api, request, query->projection, &query->key, NULL);
+		}
 	} else {
 		dal_api_when_folded(query->api, request, answer_entry);
 	}
@@ -302,13 +305,17 @@ static void get_range(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {"prefix",       "from",    "to",    "limit", "cursor",
 					    "min-position", "timeout", "watch", NULL};
+	static const char *const watched[] = {"prefix", "from", "to", "watch", NULL};
 	struct query *query = query_new(request, data, names);
 
 	if (!query || !range_read(request, query)) {
 		return;
 	}
 	if (dal_watch_asked(request)) {
-		dal_watch_start(query->api, request, query->projection, NULL, &query->range);
+		if (dal_api_known(request, watched)) {
+			dal_watch_start(query->api, request, query->projection, NULL,
+					&query->range);
+		}
 	} else {
 		dal_api_when_folded(query->api, request, answer_page);
 	}

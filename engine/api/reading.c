@@ -108,6 +108,11 @@ static void put_record(const struct dal_log_record *record, struct dal_buffer *o
 	dal_json_end_object(&w);
 }
 
+static void put_cursor(const struct dal_reading *reading, uint64_t offset, struct dal_buffer *out)
+{
+	dal_cursor_write_event(dal_log_id(dal_engine_log(reading->api->engine)), offset, out);
+}
+
 static void begin(struct dal_reading *reading, struct dal_buffer *out)
 {
 	if (reading->form == DAL_READING_JSON) {
@@ -132,7 +137,7 @@ static void give(struct dal_reading *reading, const struct dal_log_record *recor
 		break;
 	case DAL_READING_TAIL:
 		dal_buffer_text(out, "id: ");
-		dal_cursor_write_number(DAL_CURSOR_EVENT, reading->next, out);
+		put_cursor(reading, reading->next, out);
 		dal_buffer_text(out, "\ndata: ");
 		put_record(record, out);
 		dal_buffer_text(out, "\n\n");
@@ -148,7 +153,7 @@ static int end(const struct dal_reading *reading, uint64_t cursor, struct dal_bu
 		dal_buffer_text(out, "\n]");
 		if (cursor > 0) {
 			dal_buffer_text(out, ",\"cursor\":\"");
-			dal_cursor_write_number(DAL_CURSOR_EVENT, cursor, out);
+			put_cursor(reading, cursor, out);
 			dal_buffer_byte(out, '"');
 		}
 		dal_buffer_text(out, "}\n");

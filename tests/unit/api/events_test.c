@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/api/cursor.h"
 #include "engine/base/memory.h"
 
 static const char rules[] = "projection \"count\" {\n"
@@ -239,12 +240,22 @@ static void tail_free(struct tail *tail)
 	free(tail);
 }
 
+/* It hung up in the middle of that. */
+static void last_block_drop(struct dal_buffer *got)
+{
+	while (got->size >= 2 && memcmp(got->data + got->size - 2, "\n\n", 2) != 0) {
+		got->size--;
+	}
+	dal_buffer_cstr(got);
+}
+
 /* Appends the positions, gives the last id of the blocks that are whole. */
 static char *tail_end(struct tail *tail, struct dal_buffer *positions)
 {
 	char *block, *save = NULL, *id = NULL;
 
 	tail_join(tail);
+	last_block_drop(&tail->got);
 	for (block = strtok_r(tail->got.data, "\n", &save); block;
 	     block = strtok_r(NULL, "\n", &save)) {
 		if (strncmp(block, "id: ", 4) == 0) {
@@ -324,6 +335,26 @@ static void a_tail_goes_on_without_gap_or_repeat(void **state)
 }
 
 /* The engine stops while clients hang on it: they are let go. */
+/* The id of a log that is no more would point at other events of this one. */
+static void an_id_of_another_log_is_refused(void **state)
+{
+	struct dal_slice mine = dal_log_id(dal_engine_log(harness_engine()));
+	struct dal_buffer id = {0}, positions = {0};
+	char *target;
+
+	(void)state;
+	dal_cursor_write_event(dal_slice_text("another"), 7, &id);
+	target = dal_asprintf("/v1/events?cursor=%s", dal_buffer_cstr(&id));
+	harness_get_with(target, "Accept", "text/event-stream", 400);
+	free(target);
+	dal_buffer_clear(&id);
+	dal_cursor_write_event(mine, 7, &id);
+	free(tail_end(tail_start("/v1/events", dal_buffer_cstr(&id), 3, PATIENCE_MS), &positions));
+	assert_int_equal(strncmp(dal_buffer_cstr(&positions), "events/0/7 events/0/8 ", 22), 0);
+	dal_buffer_deinit(&id);
+	dal_buffer_deinit(&positions);
+}
+
 static void tails_end_with_the_engine(void **state)
 {
 	struct tail *tails[8];
@@ -396,6 +427,7 @@ int main(void)
 		TEST(a_tail_gives_what_comes),
 		TEST(a_tail_goes_on_without_gap_or_repeat),
 		TEST(a_watch_gives_a_snapshot_and_then_changes),
+		TEST(an_id_of_another_log_is_refused),
 		TEST(tails_end_with_the_engine),
 	};
 

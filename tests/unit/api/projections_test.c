@@ -237,6 +237,9 @@ static void unknown_parameters_are_named(void **state)
 	assert_non_null(strstr(harness_get("/v1/projections/totals?prefx=a", 400), "prefix"));
 	assert_non_null(strstr(harness_get("/v1/projections/totals?limit=0", 400), "1 to 1000"));
 	harness_get("/v1/projections/totals?limit=1000000", 200);
+	assert_non_null(strstr(harness_get("/v1/projections/totals?watch&limit=3", 400), "prefix"));
+	assert_non_null(strstr(harness_get("/v1/projections/totals/a?watch&timeout=1s", 400),
+			       "takes watch"));
 	assert_non_null(strstr(harness_get("/v1/projections?x=1", 400), "none"));
 	assert_non_null(strstr(harness_get("/v1/projections", 200),
 			       "\"name\":\"totals\",\"version\":1,\"file\":\"rules/test.lua\","
