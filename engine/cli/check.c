@@ -82,8 +82,9 @@ static void print_text(const struct dal_app *app, const struct dal_errors *error
 
 static int run(const struct dal_command *command, int argc, char **argv)
 {
-	const char *format = NULL;
+	const char *format = NULL, *offline = NULL;
 	struct dal_option options[] = {
+		{"offline", NULL, "secrets may lack, and no program is looked for", &offline},
 		{"format", "json", "instead of text: one object with errors and warnings", &format},
 		{0},
 	};
@@ -99,9 +100,10 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	if (argc > 2) {
 		return dal_usage(command, "one app at a time");
 	}
-	r = dal_app_load(
-		&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".", .tests = true}, &app,
-		&errors, &warnings);
+	r = dal_app_load(&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".",
+						   .tests = true,
+						   .offline = offline != NULL},
+			 &app, &errors, &warnings);
 	(json ? print_json : print_text)(app, &errors, &warnings);
 	dal_app_free(app);
 	dal_errors_deinit(&errors);

@@ -44,8 +44,8 @@ static int walk(struct dead *d, void (*each)(struct dead *d, uint32_t row, void 
 				each(d, node, own);
 				node = dal_json_next(d->reader, node);
 			}
-			dal_buffer_slice_append(
-				&cursor, dal_member_text(d->reader, DAL_JSON_ROOT, "cursor"));
+			dal_buffer_slice_append(&cursor, dal_member_text(d->reader, DAL_JSON_ROOT,
+									 "cursor"));
 		}
 		dal_http_answer_deinit(&answer);
 	} while (cursor.size > 0);
@@ -128,8 +128,7 @@ static void print_unknown(struct dead *d)
 
 	for (uint32_t i = 0; list != DAL_JSON_NONE && i < dal_json_count(d->reader, list); i++) {
 		fprintf(stderr, "no dead letter: ");
-		dal_print(stderr,
-			  dal_json_string(d->reader, dal_json_at(d->reader, list, i)));
+		dal_print(stderr, dal_json_string(d->reader, dal_json_at(d->reader, list, i)));
 		fputc('\n', stderr);
 	}
 }

@@ -104,9 +104,9 @@ static bool same_scalar(struct comparison *c, uint32_t expected, uint32_t found)
 		return dal_json_count(c->expected, expected) == 0 &&
 		       dal_json_count(c->found, found) == 0;
 	}
-	return a == b && (a != DAL_JSON_STRING ||
-			  dal_slice_equal(dal_json_string(c->expected, expected),
-					  dal_json_string(c->found, found)));
+	return a == b &&
+	       (a != DAL_JSON_STRING || dal_slice_equal(dal_json_string(c->expected, expected),
+							dal_json_string(c->found, found)));
 }
 
 static void compare(struct comparison *c, uint32_t expected, uint32_t found)

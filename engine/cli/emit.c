@@ -58,10 +58,10 @@ static int event_make(const struct sending *s, struct dal_buffer *out)
 		{dal_slice_text("subject"), dal_slice_text(s->subject), false},
 		{dal_slice_text("time"), dal_slice_text(time), false},
 	};
-	dal_event_build(
-		&(struct dal_event_parts){
-			.attributes = attributes, .count = 5, .data = dal_buffer_slice(&data)},
-		out);
+	dal_event_build(&(struct dal_event_parts){.attributes = attributes,
+						  .count = 5,
+						  .data = dal_buffer_slice(&data)},
+			out);
 	dal_buffer_deinit(&data);
 	return status;
 }

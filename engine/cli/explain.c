@@ -40,7 +40,7 @@ static bool print_one(const struct dal_json *json, uint32_t node, const char *ki
 	dal_print(stdout, dal_member_text(json, node, "expected"));
 	printf("\n");
 	if (hint.size > 0 && found.size > 0) {
-		printf("      hint: it ");
+		printf("      hint: ");
 		dal_print(stdout, hint);
 		printf("\n");
 	}
@@ -220,8 +220,8 @@ static int explain_with(const struct asked *asked, const struct dal_app *app)
 	if (asked->rule && dal_rules_rule_index(app->rules, dal_slice_text(asked->rule)) < 0 &&
 	    dal_rules_projection_index(app->rules, dal_slice_text(asked->rule)) < 0) {
 		dal_json_free(json);
-		return dal_fail(asked->command, DAL_EXIT_NO,
-				"%s has no rule or projection \"%s\"", asked->app, asked->rule);
+		return dal_fail(asked->command, DAL_EXIT_NO, "%s has no rule or projection \"%s\"",
+				asked->app, asked->rule);
 	}
 	status = event_load(asked, app->name, &recorded);
 	if (status == DAL_EXIT_DONE &&

@@ -8,7 +8,8 @@ static const struct {
 	const struct dal_command *commands[8]; /* ends with NULL */
 } groups[] = {
 	{"An app", {&dal_command_init, &dal_command_check, &dal_command_test, &dal_command_run}},
-	{"Events", {&dal_command_emit, &dal_command_tail, &dal_command_match, &dal_command_explain}},
+	{"Events",
+	 {&dal_command_emit, &dal_command_tail, &dal_command_match, &dal_command_explain}},
 	{"State and history", {&dal_command_query, &dal_command_replay}},
 	{"Operations", {&dal_command_status, &dal_command_dead, &dal_command_token}},
 };

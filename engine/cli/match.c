@@ -11,8 +11,8 @@
 
 struct matching {
 	const struct dal_command *command;
-	struct dal_rules *rules;       /* of a .lua file, or NULL */
-	struct dal_pattern **owned;    /* else these, one a name */
+	struct dal_rules *rules;    /* of a .lua file, or NULL */
+	struct dal_pattern **owned; /* else these, one a name */
 	const struct dal_pattern **patterns;
 	char **names;
 	size_t count;
@@ -26,7 +26,8 @@ struct matching {
 
 /* --- the rules --- */
 
-static void pattern_add(struct matching *m, struct dal_slice name, const struct dal_pattern *pattern)
+static void pattern_add(struct matching *m, struct dal_slice name,
+			const struct dal_pattern *pattern)
 {
 	m->names = dal_reallocarray(m->names, m->count + 1, sizeof(*m->names));
 	m->patterns = dal_reallocarray(m->patterns, m->count + 1, sizeof(*m->patterns));

@@ -1,5 +1,6 @@
 /*
- * The progress of long work, on a terminal only: share done, rate, time left, in one line of stderr.
+ * The progress of long work, on a terminal only: share done, rate, time left, in one line of
+ * stderr.
  */
 #ifndef DAL_CLI_PROGRESS_H
 #define DAL_CLI_PROGRESS_H

@@ -49,9 +49,8 @@ static int print_one(struct query *q, const struct dal_http_answer *answer)
 		fwrite(answer->body.data, 1, answer->body.size, stdout);
 		return status;
 	}
-	dal_print_document(stdout, dal_json_raw(q->reader,
-						dal_json_find(q->reader, DAL_JSON_ROOT,
-							      dal_slice_text("value"))));
+	dal_print_document(stdout, dal_json_raw(q->reader, dal_json_find(q->reader, DAL_JSON_ROOT,
+									 dal_slice_text("value"))));
 	note_parked(q, DAL_JSON_ROOT);
 	return status;
 }
@@ -175,7 +174,8 @@ static int show_projections(struct query *q)
 	for (uint32_t i = 0; list != DAL_JSON_NONE && i < dal_json_count(q->reader, list); i++) {
 		uint32_t node = dal_json_at(q->reader, list, i);
 		dal_print(stdout, dal_member_text(q->reader, node, "name"));
-		printf("\tversion %lld\n", (long long)dal_member_integer(q->reader, node, "version"));
+		printf("\tversion %lld\n",
+		       (long long)dal_member_integer(q->reader, node, "version"));
 	}
 	dal_http_answer_deinit(&answer);
 	return status;

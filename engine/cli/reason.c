@@ -50,7 +50,7 @@ static void print_miss(const struct dal_pattern_miss *miss, struct dal_buffer *o
 	dal_buffer_text(out, ", expected ");
 	dal_buffer_slice_append(out, dal_buffer_slice(&miss->expected));
 	if (miss->hint.size > 0 && miss->found.size > 0) {
-		dal_buffer_text(out, " (it ");
+		dal_buffer_text(out, " (");
 		dal_buffer_slice_append(out, dal_buffer_slice(&miss->hint));
 		dal_buffer_byte(out, ')');
 	}

@@ -13,7 +13,7 @@ static uint32_t find(const struct dal_json *json, uint32_t object, const char *k
 	uint32_t node = dal_json_find(json, object, dal_slice_text(key));
 
 	return node != DAL_JSON_NONE && dal_json_kind(json, node) == DAL_JSON_NULL ? DAL_JSON_NONE
-										    : node;
+										   : node;
 }
 
 static struct dal_slice text_of(const struct dal_json *json, uint32_t node)
@@ -81,9 +81,9 @@ static int check(struct dal_recorded *recorded, struct dal_json *json, struct da
 		return 1;
 	}
 	if (record->place.topic.size == 0) {
-		record->place.topic = dal_slice_text(
-			dal_slice_starts(event.type, "dalamb.") ? DAL_TOPIC_SYSTEM
-								 : DAL_TOPIC_EVENTS);
+		record->place.topic = dal_slice_text(dal_slice_starts(event.type, "dalamb.")
+							     ? DAL_TOPIC_SYSTEM
+							     : DAL_TOPIC_EVENTS);
 		record->place.offset = recorded->count + 1;
 	}
 	record->place.topic = topic_keep(recorded, record->place.topic);
@@ -111,8 +111,8 @@ int dal_recorded_add(struct dal_recorded *recorded, struct dal_slice text, const
 	} else {
 		inner = find(json, event, "event");
 		if (inner != DAL_JSON_NONE && dal_json_kind(json, inner) == DAL_JSON_OBJECT &&
-		    dal_place_parse(text_of(json, find(json, event, "position")),
-				    DAL_TOPIC_EVENTS, &record.place)) {
+		    dal_place_parse(text_of(json, find(json, event, "position")), DAL_TOPIC_EVENTS,
+				    &record.place)) {
 			dal_clock_parse(text_of(json, find(json, event, "appended")),
 					&record.appended_us);
 			event = inner;

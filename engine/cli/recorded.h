@@ -17,8 +17,9 @@ struct dal_recorded {
 };
 
 /*
- * Adds one event. What a bare one lacks is filled in: id "test-N", source "/test", a time (N seconds
- * into 2026), the next offset of `events`; a type of dalamb's own is on `system` with its source
+ * Adds one event. What a bare one lacks is filled in: id "test-N", source "/test", a time (N
+ * seconds into 2026), the next offset of `events`; a type of dalamb's own is on `system` with its
+ * source
  * "/dalamb/<app>". 0, or 1 with `error` filled.
  */
 int dal_recorded_add(struct dal_recorded *recorded, struct dal_slice json, const char *app,

@@ -144,8 +144,9 @@ static int on_batch(void *own, const struct dal_log_batch *all)
 static int finish(struct replay *p, int status)
 {
 	if (interrupted) {
-		return dal_fail(p->command, 128 + interrupted, "interrupted: what was told so far "
-							       "is all that there is");
+		return dal_fail(p->command, 128 + interrupted,
+				"interrupted: what was told so far "
+				"is all that there is");
 	}
 	if (p->error == DAL_LANE_HALTED) {
 		const struct dal_lane_halt *halt = dal_lane_halt(p->lane);
@@ -191,11 +192,10 @@ static int replay_events(struct replay *p)
 static int app_load(struct replay *p, const char *folder, const char *rules, const char *data)
 {
 	struct dal_errors errors = {0};
-	int r = dal_app_load(&(struct dal_app_options){.folder = folder,
-						       .rules_folder = rules,
-						       .data = data,
-						       .offline = true},
-			     &p->app, &errors, NULL);
+	int r = dal_app_load(
+		&(struct dal_app_options){
+			.folder = folder, .rules_folder = rules, .data = data, .offline = true},
+		&p->app, &errors, NULL);
 
 	dal_errors_print(&errors, "");
 	dal_errors_deinit(&errors);
@@ -273,8 +273,8 @@ static int run(const struct dal_command *command, int argc, char **argv)
 		return DAL_EXIT_USAGE;
 	}
 	if (argc > 2 || (data && p.url)) {
-		return dal_usage(command, argc > 2 ? "one app at a time"
-						   : "--data or --url: not both");
+		return dal_usage(command,
+				 argc > 2 ? "one app at a time" : "--data or --url: not both");
 	}
 	p.projections = projections != NULL;
 	status = moments_parse(&p, from, to);
@@ -292,8 +292,9 @@ const struct dal_command dal_command_replay = {
 	.name = "replay",
 	.arguments = "[APP] --from WHEN",
 	.summary = "runs history through rules without side effects, and tells what they would do",
-	.example = "  dalamb replay examples/shop --from -30d --rules new-rules --to-file out.ndjson\n"
-		   "  dalamb replay examples/shop --from 1 --projections --url "
-		   "http://127.0.0.1:8080\n",
+	.example =
+		"  dalamb replay examples/shop --from -30d --rules new-rules --to-file out.ndjson\n"
+		"  dalamb replay examples/shop --from 1 --projections --url "
+		"http://127.0.0.1:8080\n",
 	.run = run,
 };

@@ -143,8 +143,7 @@ static void on_fail(void *own, const struct dal_event *event,
 		return; /* a halt is told wherever it is: it ends the replay */
 	}
 	counts_of(report, failure->declaration, failure->projection)->errors++;
-	w = begin(report, event, failure->projection ? "projection" : "rule",
-		  failure->declaration);
+	w = begin(report, event, failure->projection ? "projection" : "rule", failure->declaration);
 	put_failure(&w, failure);
 	end(report, &w);
 	report->halted = halts;
@@ -210,7 +209,7 @@ static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, v
 	} else {
 		dal_json_put_null(&w);
 	}
-	put_place(&w, &entry->position);
+	put_place(&w, entry->position.offset > 0 ? &entry->position : &entry->parked_at);
 	if (entry->parked) {
 		dal_json_key(&w, "parked");
 		dal_json_put_slice(&w, entry->message);
@@ -270,7 +269,7 @@ static void put_counts(struct dal_json_writer *w, const char *name,
 		const char *name;
 		uint64_t value;
 	} members[] = {{"matched", c->matched}, {"passed", c->passed}, {"calls", c->calls},
-		       {"emits", c->emits},	{"folds", c->folds},   {"errors", c->errors}};
+		       {"emits", c->emits},     {"folds", c->folds},   {"errors", c->errors}};
 
 	dal_json_key(w, name);
 	dal_json_begin_object(w);

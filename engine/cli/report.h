@@ -25,7 +25,7 @@ struct dal_report {
 	const struct dal_rules *rules;
 	struct dal_moment from;
 	bool halted; /* a declaration with on_error = "halt" failed: nothing is told behind it */
-	uint64_t events, told; /* folded; from the moment on */
+	uint64_t events, told;            /* folded; from the moment on */
 	struct dal_report_counts *counts; /* rules, then projections */
 	struct dal_buffer line;
 };

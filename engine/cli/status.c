@@ -62,8 +62,7 @@ static void print_lane(const struct dal_json *json)
 
 	printf("worker    at ");
 	dal_print(stdout, dal_member_text(json, lane, "at"));
-	printf(", %lld events behind%s\n",
-	       (long long)dal_member_integer(json, lane, "lag_events"),
+	printf(", %lld events behind%s\n", (long long)dal_member_integer(json, lane, "lag_events"),
 	       dal_member_true(json, lane, "caught_up") ? "" : ", catching up");
 	building = find(json, lane, "building");
 	if (building != DAL_JSON_NONE) {

@@ -94,8 +94,7 @@ static int last_find(struct tail *tail, struct dal_buffer *from)
 static int ask(struct tail *tail, const char *target, const char *accept,
 	       int (*write)(struct dal_slice piece, void *own))
 {
-	struct dal_http_header_line headers[] = {
-		{"Accept", accept}, {NULL, NULL}, {NULL, NULL}};
+	struct dal_http_header_line headers[] = {{"Accept", accept}, {NULL, NULL}, {NULL, NULL}};
 	struct dal_http_answer answer;
 	int status;
 
@@ -131,8 +130,7 @@ static int follow(struct tail *tail, const char *target)
 		if (!tail->connected && tail->sse.id.size == 0) {
 			return status;
 		}
-		if (!tail->connected && status != DAL_EXIT_DONE &&
-		    status != DAL_EXIT_UNREACHABLE) {
+		if (!tail->connected && status != DAL_EXIT_DONE && status != DAL_EXIT_UNREACHABLE) {
 			return status;
 		}
 		sleep(AGAIN_SECONDS);

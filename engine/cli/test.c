@@ -19,7 +19,8 @@ struct run {
 static void print_field(const struct dal_complaint_field *field)
 {
 	printf("        %s%sexpected %s, found %s\n", field->field, field->field[0] ? ": " : "",
-	       field->expected ? field->expected : "nothing", field->found ? field->found : "nothing");
+	       field->expected ? field->expected : "nothing",
+	       field->found ? field->found : "nothing");
 }
 
 static void print_text(const struct dal_verdict *verdict)
@@ -182,8 +183,8 @@ static int run(const struct dal_command *command, int argc, char **argv)
 						   .tests = true,
 						   .offline = true},
 			 &app, &errors, NULL) == 0) {
-		status = test_all(&(struct run){
-			.command = command, .app = app, .name = name, .json = json});
+		status = test_all(
+			&(struct run){.command = command, .app = app, .name = name, .json = json});
 	}
 	dal_errors_print(&errors, "");
 	dal_errors_deinit(&errors);

@@ -36,8 +36,8 @@ static void entry_set(struct dal_trial *trial, uint32_t projection, struct dal_s
 	dal_buffer_slice_append(&entry->json, json);
 }
 
-static int on_load(void *own, uint32_t projection, struct dal_slice key,
-		   struct dal_view_entry *out, struct dal_buffer *memory)
+static int on_load(void *own, uint32_t projection, struct dal_slice key, struct dal_view_entry *out,
+		   struct dal_buffer *memory)
 {
 	struct dal_trial *trial = own;
 	struct entry *entry = dal_map_get(trial->entries, entry_key(&trial->text, projection, key));
@@ -61,8 +61,8 @@ static struct dal_effect *effect_add(struct dal_trial *trial, enum dal_effect_ki
 				     const char *rule)
 {
 	DAL_GROW(trial->effects, trial->count, trial->capacity);
-	trial->effects[trial->count] =
-		(struct dal_effect){.kind = kind, .event = trial->index, .rule = rule};
+	trial->effects[trial->count] = (struct dal_effect){
+		.kind = kind, .event = trial->index, .rule = rule};
 	return &trial->effects[trial->count++];
 }
 
@@ -150,15 +150,14 @@ static const struct dal_evaluator_sink sink = {
 int dal_trial_init(struct dal_trial *trial, const struct dal_app *app)
 {
 	*trial = (struct dal_trial){.app = app, .entries = dal_map_new()};
-	return dal_evaluator_new(
-		&(struct dal_evaluator_options){.rules = app->rules,
-						.targets = app->targets,
-						.target_count = app->target_count,
-						.load = on_load,
-						.sink = &sink,
-						.own = trial,
-						.cache_entries = CACHE_ENTRIES},
-		&trial->evaluator);
+	return dal_evaluator_new(&(struct dal_evaluator_options){.rules = app->rules,
+								 .targets = app->targets,
+								 .target_count = app->target_count,
+								 .load = on_load,
+								 .sink = &sink,
+								 .own = trial,
+								 .cache_entries = CACHE_ENTRIES},
+				 &trial->evaluator);
 }
 
 void dal_trial_deinit(struct dal_trial *trial)

@@ -13,12 +13,12 @@ enum dal_effect_kind { DAL_EFFECT_MATCH, DAL_EFFECT_CALL, DAL_EFFECT_EMIT, DAL_E
 
 struct dal_effect {
 	enum dal_effect_kind kind;
-	size_t event;      /* index of the cause */
-	const char *rule;  /* or projection, of a failure */
-	bool passed;       /* MATCH: its guard let it through */
-	char *name;        /* CALL: the function; EMIT: the type; FAIL: the part */
-	char *json;        /* CALL: the payload; EMIT: the event; FAIL: the message as text */
-	bool used;         /* the reader's */
+	size_t event;     /* index of the cause */
+	const char *rule; /* or projection, of a failure */
+	bool passed;      /* MATCH: its guard let it through */
+	char *name;       /* CALL: the function; EMIT: the type; FAIL: the part */
+	char *json;       /* CALL: the payload; EMIT: the event; FAIL: the message as text */
+	bool used;        /* the reader's */
 };
 
 struct dal_trial {
@@ -36,7 +36,8 @@ void dal_trial_deinit(struct dal_trial *trial);
 /* An entry that is there before the first event. False: there is no such projection. */
 bool dal_trial_given(struct dal_trial *trial, const char *projection, const char *key,
 		     struct dal_slice json);
-/* Runs them in order. 0; DAL_EVALUATOR_HALT: a failure with on_error = "halt" ended it; negative. */
+/* Runs them in order. 0; DAL_EVALUATOR_HALT: a failure with on_error = "halt" ended it; negative.
+ */
 int dal_trial_run(struct dal_trial *trial, const struct dal_log_batch *batch);
 /* An entry as it stands after the run: canonical JSON, empty if there is none. */
 struct dal_slice dal_trial_entry(const struct dal_trial *trial, const char *projection,

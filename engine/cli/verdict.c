@@ -122,8 +122,8 @@ static void note_rules(struct judging *j, struct dal_complaint *complaint,
 /* --- expectations --- */
 
 static const char *const words[] = {
-	[DAL_EXPECT_CALL] = "call",	      [DAL_EXPECT_EMIT] = "emit",
-	[DAL_EXPECT_MATCH] = "match",	      [DAL_EXPECT_NO_CALL] = "no_call",
+	[DAL_EXPECT_CALL] = "call",         [DAL_EXPECT_EMIT] = "emit",
+	[DAL_EXPECT_MATCH] = "match",       [DAL_EXPECT_NO_CALL] = "no_call",
 	[DAL_EXPECT_NO_MATCH] = "no_match", [DAL_EXPECT_NO_EMIT] = "no_emit",
 	[DAL_EXPECT_ERROR] = "failure",
 };
@@ -211,7 +211,8 @@ static void judge_absence(struct judging *j, const struct dal_rules_test_expect 
 		if (!is_named(effect, expect)) {
 			continue;
 		}
-		complain(j, expect->line, "%s(%s%s%s): it happened, by rule \"%s\" on event %zu%s%s",
+		complain(j, expect->line,
+			 "%s(%s%s%s): it happened, by rule \"%s\" on event %zu%s%s",
 			 words[expect->kind], expect->name ? "\"" : "",
 			 expect->name ? expect->name : "", expect->name ? "\"" : "", effect->rule,
 			 effect->event + 1, effect->json ? ": " : "",
