@@ -47,14 +47,16 @@ static int on_line(void *own, struct dal_slice line)
 		if (sse->data.size > 0) {
 			sse->data.size--; /* the newline of its last line */
 			r = sse->each(sse->own, dal_buffer_slice(&sse->data));
+			dal_buffer_clear(&sse->id);
+			dal_buffer_slice_append(&sse->id, dal_buffer_slice(&sse->id_read));
 		}
 		dal_buffer_clear(&sse->data);
 	} else if (dal_slice_starts(line, "data:")) {
 		dal_buffer_slice_append(&sse->data, field_value(line, 5));
 		dal_buffer_byte(&sse->data, '\n');
 	} else if (dal_slice_starts(line, "id:")) {
-		dal_buffer_clear(&sse->id);
-		dal_buffer_slice_append(&sse->id, field_value(line, 3));
+		dal_buffer_clear(&sse->id_read);
+		dal_buffer_slice_append(&sse->id_read, field_value(line, 3));
 	}
 	return r;
 }
@@ -68,11 +70,14 @@ void dal_sse_restart(struct dal_sse *sse)
 {
 	dal_buffer_clear(&sse->lines.rest);
 	dal_buffer_clear(&sse->data);
+	dal_buffer_clear(&sse->id_read);
+	dal_buffer_slice_append(&sse->id_read, dal_buffer_slice(&sse->id));
 }
 
 void dal_sse_deinit(struct dal_sse *sse)
 {
 	dal_splitter_deinit(&sse->lines);
 	dal_buffer_deinit(&sse->data);
+	dal_buffer_deinit(&sse->id_read);
 	dal_buffer_deinit(&sse->id);
 }

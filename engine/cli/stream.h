@@ -23,7 +23,8 @@ void dal_splitter_deinit(struct dal_splitter *splitter);
 struct dal_sse {
 	struct dal_splitter lines;
 	struct dal_buffer data;
-	struct dal_buffer id; /* of the last event; it outlives a connection */
+	struct dal_buffer id_read; /* of the event that is being read */
+	struct dal_buffer id;      /* of the last event that was whole; it outlives a connection */
 	int (*each)(void *own, struct dal_slice data);
 	void *own;
 };
