@@ -31,7 +31,8 @@ bool connection_allowed(struct dal_http_server *server, const struct sockaddr_st
 	for (struct connection *c = server->connections; c != NULL; c = c->next) {
 		same += same_address(&c->address, address);
 	}
-	bool allowed = server->count < server->max_connections && same < DAL_LIMIT_HTTP_PER_ADDRESS;
+	bool allowed = server->count < server->max_connections &&
+		       (server->options.trusted || same < DAL_LIMIT_HTTP_PER_ADDRESS);
 	pthread_mutex_unlock(&server->lock);
 	return allowed;
 }

@@ -16,15 +16,15 @@ static bool is_token(struct dal_slice text)
 	return text.size > 0;
 }
 
-static bool has_control(struct dal_slice text)
+bool dal_http_guard_value(struct dal_slice value)
 {
-	for (size_t i = 0; i < text.size; i++) {
-		unsigned char c = (unsigned char)text.data[i];
+	for (size_t i = 0; i < value.size; i++) {
+		unsigned char c = (unsigned char)value.data[i];
 		if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			return true;
+			return false;
 		}
 	}
-	return false;
+	return true;
 }
 
 static size_t count_of(const struct dal_http_pair *headers, size_t count, const char *name)
@@ -100,7 +100,7 @@ struct dal_http_refusal dal_http_guard_headers(const struct dal_http_pair *heade
 			return refuse(400,
 				      "a header's name has a byte that is not allowed in names");
 		}
-		if (has_control(headers[i].value)) {
+		if (!dal_http_guard_value(headers[i].value)) {
 			return refuse(400, "a header's value has a control byte");
 		}
 	}

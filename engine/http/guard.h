@@ -22,6 +22,8 @@ struct dal_http_refusal dal_http_guard_headers(const struct dal_http_pair *heade
  */
 struct dal_http_refusal dal_http_guard_origin(const struct dal_http_pair *headers, size_t count,
 					      struct dal_slice authority, const char *own);
+/* A header's value has no control bytes but tabs. */
+bool dal_http_guard_value(struct dal_slice value);
 /* The token of "Bearer TOKEN"; false if it is anything else. */
 bool dal_http_guard_bearer(struct dal_slice authorization, struct dal_slice *token);
 /* The first value of a header, any case; false if absent. */

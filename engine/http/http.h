@@ -75,7 +75,8 @@ struct dal_http_options {
 	const char *listen;
 	int descriptor;   /* a listening socket that the caller made, -1 if none; taken over */
 	unsigned threads; /* 0: 2 */
-	bool trusted;     /* no Host and Origin checks (the Runtime API's socket) */
+	/* No Host and Origin checks, no limit per address (the Runtime API's sockets). */
+	bool trusted;
 	uint64_t max_connections; /* 0: DAL_LIMIT_HTTP_CONNECTIONS */
 	uint64_t read_timeout_ms; /* 0: DAL_LIMIT_HTTP_READ_MS; UINT64_MAX: none */
 	/*
@@ -149,6 +150,12 @@ bool dal_http_header(const struct dal_http_request *request, const char *name,
 		     struct dal_slice *value);
 bool dal_http_header_at(const struct dal_http_request *request, size_t index,
 			struct dal_slice *name, struct dal_slice *value);
+/*
+ * A trailer of a chunked body; false if absent, or if its value has control bytes. Once the body is
+ * there whole: from the handler, or on_body's last call.
+ */
+bool dal_http_trailer(const struct dal_http_request *request, const char *name,
+		      struct dal_slice *value);
 /*
  * Has the client hung up, or at least said that it will send no more? For whoever holds an answer
  * that would be lost on it: a pending request does not end by itself. Only while an answer is owed

@@ -322,6 +322,21 @@ bool dal_http_header_at(const struct dal_http_request *request, size_t index,
 	return true;
 }
 
+bool dal_http_trailer(const struct dal_http_request *request, const char *name,
+		      struct dal_slice *value)
+{
+	const char *found;
+	size_t size;
+
+	if (MHD_lookup_connection_value_n(request->mhd, MHD_FOOTER_KIND, name, strlen(name), &found,
+					  &size) != MHD_YES ||
+	    found == NULL) {
+		return false;
+	}
+	*value = dal_slice_trim(dal_slice(found, size));
+	return dal_http_guard_value(*value);
+}
+
 struct dal_slice dal_http_body_slice(const struct dal_http_request *request)
 {
 	return dal_buffer_slice(&request->body);
