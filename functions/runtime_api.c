@@ -7,12 +7,15 @@
  */
 #include <stdio.h>
 
+#include "engine/base/digest.h"
 #include "engine/base/memory.h"
 #include "engine/event/json.h"
 #include "engine/event/json_write.h"
 #include "functions/pool.h"
 
 #define API "/2018-06-01/runtime"
+#define ERROR_TYPE "Lambda-Runtime-Function-Error-Type"
+#define ERROR_BODY "Lambda-Runtime-Function-Error-Body"
 
 enum { ACCEPTED = 202, BAD = 400, FORBIDDEN = 403, GONE = 410, TOO_LARGE = 413 };
 
@@ -159,13 +162,17 @@ static struct upload *gather(struct dal_http_request *request, struct dal_slice 
 
 /* --- errors that programs report --- */
 
+static void append_start(struct dal_slice text, size_t most, struct dal_buffer *out)
+{
+	dal_buffer_append(out, text.data, text.size < most ? text.size : most);
+}
+
 static void take_member(const struct dal_json *json, const char *name, size_t most,
 			struct dal_buffer *out)
 {
 	uint32_t node = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text(name));
 	if (node != DAL_JSON_NONE && dal_json_kind(json, node) == DAL_JSON_STRING) {
-		struct dal_slice text = dal_json_string(json, node);
-		dal_buffer_append(out, text.data, text.size < most ? text.size : most);
+		append_start(dal_json_string(json, node), most, out);
 	}
 }
 
@@ -180,12 +187,13 @@ static void take_trace(const struct dal_json *json, const char *name, struct dal
 	}
 }
 
-/* {"errorMessage", "errorType", "stackTrace"}; what is no such document is a message. */
-static void read_error(struct dal_http_request *request, struct dal_slice body,
-		       struct dal_answer *answer)
+/*
+ * {"errorMessage", "errorType", "stackTrace"}; what is no such document is a message. `type` is for
+ * one that names none.
+ */
+static void read_error(struct dal_slice body, struct dal_slice type, struct dal_answer *answer)
 {
 	struct dal_json *json = dal_json_new();
-	struct dal_slice type;
 	if (dal_json_parse(json, body, 0, NULL) == 0 &&
 	    dal_json_kind(json, DAL_JSON_ROOT) == DAL_JSON_OBJECT) {
 		take_member(json, "errorType", DAL_LIMIT_ERROR_TYPE_BYTES, &answer->type);
@@ -193,19 +201,42 @@ static void read_error(struct dal_http_request *request, struct dal_slice body,
 		take_trace(json, "stackTrace", &answer->trace);
 		take_trace(json, "trace", &answer->trace);
 	} else {
-		dal_buffer_append(&answer->message, body.data,
-				  body.size < DAL_LIMIT_ERROR_MESSAGE_BYTES
-					  ? body.size
-					  : DAL_LIMIT_ERROR_MESSAGE_BYTES);
+		append_start(body, DAL_LIMIT_ERROR_MESSAGE_BYTES, &answer->message);
 	}
-	if (answer->type.size == 0 &&
-	    dal_http_header(request, "Lambda-Runtime-Function-Error-Type", &type)) {
-		dal_buffer_append(&answer->type, type.data,
-				  type.size < DAL_LIMIT_ERROR_TYPE_BYTES
-					  ? type.size
-					  : DAL_LIMIT_ERROR_TYPE_BYTES);
+	if (answer->type.size == 0) {
+		append_start(type, DAL_LIMIT_ERROR_TYPE_BYTES, &answer->type);
 	}
 	dal_json_free(json);
+}
+
+static void read_posted_error(struct dal_http_request *request, const struct upload *upload,
+			      struct dal_answer *answer)
+{
+	struct dal_slice type = {0};
+	(void)dal_http_header(request, ERROR_TYPE, &type);
+	read_error(dal_buffer_slice(&upload->body), type, answer);
+}
+
+/*
+ * A streamed result that failed half-way says so in trailers: the type, and the document in base64.
+ * False: there are none, the result is whole.
+ */
+static bool read_streamed_error(struct dal_http_request *request, struct dal_answer *answer)
+{
+	struct dal_slice type = {0}, encoded = {0};
+	struct dal_buffer body = {0};
+	(void)dal_http_trailer(request, ERROR_TYPE, &type);
+	(void)dal_http_trailer(request, ERROR_BODY, &encoded);
+	if (type.size == 0 && encoded.size == 0) {
+		return false;
+	}
+	if (!dal_base64_decode(encoded, &body)) {
+		dal_buffer_clear(&body);
+		dal_buffer_text(&body, "the result ended with an error, whose text is no base64");
+	}
+	read_error(dal_buffer_slice(&body), type, answer);
+	dal_buffer_deinit(&body);
+	return true;
 }
 
 /* --- response and error --- */
@@ -262,6 +293,8 @@ static int take_response(struct dal_http_request *request, struct dal_slice piec
 			dal_buffer_text(&answer.type, "Function.ResponseSizeTooLarge");
 			dal_buffer_printf(&answer.message, "the result has more than %llu bytes",
 					  DAL_LIMIT_RESULT_BYTES);
+		} else if (read_streamed_error(request, &answer)) {
+			answer.outcome = DAL_INVOKE_FAILED;
 		} else {
 			answer.result = upload->body;
 			upload->body = (struct dal_buffer){0};
@@ -276,7 +309,7 @@ static int take_error(struct dal_http_request *request, struct dal_slice piece, 
 	struct upload *upload = gather(request, piece);
 	if (upload) {
 		struct dal_answer answer = {.outcome = DAL_INVOKE_FAILED};
-		read_error(request, dal_buffer_slice(&upload->body), &answer);
+		read_posted_error(request, upload, &answer);
 		answer_take(data, request, upload, &answer);
 	}
 	return 0;
@@ -290,7 +323,7 @@ static int take_init_error(struct dal_http_request *request, struct dal_slice pi
 		return 0;
 	}
 	struct dal_answer answer = {0};
-	read_error(request, dal_buffer_slice(&upload->body), &answer);
+	read_posted_error(request, upload, &answer);
 	(void)pthread_mutex_lock(&pool->lock);
 	struct dal_instance *instance = speaker(pool, request);
 	if (!instance || instance->state != DAL_INSTANCE_STARTING) {

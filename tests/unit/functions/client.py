@@ -45,6 +45,21 @@ def probe(request, headers):
     print("twice", status, json.loads(body)["errorType"])
 
 
+def stream(request, trailers):
+    """Half a result, then trailers; http.client has none, so they are written by hand."""
+    connection.putrequest("POST", f"{BASE}/invocation/{request}/response")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")
+    connection.putheader("Trailer", ", ".join(trailers) or "None")
+    connection.endheaders()
+    connection.send(b"4\r\n[1,2\r\n")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in trailers.items())
+    connection.send(b"0\r\n" + lines.encode() + b"\r\n")
+    answer = connection.getresponse()
+    assert answer.status == 202, answer.status
+    answer.read()
+
+
 def act(request, headers, event):
     do = event.get("do")
     if do == "probe":
@@ -79,6 +94,8 @@ def act(request, headers, event):
         return print("big", status, json.loads(body).get("errorType"))
     if do == "chunked":
         return respond(request, iter([b"[1,", b"2", b"]"]))
+    if do == "stream":
+        return stream(request, event["trailers"])
     if do == "environment":
         return respond(request, json.dumps(dict(os.environ)))
     if do == "pid":

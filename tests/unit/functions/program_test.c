@@ -61,6 +61,38 @@ static void error_that_the_program_reports(void **state)
 	assert_int_equal(app_status(app, "f").failures, 2);
 }
 
+#define STREAMED(trailers) "{\"do\":\"stream\",\"trailers\":{" trailers "}}"
+#define ERROR_TYPE "\"lambda-runtime-function-error-type\":"
+#define ERROR_BODY "\"Lambda-Runtime-Function-Error-Body\":"
+
+/* Part of the result was sent already: trailers say that it is none. */
+static void error_behind_a_streamed_result(void **state)
+{
+	struct app *app = app_fresh(state);
+	app_configure(app, app_function(app, "f", FIELDS(USUAL(app))));
+	struct call *call = call_expect(
+		app, "f",
+		/* {"errorMessage":"half","errorType":"Half","stackTrace":["a"]} */
+		STREAMED(ERROR_TYPE "\"Outer\"," ERROR_BODY
+				    "\"eyJlcnJvck1lc3NhZ2UiOiJoYWxmIiwiZXJyb3JUeXBlIjoiSGFsZiIs"
+				    "InN0YWNrVHJhY2UiOlsiYSJdfQ==\""),
+		DAL_INVOKE_FAILED);
+	assert_string_equal(call->result, "");
+	assert_string_equal(call->type, "Half");
+	assert_string_equal(call->message, "half");
+	assert_string_equal(call->trace, "[\"a\"]");
+	call_free(call);
+	call = call_expect(app, "f", STREAMED(ERROR_TYPE "\"Outer\""), DAL_INVOKE_FAILED);
+	assert_string_equal(call->type, "Outer");
+	assert_string_equal(call->message, "");
+	call_free(call);
+	call = call_expect(app, "f", STREAMED(ERROR_BODY "\"?\""), DAL_INVOKE_FAILED);
+	assert_contains(call->message, "no base64");
+	call_free(call);
+	call_returns(app, "f", STREAMED("\"X-Other\":\"1\""), "[1,2");
+	call_returns(app, "f", STREAMED(ERROR_TYPE "\"\""), "[1,2");
+}
+
 static void crash(void **state)
 {
 	struct app *app = app_fresh(state);
@@ -326,6 +358,7 @@ int main(void)
 		cmocka_unit_test(program_without_walls),
 		cmocka_unit_test(program_inside_walls),
 		cmocka_unit_test(error_that_the_program_reports),
+		cmocka_unit_test(error_behind_a_streamed_result),
 		cmocka_unit_test(crash),
 		cmocka_unit_test(time_out),
 		cmocka_unit_test(program_that_lingers),
