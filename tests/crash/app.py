@@ -7,8 +7,6 @@ from pathlib import Path
 
 from support.engine import write_app
 
-EMITS = 2  # events of one "echo"
-
 RULES = """
 rule "work" {
   on   = { type = "work" },
@@ -81,7 +79,7 @@ func "work" {
   order    = "data.key",
   max      = 3,
   attempts = 3,
-  backoff  = "1s",
+  backoff  = "3s",
   final    = { "Hopeless" },
   timeout  = "20s",
 }

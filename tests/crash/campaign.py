@@ -11,7 +11,17 @@ from pathlib import Path
 
 import app
 from checker import Evidence
-from support.engine import PROGRAM, Engine, Refused, free_port, inspect, offset_of, wait_for
+from support.engine import (
+    PROGRAM,
+    Engine,
+    Refused,
+    alive,
+    descendants,
+    free_port,
+    inspect,
+    offset_of,
+    wait_for,
+)
 
 QUIET_EVERY = 10  # each tenth kill comes when all that was said has been written down
 QUIET_S = 1.0
@@ -25,6 +35,15 @@ def lines_of(path):
         return []
     whole, _, _ = path.read_text().rpartition("\n")
     return [json.loads(line) for line in whole.split("\n") if line]
+
+
+def survivors(pids):
+    """Those that don't end in good time."""
+    try:
+        wait_for(lambda: not any(map(alive, pids)), 5, "the end of the processes below")
+    except AssertionError:
+        return [pid for pid in pids if alive(pid)]
+    return []
 
 
 class Clients:
@@ -52,11 +71,12 @@ class Clients:
 class Campaign:
     """`volume`: None, or where the data lies, with crash() for a power loss (volume.py)."""
 
-    def __init__(self, folder, program=PROGRAM, fault=None, seed=1, volume=None):
+    def __init__(self, folder, program=PROGRAM, fault=None, seed=1, volume=None, patience_s=15):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.journal = self.folder / "tries"
         self.volume = volume
+        self.patience_s = patience_s  # how long nothing may happen before the end
         self.random = random.Random(seed)
         data = volume.path / "data" if volume else self.folder / "data"
         self.engine = Engine(
@@ -88,7 +108,9 @@ class Campaign:
         if self.volume:
             self.volume.crash(self.engine)
         else:
+            below = descendants(self.engine.pid)
             self.engine.kill()
+            kill["orphans"] = survivors(below)
             _, kill["next"], _ = map(int, inspect("position", self.engine.data))
             kill["called"] = self.last_cause()
         self.evidence.kills.append(kill)
@@ -137,7 +159,7 @@ class Campaign:
 
     def rest(self):
         self.clients.tell("pause")
-        self.engine.drain()
+        self.engine.drain(self.patience_s)
 
     def collect(self):
         evidence, engine = self.evidence, self.engine
@@ -146,6 +168,7 @@ class Campaign:
         evidence.sums = engine.entries("sums")
         evidence.completions = engine.entries("completions")
         evidence.emitted = engine.entries("emitted")
+        evidence.dead = {letter["row"] for letter in engine.dead()}
         self.wait_for_tail()
 
     def stop(self):

@@ -12,7 +12,7 @@ from support.engine import offset_of
 SHOWN = 5
 # What a retry's note may take to the state: between a failed try and a kill.
 NOTE_S = 0.8
-BACKOFF_S, JITTER = 1.0, 0.5  # app.py; a wait is at least this share of its backoff
+BACKOFF_S, JITTER = 3.0, 0.5  # app.py; a wait is at least this share of its backoff
 SLACK_S = 0.05
 
 
@@ -24,6 +24,7 @@ class Evidence:
         self.log = []  # items of GET /v1/events
         self.acks, self.seen, self.tries = [], [], []  # the three journals
         self.sums, self.completions, self.emitted = {}, {}, {}  # projections
+        self.dead = set()  # rows
         self.kills = []  # time, quiet, next (of the state), called (the last cause in the journal)
         self.troubles = []  # what kept the engine from starting, resting or stopping
 
@@ -36,7 +37,8 @@ class Evidence:
     def rows(self):
         """The ids of all rows that the log's events must have made, and their causes' offsets."""
         name = self.log_id + "/%s/work/work/0"
-        return {name % item["position"]: offset_of(item["position"]) for item in self.of_type["work"]}
+        positions = [item["position"] for item in self.of_type["work"]]
+        return {name % position: offset_of(position) for position in positions}
 
     def completed(self):
         """Completions by row, as they stand on the log."""
@@ -68,7 +70,8 @@ def no_gap(e):
     offsets = [offset_of(item["position"]) for item in e.log]
     if offsets == list(range(1, len(offsets) + 1)):
         return []
-    return some("offset %d stands where %d should" % pair for pair in zip(offsets, range(1, len(offsets) + 1)) if pair[0] != pair[1])
+    pairs = zip(offsets, range(1, len(offsets) + 1))
+    return some("offset %d stands where %d should" % pair for pair in pairs if pair[0] != pair[1])
 
 
 def acknowledged(e):
@@ -80,9 +83,10 @@ def acknowledged(e):
             complaints.append("a valid event was refused: %s" % ack)
             continue
         for id, position in zip(ack["ids"], ack.get("positions", [])):
-            there = e.at.get(offset_of(position))
-            if not there or (there["source"], there["id"]) != (ack["source"], id):
-                complaints.append("%s was acknowledged at %s, where %s stands" % (id, position, there and there["id"]))
+            there = e.at.get(offset_of(position), {"source": None, "id": "nothing"})
+            if (there["source"], there["id"]) != (ack["source"], id):
+                told = (id, position, there["id"])
+                complaints.append("%s was acknowledged at %s, where %s stands" % told)
         for id in ack["ids"]:
             if (ack["source"], id) not in known:
                 complaints.append("%s was acknowledged, and is not on the log" % id)
@@ -105,7 +109,8 @@ def acknowledged_lines(e, ack):
 def once(e):
     """No event that a producer sent again is there twice (the dedup window is longer than this)."""
     count = Counter((event["source"], event["id"]) for event in e.at.values())
-    return some("%s of %s is there %d times" % (id, source, n) for (source, id), n in count.items() if n > 1)
+    repeated = [(id, source, n) for (source, id), n in count.items() if n > 1]
+    return some("%s of %s is there %d times" % one for one in repeated)
 
 
 def readers(e):
@@ -117,9 +122,10 @@ def readers(e):
         if offset != expected:
             complaints.append("the tail was shown %d, expected was %d" % (offset, expected))
         expected = offset + 1
-        there = e.at.get(offset)
-        if not there or there["id"] != item["id"]:
-            complaints.append("a reader saw %s at %d, the log has %s" % (item["id"], offset, there and there["id"]))
+        there = e.at.get(offset, {"id": "nothing"})
+        if there["id"] != item["id"]:
+            told = (item["id"], offset, there["id"])
+            complaints.append("a reader saw %s at %d, the log has %s" % told)
     return some(complaints)
 
 
@@ -161,7 +167,8 @@ def called(e):
             requests[line["row"]].add(line["request"])
     complaints = ["a call %s that no event made" % row for row in requests if row not in rows]
     complaints += ["%s was never called" % row for row in rows if row not in requests]
-    complaints += ["%s: several requests %s" % (row, ids) for row, ids in requests.items() if len(ids) > 1]
+    several = [(row, ids) for row, ids in requests.items() if len(ids) > 1]
+    complaints += ["%s: several requests %s" % pair for pair in several]
     return some(complaints)
 
 
@@ -179,7 +186,8 @@ def completed_once(e):
     rows = e.rows()
     completed = e.completed()
     complaints = ["%s has no completion" % row for row in rows if row not in completed]
-    complaints += ["a completion of %s, which no event made" % row for row in completed if row not in rows]
+    unknown = [row for row in completed if row not in rows]
+    complaints += ["a completion of %s, which no event made" % row for row in unknown]
     first = {row: items[0]["event"]["type"] for row, items in completed.items()}
     expected = {row: {"seen": 1, "type": type} for row, type in first.items()}
     found = {row: entry["value"] for row, entry in e.completions.items()}
@@ -201,6 +209,7 @@ def in_order(e):
 
 
 def killed_between(e, start, end):
+    """From the begin of a try on: its end may be written down behind the kill."""
     return [kill for kill in e.kills if start <= kill["time"] <= end]
 
 
@@ -226,7 +235,7 @@ def retries_kept(e):
         for one, following in zip(tries, tries[1:]):
             if not one["error"] or one["status"] != 202:
                 continue
-            kills = killed_between(e, one["end"], following["begin"])
+            kills = killed_between(e, one["begin"], following["begin"])
             if kills and kills[0]["time"] - one["end"] < NOTE_S:
                 continue
             waited = following["begin"] - one["end"]
@@ -236,18 +245,41 @@ def retries_kept(e):
 
 
 def tries_listed(e):
+    """A completion lists all failed tries that were known before a kill."""
     completed = e.completed()
     complaints = []
     for row, tries in tries_of(e).items():
         known = 0
         for one in tries:
             if one["error"] and one["status"] == 202:
-                kills = killed_between(e, one["end"], float("inf"))
+                kills = killed_between(e, one["begin"], float("inf"))
                 known += not kills or kills[0]["time"] - one["end"] >= NOTE_S
-        listed = len(completed[row][-1]["event"]["data"].get("tries", [])) if row in completed else known
+        if row not in completed:
+            continue
+        listed = len(completed[row][-1]["event"]["data"].get("tries", []))
         if listed < known:
-            complaints.append("%s failed %d times that must be known, %d are listed" % (row, known, listed))
+            told = (row, known, listed)
+            complaints.append("%s failed %d times that must be known, %d are listed" % told)
     return some(complaints)
+
+
+def dead_letters(e):
+    """Those that failed for good are kept, and no others."""
+    failed = {
+        row
+        for row, items in e.completed().items()
+        if items[0]["event"]["type"] == "dalamb.function.failed"
+    }
+    complaints = ["%s failed, and is no dead letter" % row for row in failed - e.dead]
+    complaints += ["%s is a dead letter, and has not failed" % row for row in e.dead - failed]
+    return some(complaints)
+
+
+def orphans(e):
+    """With the engine its functions' processes end."""
+    return some(
+        "process %d outlived the engine" % pid for kill in e.kills for pid in kill.get("orphans", [])
+    )
 
 
 # --- emits ---
@@ -273,8 +305,9 @@ def caused(e):
     complaints = []
     for item in e.of_type["echoed"]:
         cause = item["event"].get("dalambcause", "events/0/0")
-        there = e.at.get(offset_of(cause))
-        if not there or there["id"] != item["event"]["data"]["of"] or offset_of(cause) >= offset_of(item["position"]):
+        there = e.at.get(offset_of(cause), {"id": "nothing"})
+        before = offset_of(cause) < offset_of(item["position"])
+        if there["id"] != item["event"]["data"]["of"] or not before:
             complaints.append("%s says that %s caused it" % (item["position"], cause))
     return some(complaints)
 
@@ -294,6 +327,8 @@ INVARIANTS = {
         in_order,
         retries_kept,
         tries_listed,
+        dead_letters,
+        orphans,
         emitted_once,
         caused,
     )

@@ -1,4 +1,52 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from campaign import Campaign  # noqa: E402
+from checker import check  # noqa: E402
+from volume import Volume, unavailable  # noqa: E402
+
+KILLS, POWER_LOSSES = 100, 20
+
+
+class Verdict:
+    """A campaign that has run, with what the checker has to say."""
+
+    def __init__(self, campaign, evidence):
+        self.campaign = campaign
+        self.evidence = evidence
+        self.complaints = check(evidence)
+
+
+@pytest.fixture(scope="session")
+def power():
+    """Skips where the power of a disk can't be cut."""
+    why = unavailable()
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def killed(tmp_path_factory):
+    campaign = Campaign(tmp_path_factory.mktemp("killed"))
+    try:
+        yield Verdict(campaign, campaign.run(KILLS))
+    finally:
+        campaign.close()
+
+
+@pytest.fixture(scope="session")
+def cut_off(tmp_path_factory, power):
+    folder = tmp_path_factory.mktemp("cut-off")
+    volume = Volume(folder / "disk").mount()
+    try:
+        campaign = Campaign(folder, volume=volume)
+        try:
+            yield Verdict(campaign, campaign.run(POWER_LOSSES))
+        finally:
+            campaign.close()
+    finally:
+        volume.close()

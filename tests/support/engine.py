@@ -193,16 +193,24 @@ class Engine:
         assert answer.status == 200, answer
         return [json.loads(line) for line in answer.body.splitlines()]
 
+    def pages(self, target, member):
+        """All items of a list, page by page."""
+        items, cursor = [], ""
+        while True:
+            page = self.get(target + "?limit=1000" + cursor)
+            assert page.status == 200, page
+            items += page.json[member]
+            if "cursor" not in page.json:
+                return items
+            cursor = "&cursor=" + page.json["cursor"]
+
     def entries(self, projection):
         """A whole projection, by key."""
-        entries, cursor = {}, ""
-        while True:
-            page = self.get("/v1/projections/%s?limit=1000%s" % (projection, cursor))
-            assert page.status == 200, page
-            entries.update((entry["key"], entry) for entry in page.json["entries"])
-            if "cursor" not in page.json:
-                return entries
-            cursor = "&cursor=" + page.json["cursor"]
+        items = self.pages("/v1/projections/" + projection, "entries")
+        return {entry["key"]: entry for entry in items}
+
+    def dead(self):
+        return self.pages("/v1/dead", "dead")
 
     def entry(self, projection, key, position=None):
         query = "?min-position=%s&timeout=30s" % position if position else ""
