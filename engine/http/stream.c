@@ -11,9 +11,9 @@ struct dal_http_stream {
 	struct dal_http_stream_options options;
 	char *heartbeat;
 	struct dal_buffer out;
-	size_t sent; /* bytes of `out` */
-	bool ended;
-	atomic_bool beat; /* a heartbeat is due */
+	size_t sent;        /* bytes of `out` */
+	bool ended, broken; /* by its fill */
+	atomic_bool beat;   /* a heartbeat is due */
 };
 
 struct dal_http_stream *dal_http_stream_start(struct dal_http_request *request,
@@ -72,6 +72,19 @@ static bool is_over(const struct dal_http_stream *stream)
 	       atomic_load(&connection->server->stopping);
 }
 
+/*
+ * An answer that stops half-way must not look whole: its client is cut, so that libmicrohttpd can't
+ * send the last chunk (its own way to say so, END_WITH_ERROR, leaves the connection lying about).
+ * One with heartbeats has no end of its own, and may end when the server stops.
+ */
+static ssize_t end(struct dal_http_stream *stream)
+{
+	if (stream->ended ? stream->broken : stream->options.heartbeat_ms == 0) {
+		shutdown(stream->request->connection->fd, SHUT_RDWR);
+	}
+	return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
 /* Fills `out`; false if there is nothing to send now. */
 static bool refill(struct dal_http_stream *stream)
 {
@@ -85,8 +98,11 @@ static bool refill(struct dal_http_stream *stream)
 			dal_buffer_text(&stream->out, stream->heartbeat);
 		}
 		break;
-	default:
+	case DAL_HTTP_STREAM_END:
 		stream->ended = true;
+		break;
+	default:
+		stream->ended = stream->broken = true;
 		break;
 	}
 	return stream->out.size > 0;
@@ -103,11 +119,11 @@ static ssize_t read_some(void *data, uint64_t position, char *to, size_t size)
 	atomic_store(&request->connection->beat_us, DAL_HTTP_NEVER);
 	if (left == 0) {
 		if (is_over(stream)) {
-			return MHD_CONTENT_READER_END_OF_STREAM;
+			return end(stream);
 		}
 		if (!refill(stream)) {
 			if (is_over(stream)) {
-				return MHD_CONTENT_READER_END_OF_STREAM;
+				return end(stream);
 			}
 			sleep_until_woken(stream);
 			return 0;

@@ -1,6 +1,7 @@
 /* Bodies in pieces and answers without end. */
 #include "tests/unit/http/harness.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -546,6 +547,65 @@ static void test_stream_races(void **state)
 	}
 }
 
+/* --- half-way --- */
+
+enum { GIVE = 0, GIVE_AND_SLEEP = 100 };
+
+static int fill_half(struct dal_buffer *out, void *own)
+{
+	atomic_int *calls = own;
+
+	switch (atomic_fetch_add(calls, 1)) {
+	case GIVE:
+	case GIVE_AND_SLEEP:
+		dal_buffer_text(out, "half");
+		return 0;
+	case GIVE + 1:
+		return -EIO;
+	default:
+		return DAL_HTTP_STREAM_WAIT;
+	}
+}
+
+static void start_half(struct dal_http_request *request, void *data)
+{
+	dal_http_stream_start(request, &(struct dal_http_stream_options){.status = 200,
+									 .type = "text/plain",
+									 .fill = fill_half,
+									 .own = data});
+}
+
+static void expect_cut(int fd, struct dal_buffer *got)
+{
+	assert_false(harness_hear_text(fd, "0\r\n\r\n", got));
+	assert_true(harness_contains(got, "half"));
+	assert_true(harness_closed(fd, 5000));
+	dal_buffer_deinit(got);
+	close(fd);
+}
+
+/* An answer that fails half-way, or is stopped there, has no last chunk. */
+static void test_half_way(void **state)
+{
+	static const struct dal_http_route route = {"GET", "/half",    DAL_HTTP_QUERY,
+						    0,     start_half, NULL};
+	atomic_int calls = GIVE;
+	struct dal_http_server *server = harness_start(NULL, &route, 1, &calls);
+	struct dal_buffer got = {0}, asleep = {0};
+	int fd = harness_dial(server);
+
+	(void)state;
+	harness_tell(fd, "GET /half HTTP/1.1\r\n" HEAD "\r\n");
+	expect_cut(fd, &got);
+	fd = harness_dial(server);
+	atomic_store(&calls, GIVE_AND_SLEEP);
+	harness_tell(fd, "GET /half HTTP/1.1\r\n" HEAD "\r\n");
+	assert_true(harness_hear_text(fd, "half", &asleep));
+	dal_http_server_stop(server, 5000);
+	expect_cut(fd, &asleep);
+	harness_stop(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_heartbeats),
 		cmocka_unit_test(test_many_streams),
 		cmocka_unit_test(test_stream_races),
+		cmocka_unit_test(test_half_way),
 	};
 
 	return cmocka_run_group_tests_name("http streams", tests, NULL, NULL);
