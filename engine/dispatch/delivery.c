@@ -12,8 +12,9 @@
 #include "engine/dispatch/dispatch_private.h"
 #include "engine/event/json_write.h"
 
-#define AGAIN_US 1000000ll /* after the log refused a completion, or the machine an instance */
+#define CANCELLED_US 1000000ll
 #define UNAVAILABLE_US 5000000ll
+#define HELD_US 100000ll /* after the log refused a completion */
 
 struct dal_delivery {
 	struct dal_dispatch *dispatch;
@@ -123,6 +124,13 @@ static void over(struct dal_delivery *delivery)
 	delivery_free(delivery);
 }
 
+/* The engine stops: the row is still open, and stays in its queue so that none of its order key
+ * goes before it. */
+static void forsake(struct dal_delivery *delivery)
+{
+	delivery_free(delivery);
+}
+
 /* --- completing --- */
 
 static void append(struct dal_delivery *delivery)
@@ -156,30 +164,38 @@ static void complete(struct dal_delivery *delivery, const char *reason)
 	append(delivery);
 }
 
-static bool stopping(struct dal_dispatch *dispatch)
-{
-	bool yes;
-
-	pthread_mutex_lock(&dispatch->lock);
-	yes = dispatch->stopping;
-	pthread_mutex_unlock(&dispatch->lock);
-	return yes;
-}
-
 static void completed(struct dal_delivery *delivery)
 {
-	const struct dal_dispatch_options *options = &delivery->dispatch->options;
+	struct dal_dispatch *dispatch = delivery->dispatch;
 
 	if (delivery->appended == 0) {
-		options->delivered(options->own, dal_buffer_slice(&delivery->id));
+		dispatch->options.delivered(dispatch->options.own, dal_buffer_slice(&delivery->id));
 		over(delivery);
-	} else if (delivery->appended < 0 || stopping(delivery->dispatch)) {
-		over(delivery); /* the engine stops; the row is still open */
+	} else if (delivery->appended < 0) {
+		forsake(delivery); /* the log is broken */
 	} else {
 		/* No room in the log: the function is not called again for that. */
-		struct timespec pause = {0, 100000000};
-		nanosleep(&pause, NULL);
-		append(delivery);
+		delivery->next = dispatch->held;
+		dispatch->held = delivery;
+		dispatch->held_until_us = dal_clock_monotonic_us() + HELD_US;
+	}
+}
+
+void dal_delivery_release(struct dal_dispatch *dispatch, bool stopping)
+{
+	struct dal_delivery *delivery = dispatch->held, *next;
+
+	if (!stopping && dal_clock_monotonic_us() < dispatch->held_until_us) {
+		return;
+	}
+	dispatch->held = NULL;
+	for (; delivery; delivery = next) {
+		next = delivery->next;
+		if (stopping) {
+			forsake(delivery);
+		} else {
+			append(delivery);
+		}
 	}
 }
 
@@ -229,7 +245,10 @@ static const char *verdict(const struct dal_delivery *delivery, int64_t due_us)
 	if (delivery->row.attempts >= function->attempts) {
 		return "attempts";
 	}
-	return due_us - delivery->row.caused_us > function->age_us ? "age" : NULL;
+	/* What a person sent again is as old as it is. */
+	return delivery->row.revived == 0 && due_us - delivery->row.caused_us > function->age_us
+		       ? "age"
+		       : NULL;
 }
 
 static void failed(struct dal_delivery *delivery)
@@ -266,7 +285,7 @@ void dal_delivery_step(struct dal_dispatch *dispatch, struct dal_delivery *deliv
 		complete(delivery, NULL);
 		break;
 	case DAL_INVOKE_CANCELLED: /* no try: the row stays open */
-		put_back(delivery, dal_clock_now_us() + AGAIN_US);
+		put_back(delivery, dal_clock_now_us() + CANCELLED_US);
 		break;
 	case DAL_INVOKE_UNAVAILABLE:
 		put_back(delivery, dal_clock_now_us() + UNAVAILABLE_US);
@@ -335,6 +354,11 @@ void dal_delivery_start(struct dal_dispatch *dispatch, struct dal_lane_function 
 	r = dal_outbox_get(dispatch->options.state, dispatch->options.lane, DAL_ROW_OPEN,
 			   dal_slice_text(function->name), entry->sequence, &delivery->row,
 			   &delivery->memory);
+	if (r < 0) {
+		dispatch->error = r;
+		forsake(delivery);
+		return;
+	}
 	if (r != 0) {
 		over(delivery); /* it is not open any more */
 		return;

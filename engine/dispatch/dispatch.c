@@ -14,36 +14,56 @@
 /* --- rows into windows --- */
 
 struct refill {
+	struct dal_dispatch *dispatch;
 	struct dal_dispatch_queue *queue;
-	size_t room;
 };
 
+/* The lock is held a row at a time: large rows are read meanwhile, and others have to say things.
+ */
 static bool on_row(const struct dal_row *row, void *own)
 {
 	struct refill *refill = own;
+	struct dal_dispatch_queue *queue = refill->queue;
+	bool room;
 
-	if (refill->room == 0) {
-		refill->queue->more = true;
-		return false;
+	pthread_mutex_lock(&refill->dispatch->lock);
+	room = dal_dispatch_queue_room(queue, DAL_DISPATCH_WINDOW, DAL_DISPATCH_BLOCKED);
+	if (room) {
+		dal_dispatch_queue_add(queue, row->sequence, row->order, row->due_us,
+				       row->caused_us);
+		queue->cursor = row->sequence + 1;
+	} else {
+		queue->more = true;
 	}
-	dal_dispatch_queue_add(refill->queue, row->sequence, row->order, row->due_us,
-			       row->caused_us);
-	refill->queue->cursor = row->sequence + 1;
-	refill->room--;
-	return true;
+	pthread_mutex_unlock(&refill->dispatch->lock);
+	return room;
+}
+
+/* Once the window is half empty, so that a scan is worth its while. */
+static bool refill_due(struct dal_dispatch *dispatch, struct dal_dispatch_queue *queue)
+{
+	bool due;
+
+	pthread_mutex_lock(&dispatch->lock);
+	if (dal_fault("row-before-commit")) {
+		queue->more = true; /* looks for rows that it was not told of */
+	}
+	due = queue->more && dal_dispatch_queue_room(queue, DAL_DISPATCH_WINDOW / 2,
+						     DAL_DISPATCH_BLOCKED - DAL_DISPATCH_WINDOW);
+	queue->more = queue->more && !due;
+	pthread_mutex_unlock(&dispatch->lock);
+	return due;
 }
 
 static int refill(struct dal_dispatch *dispatch, struct dal_lane_function *function)
 {
 	struct dal_dispatch_queue *queue = &function->queue;
-	size_t size = dal_dispatch_queue_size(queue);
-	struct refill context = {queue, DAL_DISPATCH_WINDOW - size};
+	struct refill context = {dispatch, queue};
 	struct dal_slice name = dal_slice_text(function->name);
 
-	if (!queue->more || size > DAL_DISPATCH_WINDOW / 2) {
+	if (!refill_due(dispatch, queue)) {
 		return 0;
 	}
-	queue->more = false;
 	return dal_outbox_scan(dispatch->options.state, dispatch->options.lane, DAL_ROW_OPEN, &name,
 			       queue->cursor, on_row, &context);
 }
@@ -62,25 +82,27 @@ static uint32_t capacity(struct dal_dispatch *dispatch, const struct dal_lane_fu
 /* This machine can't run it (no namespaces, say): its rows wait, and it is said once. */
 static bool obstructed(struct dal_dispatch *dispatch, struct dal_lane_function *function)
 {
-	struct dal_error why;
+	struct dal_error why = {0};
 	int64_t now = dal_clock_monotonic_us();
+	bool known = function->obstacle[0] != '\0', yes;
 
 	if (!function->function || now < function->blocked_until_us) {
 		return function->function != NULL;
 	}
-	if (!dal_functions_obstacle(dispatch->options.functions, dal_slice_text(function->name),
-				    &why)) {
-		function->obstacle[0] = '\0';
-		return false;
-	}
-	if (function->obstacle[0] == '\0') {
+	yes = dal_functions_obstacle(dispatch->options.functions, dal_slice_text(function->name),
+				     &why);
+	if (yes && !known) {
 		dal_logger_write(DAL_LOGGER_WARN, "dispatch", "rows of function \"%s\" wait: %s",
 				 function->name, why.text);
 	}
-	snprintf(function->obstacle, sizeof(function->obstacle), "%.*s",
-		 (int)sizeof(function->obstacle) - 1, why.text);
-	function->blocked_until_us = now + OBSTACLE_US;
-	return true;
+	if (yes || known) {
+		pthread_mutex_lock(&dispatch->lock);
+		snprintf(function->obstacle, sizeof(function->obstacle), "%.*s",
+			 (int)sizeof(function->obstacle) - 1, yes ? why.text : "");
+		pthread_mutex_unlock(&dispatch->lock);
+	}
+	function->blocked_until_us = yes ? now + OBSTACLE_US : 0;
+	return yes;
 }
 
 static int send(struct dal_dispatch *dispatch, struct dal_lane_function *function)
@@ -89,11 +111,9 @@ static int send(struct dal_dispatch *dispatch, struct dal_lane_function *functio
 	uint32_t room;
 	int r;
 
-	pthread_mutex_lock(&dispatch->lock);
-	if (dal_fault("row-before-commit")) {
-		function->queue.more = true; /* looks for rows that it was not told of */
-	}
 	r = refill(dispatch, function);
+	pthread_mutex_lock(&dispatch->lock);
+	dal_dispatch_queue_ripen(&function->queue, dal_clock_now_us());
 	pthread_mutex_unlock(&dispatch->lock);
 	if (r < 0 || dal_dispatch_queue_size(&function->queue) == 0 ||
 	    obstructed(dispatch, function)) {
@@ -119,7 +139,8 @@ static int send_all(struct dal_dispatch *dispatch)
 	for (size_t i = 0; r >= 0 && i < dispatch->count; i++) {
 		r = send(dispatch, &dispatch->functions[i]);
 	}
-	return r < 0 ? r : dal_emission_start(dispatch);
+	r = r < 0 ? r : dal_emission_start(dispatch);
+	return r < 0 ? r : dispatch->error;
 }
 
 static void take_finished(struct dal_dispatch *dispatch)
@@ -133,26 +154,48 @@ static void take_finished(struct dal_dispatch *dispatch)
 	dal_emission_finish(dispatch);
 }
 
-/* Until the next retry is due, or somebody wakes us. */
+/* How long until a retry is due or a refused completion may be tried again. What is ripe already
+ * waits for an instance, not for a time. */
+static int64_t wait_us(struct dal_dispatch *dispatch)
+{
+	int64_t wait = IDLE_US, now = dal_clock_now_us();
+
+	for (size_t i = 0; !dispatch->draining && i < dispatch->count; i++) {
+		int64_t due = dal_dispatch_queue_due_us(&dispatch->functions[i].queue);
+		wait = due < now + wait ? due - now : wait;
+	}
+	if (dispatch->held && dispatch->held_until_us - dal_clock_monotonic_us() < wait) {
+		wait = dispatch->held_until_us - dal_clock_monotonic_us();
+	}
+	return wait > 0 ? wait : 0;
+}
+
+/* Until there is something to do, or somebody wakes us. */
 static void sleep_until_woken(struct dal_dispatch *dispatch)
 {
-	int64_t wait = IDLE_US, now = dal_clock_now_us(), until;
+	int64_t until;
 	struct timespec at;
 
 	pthread_mutex_lock(&dispatch->lock);
-	for (size_t i = 0; i < dispatch->count; i++) {
-		int64_t due = dal_dispatch_queue_due_us(&dispatch->functions[i].queue);
-		if (due != INT64_MAX && due - now < wait) {
-			wait = due > now ? due - now : 0;
-		}
-	}
-	until = dal_clock_monotonic_us() + wait;
+	until = dal_clock_monotonic_us() + wait_us(dispatch);
 	at = (struct timespec){until / 1000000, until % 1000000 * 1000};
 	while (!dispatch->woken &&
 	       pthread_cond_timedwait(&dispatch->wake, &dispatch->lock, &at) != ETIMEDOUT) {
 	}
 	dispatch->woken = false;
 	pthread_mutex_unlock(&dispatch->lock);
+}
+
+static void break_off(struct dal_dispatch *dispatch, int error)
+{
+	dal_logger_write(DAL_LOGGER_ERROR, "dispatch", "the outbox can't be read: %s",
+			 strerror(-error));
+	pthread_mutex_lock(&dispatch->lock);
+	dispatch->draining = true;
+	pthread_mutex_unlock(&dispatch->lock);
+	if (dispatch->options.broken) {
+		dispatch->options.broken(dispatch->options.own, error);
+	}
 }
 
 static void *run(void *own)
@@ -162,11 +205,11 @@ static void *run(void *own)
 
 	while (!stopping || dispatch->flying > 0 || dispatch->emitting > 0) {
 		take_finished(dispatch);
+		dal_delivery_release(dispatch, stopping);
 		if (!draining) {
 			int r = send_all(dispatch);
 			if (r < 0) {
-				dal_logger_write(DAL_LOGGER_ERROR, "dispatch",
-						 "the outbox can't be read: %s", strerror(-r));
+				break_off(dispatch, r);
 			}
 		}
 		if (!stopping || dispatch->flying > 0 || dispatch->emitting > 0) {
@@ -196,12 +239,26 @@ static bool on_any_row(const struct dal_row *row, void *own)
 	if (row->function.size == 0) {
 		return true;
 	}
+	pthread_mutex_lock(&dispatch->lock); /* its status may be asked meanwhile */
 	dispatch->functions = dal_reallocarray(dispatch->functions, dispatch->count + 1,
 					       sizeof(*dispatch->functions));
 	dispatch->functions[dispatch->count] = (struct dal_lane_function){
 		.name = dal_slice_dup(row->function)};
 	dal_dispatch_queue_init(&dispatch->functions[dispatch->count++].queue);
+	pthread_mutex_unlock(&dispatch->lock);
 	return true;
+}
+
+/* Dead letters, too: they may be sent again. */
+static int gone_find(struct dal_dispatch *dispatch)
+{
+	const struct dal_dispatch_options *options = &dispatch->options;
+	int r = dal_outbox_scan(options->state, options->lane, DAL_ROW_OPEN, NULL, 0, on_any_row,
+				dispatch);
+
+	return r < 0 ? r
+		     : dal_outbox_scan(options->state, options->lane, DAL_ROW_DEAD, NULL, 0,
+				       on_any_row, dispatch);
 }
 
 struct dal_dispatch *dal_dispatch_new(const struct dal_dispatch_options *options)
@@ -231,8 +288,7 @@ int dal_dispatch_start(struct dal_dispatch *dispatch)
 	int r;
 
 	dispatch->origin = dal_log_origin(dispatch->options.log, dispatch->options.lane);
-	r = dal_outbox_scan(dispatch->options.state, dispatch->options.lane, DAL_ROW_OPEN, NULL, 0,
-			    on_any_row, dispatch);
+	r = gone_find(dispatch);
 	if (r < 0) {
 		return r;
 	}

@@ -8,9 +8,10 @@
  * Dispatch never writes state: it tells the worker what became of a row (struct
  * dal_dispatch_options), which writes it with its next batch.
  *
- * It keeps a window of at most DAL_DISPATCH_WINDOW rows a function in memory; the rest waits on
- * disk. So memory is bounded whatever waits, and a function of which a whole window is waiting for
- * a retry takes no further rows until one of these is done.
+ * It keeps a window of at most DAL_DISPATCH_WINDOW rows a function in memory, and up to
+ * DAL_DISPATCH_BLOCKED that wait behind another of their order key; the rest waits on disk. So
+ * memory is bounded whatever waits, and a function of which a whole window is waiting for a retry
+ * takes no further rows until one of these is done.
  *
  * Threads: one of its own; wake and status from any thread; the callbacks run on its thread.
  */
@@ -26,6 +27,7 @@
 #include "state/state.h"
 
 #define DAL_DISPATCH_WINDOW 4096
+#define DAL_DISPATCH_BLOCKED 65536 /* some 100 bytes each: references, not rows */
 
 struct dal_dispatch;
 
@@ -42,6 +44,8 @@ struct dal_dispatch_options {
 	void (*retry)(void *own, struct dal_slice row_id, uint32_t attempts, int64_t due_us,
 		      struct dal_slice tries);
 	void (*appended)(void *own, uint64_t sequence);
+	/* Once: the outbox can't be read, nothing more is sent; may be NULL. */
+	void (*broken)(void *own, int error);
 	/* Each invocation as it ends, for --dev; may be NULL. */
 	void (*watch)(void *own, const struct dal_invocation *invocation, struct dal_slice row_id);
 	void *own;

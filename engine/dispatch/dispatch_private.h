@@ -35,12 +35,16 @@ struct dal_dispatch {
 	size_t count;
 
 	/* the thread's own */
-	size_t flying; /* deliveries that are not done with */
+	size_t flying;             /* deliveries that are not done with */
+	struct dal_delivery *held; /* completions that the log refused, to be appended again */
+	int64_t held_until_us;     /* monotonic */
+	int error;                 /* the outbox can't be read */
 	uint64_t emit_cursor;
 	bool emit_more;
 	uint64_t origin;       /* causes up to here are on the log, since before the start */
 	size_t emitting;       /* causes whose append is under way */
 	int64_t emit_pause_us; /* after a refusal; monotonic */
+	bool emit_warned;      /* that the log does not take them */
 };
 
 /* delivery.c: a row on its way to a function */
@@ -48,6 +52,8 @@ void dal_delivery_start(struct dal_dispatch *dispatch, struct dal_lane_function 
 			struct dal_queue_entry *entry);
 /* An invocation, or the append of its completion, has ended. */
 void dal_delivery_step(struct dal_dispatch *dispatch, struct dal_delivery *delivery);
+/* Appends refused completions again, once their pause is over; forsakes them if it stops. */
+void dal_delivery_release(struct dal_dispatch *dispatch, bool stopping);
 /* Takes the list of those that ended, oldest first. */
 struct dal_delivery *dal_delivery_finished(struct dal_dispatch *dispatch);
 struct dal_delivery *dal_delivery_next(struct dal_delivery *delivery);

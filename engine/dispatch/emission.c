@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/logger.h"
 #include "engine/base/memory.h"
 #include "engine/dispatch/dispatch_private.h"
 
@@ -117,6 +118,12 @@ static int send_take(struct dal_dispatch *dispatch, struct dal_emission *emissio
 						   .own = emission};
 	dispatch->emitting++;
 	r = dal_log_append(dispatch->options.log, &emission->append);
+	if (r == -EINVAL && !dispatch->emit_warned) {
+		dispatch->emit_warned = true;
+		dal_logger_write(DAL_LOGGER_WARN, "dispatch",
+				 "emitted events wait: the next one goes to a topic that is not "
+				 "declared any more; name it in log.topics again");
+	}
 	if (r != 0) {
 		dispatch->emitting--;
 		again(dispatch, emission->first_sequence);

@@ -85,6 +85,11 @@ size_t dal_dispatch_queue_size(const struct dal_dispatch_queue *queue)
 	return queue->ready.count + queue->timed.count + queue->running.count + queue->blocked;
 }
 
+bool dal_dispatch_queue_room(const struct dal_dispatch_queue *queue, size_t window, size_t blocked)
+{
+	return dal_dispatch_queue_size(queue) - queue->blocked < window && queue->blocked < blocked;
+}
+
 static struct dal_slice order_key(const uint64_t *order)
 {
 	return dal_slice(order, sizeof(*order));
@@ -111,16 +116,21 @@ void dal_dispatch_queue_add(struct dal_dispatch_queue *queue, uint64_t sequence,
 	}
 }
 
-struct dal_queue_entry *dal_dispatch_queue_take(struct dal_dispatch_queue *queue, int64_t now_us)
+void dal_dispatch_queue_ripen(struct dal_dispatch_queue *queue, int64_t now_us)
 {
-	struct dal_queue_entry *entry;
-
 	while (queue->timed.first && queue->timed.first->due_us <= now_us) {
-		entry = queue->timed.first;
+		struct dal_queue_entry *entry = queue->timed.first;
 		list_unlink(&queue->timed, entry);
 		entry->due_us = 0;
 		ready_insert(queue, entry);
 	}
+}
+
+struct dal_queue_entry *dal_dispatch_queue_take(struct dal_dispatch_queue *queue, int64_t now_us)
+{
+	struct dal_queue_entry *entry;
+
+	dal_dispatch_queue_ripen(queue, now_us);
 	entry = queue->ready.first;
 	if (entry) {
 		list_unlink(&queue->ready, entry);

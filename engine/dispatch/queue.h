@@ -42,9 +42,14 @@ struct dal_dispatch_queue {
 void dal_dispatch_queue_init(struct dal_dispatch_queue *queue);
 void dal_dispatch_queue_deinit(struct dal_dispatch_queue *queue);
 size_t dal_dispatch_queue_size(const struct dal_dispatch_queue *queue);
+/* Is there room for one more? Rows behind another of their order key have a (larger) room of their
+ * own, so that a failing key does not fill the window for the others. */
+bool dal_dispatch_queue_room(const struct dal_dispatch_queue *queue, size_t window, size_t blocked);
 /* A row that the scan found; rows come in order of sequence. */
 void dal_dispatch_queue_add(struct dal_dispatch_queue *queue, uint64_t sequence,
 			    struct dal_slice order, int64_t due_us, int64_t caused_us);
+/* Those whose time has come are ready. */
+void dal_dispatch_queue_ripen(struct dal_dispatch_queue *queue, int64_t now_us);
 /* The next that may run now, moved to `running`; NULL: none. */
 struct dal_queue_entry *dal_dispatch_queue_take(struct dal_dispatch_queue *queue, int64_t now_us);
 /* A running one goes back, to be tried at due_us. */
@@ -52,7 +57,7 @@ void dal_dispatch_queue_return(struct dal_dispatch_queue *queue, struct dal_queu
 			       int64_t due_us);
 /* A running one is done: its successor may run. Frees it. */
 void dal_dispatch_queue_done(struct dal_dispatch_queue *queue, struct dal_queue_entry *entry);
-/* When the next timed one is due; INT64_MAX: none. */
+/* When the next one that is not ripe yet is due; INT64_MAX: none. */
 int64_t dal_dispatch_queue_due_us(const struct dal_dispatch_queue *queue);
 /* Append time of the oldest cause; 0: empty. */
 int64_t dal_dispatch_queue_oldest_us(const struct dal_dispatch_queue *queue);

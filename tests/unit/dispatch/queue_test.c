@@ -125,6 +125,27 @@ static void a_row_that_was_due_before_the_start(void **own)
 	assert_int_equal(take(*own, 900, NULL), 1);
 }
 
+/* What is due already waits for an instance: no time to sleep until. */
+static void what_is_ripe_has_no_time(void **own)
+{
+	dal_dispatch_queue_add(*own, 1, dal_slice_text("a"), 900, 7);
+	dal_dispatch_queue_add(*own, 2, dal_slice_text("b"), 1900, 7);
+	dal_dispatch_queue_ripen(*own, 1000);
+	assert_int_equal(dal_dispatch_queue_due_us(*own), 1900);
+	assert_int_equal(take(*own, 1000, NULL), 1);
+}
+
+static void a_failing_key_leaves_room_for_others(void **own)
+{
+	for (uint64_t i = 1; i <= 10; i++) {
+		add(*own, i, "poisoned");
+	}
+	assert_true(dal_dispatch_queue_room(*own, 2, 100));
+	assert_false(dal_dispatch_queue_room(*own, 2, 9));
+	add(*own, 11, "b");
+	assert_false(dal_dispatch_queue_room(*own, 2, 100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +156,8 @@ int main(void)
 		CASE(a_retry_waits_and_blocks_its_key_alone),
 		CASE(retries_by_time),
 		CASE(a_row_that_was_due_before_the_start),
+		CASE(what_is_ripe_has_no_time),
+		CASE(a_failing_key_leaves_room_for_others),
 	};
 
 	return cmocka_run_group_tests_name("dispatch queue", tests, NULL, NULL);
