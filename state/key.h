@@ -14,6 +14,7 @@
 
 enum dal_key_kind {
 	DAL_KEY_DEAD = 'D',
+	DAL_KEY_IGNORED = 'G',
 	DAL_KEY_STATUS = 'I',
 	DAL_KEY_PROJECTION = 'J',
 	DAL_KEY_PARKED = 'K',

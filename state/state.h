@@ -16,6 +16,7 @@
  *	lane 'O' target 0 u64            an open row, by its sequence (outbox.h)
  *	lane 'L' target 0 u64            a delivered row, not yet settled
  *	lane 'D' target 0 u64            a dead letter
+ *	lane 'G' u64                     the offset of a completion that came too late; empty
  *	lane 'I' digest(16)              a row's status, by the digest of its id
  *	lane 'X' u64 digest(16)          when (us) a settled id may be forgotten; empty
  *

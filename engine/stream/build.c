@@ -162,8 +162,24 @@ static int build_plan(struct build *build)
 	return r < 0 ? r : 0;
 }
 
-/* Later versions of a completion are ignored as when they were first read: by what the outbox
- * knows. */
+/* A completion that was ignored when the lane read it is ignored again. */
+static int build_event(struct build *build)
+{
+	struct dal_lane *lane = build->lane;
+	const struct dal_event *event = lane->event;
+	bool ignored = false;
+	int r = 0;
+
+	if (dal_event_is_system(event)) {
+		r = dal_outbox_ignored(lane->options.state, lane->options.number,
+				       event->place.offset, &ignored);
+	}
+	for (size_t k = 0; r == 0 && !ignored && k < build->count; k++) {
+		r = dal_evaluator_fold_only(lane->evaluator, build->list[k]);
+	}
+	return r;
+}
+
 static int build_batch(struct build *build, const struct dal_log_batch *batch)
 {
 	struct dal_lane *lane = build->lane;
@@ -177,9 +193,7 @@ static int build_batch(struct build *build, const struct dal_log_batch *batch)
 		lane->index = i;
 		lane->failures = 0;
 		r = dal_evaluator_parse(lane->evaluator, batch, i, &lane->event);
-		for (size_t k = 0; r == 0 && k < build->count; k++) {
-			r = dal_evaluator_fold_only(lane->evaluator, build->list[k]);
-		}
+		r = r == 0 ? build_event(build) : r;
 		build->next = batch->records[i].place.offset + 1;
 	}
 	if (r == DAL_EVALUATOR_HALT) {

@@ -192,7 +192,7 @@ static int find_from(struct dal_lane *lane, uint64_t from)
 	struct dal_log_mark mark = {.topic = dal_slice_text("*"), .next = from};
 	struct dal_json *json = dal_json_new();
 	struct dal_log_batch batch = {0};
-	struct dal_log_reader *reader;
+	struct dal_log_reader *reader = NULL;
 	int r;
 
 	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, DAL_TOPIC_SYSTEM,
@@ -212,9 +212,7 @@ static int find_from(struct dal_lane *lane, uint64_t from)
 		}
 	}
 	dal_log_batch_release(&batch);
-	if (r >= 0) {
-		dal_log_reader_free(reader);
-	}
+	dal_log_reader_free(reader);
 	dal_json_free(json);
 	return r < 0 ? r : 0;
 }
@@ -254,7 +252,7 @@ static int remake_rule(struct dal_lane *lane, const struct dal_row_id *id, uint3
 }
 
 /* A row whose declaration is gone is still owed an answer: dispatch finds no such function. */
-static void remake_gone(struct dal_lane *lane, const struct dal_row_id *id)
+int dal_lane_remake_gone(struct dal_lane *lane, const struct dal_row_id *id)
 {
 	struct dal_row row = {
 		.id = *id,
@@ -266,7 +264,7 @@ static void remake_gone(struct dal_lane *lane, const struct dal_row_id *id)
 		.sequence = lane->batch_sequence++,
 	};
 
-	dal_rows_add(lane->rows, &row, true);
+	return dal_rows_add(lane->rows, &row, true);
 }
 
 int dal_lane_remake(struct dal_lane *lane, struct dal_slice id, bool *made)
@@ -297,7 +295,7 @@ static int reopen_one(struct dal_lane *lane, struct dal_slice id, const struct d
 
 	if (r == 0 && !made && !dal_slice_is(parts->target, DAL_ROW_EMIT) &&
 	    !dal_slice_is(parts->target, DAL_ROW_FAILED)) {
-		remake_gone(lane, parts);
+		r = dal_lane_remake_gone(lane, parts);
 	}
 	return r;
 }

@@ -44,6 +44,7 @@ static bool wanted(struct dal_lane *lane, const struct dal_row *row)
 static void row_add(struct dal_lane *lane, struct dal_row *row)
 {
 	bool check = lane->event->place.offset < lane->end || lane->reviving;
+	int r;
 
 	if (!lane->options.outbox || !wanted(lane, row)) {
 		return;
@@ -52,7 +53,8 @@ static void row_add(struct dal_lane *lane, struct dal_row *row)
 		return; /* it is on the log already */
 	}
 	row->sequence = lane->batch_sequence++;
-	dal_rows_add(lane->rows, row, check);
+	r = dal_rows_add(lane->rows, row, check);
+	lane->error = r < 0 ? r : lane->error;
 }
 
 static void on_call(void *own, const struct dal_event *event, const struct dal_rule *rule,

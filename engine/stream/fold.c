@@ -166,6 +166,8 @@ static int fold_failed(struct dal_evaluator *e, const struct dal_projection *pro
 
 	failed(e, projection, "fold", dal_cache_key(entry), failure, projection->on_error);
 	if (projection->on_error == DAL_ON_ERROR_HALT) {
+		dal_vm_entry_free(entry->value); /* half folded, and not dirty perhaps */
+		entry->value = NULL;
 		return DAL_EVALUATOR_HALT;
 	}
 	if (projection->on_error == DAL_ON_ERROR_PARK) {

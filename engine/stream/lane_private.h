@@ -26,6 +26,7 @@ struct dal_lane {
 	/* committed, and the same with what the running batch has done */
 	uint64_t next, sequence;
 	uint64_t batch_next, batch_sequence;
+	uint64_t batch_appended; /* rows to the log that are on it */
 	int64_t appended_us;
 	char generation[72];
 
@@ -34,7 +35,7 @@ struct dal_lane {
 	struct dal_checkpoint checkpoint;
 	bool halted;
 	struct dal_lane_halt halt;
-	int error; /* of a callback, until the caller looks */
+	int error; /* of a callback or a note, until the next write fails with it */
 
 	/* the current event */
 	const struct dal_log_batch *events;
@@ -63,6 +64,8 @@ void dal_lane_checkpoint_deinit(struct dal_lane *lane);
 int dal_lane_reopen(struct dal_lane *lane);
 /* Makes one row of the current event again by its id; its declaration is gone: *made false. */
 int dal_lane_remake(struct dal_lane *lane, struct dal_slice id, bool *made);
+/* The row of a function that can't be made any more: what it would be given is the event itself. */
+int dal_lane_remake_gone(struct dal_lane *lane, const struct dal_row_id *id);
 
 /* build.c */
 int dal_lane_projections(struct dal_lane *lane, struct dal_errors *errors);

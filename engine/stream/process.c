@@ -69,6 +69,9 @@ int dal_lane_write(struct dal_lane *lane)
 	int64_t dead = dal_rows_dead(lane->rows);
 	int r = 0;
 
+	if (lane->error < 0) {
+		return lane->error;
+	}
 	if (dal_fault("position-before-state")) {
 		position_write(lane);
 		r = fault_pause(lane);
@@ -80,8 +83,10 @@ int dal_lane_write(struct dal_lane *lane)
 	dal_evaluator_changes(lane->evaluator, on_change, lane);
 	position_write(lane);
 	if (r == 0 && lane->options.outbox) {
+		/* faster than they come, also when a rebuild settles thousands in a batch */
 		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,
-				      lane->appended_us, EXPIRE_A_BATCH);
+				      lane->appended_us,
+				      EXPIRE_A_BATCH + 2 * dal_rows_size(lane->rows));
 	}
 	if (r >= 0) {
 		r = dal_store_write(store, lane->batch, false);
@@ -94,6 +99,9 @@ int dal_lane_write(struct dal_lane *lane)
 	lane->next = lane->batch_next;
 	lane->sequence = lane->batch_sequence;
 	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
+	lane->undelivered -= lane->batch_appended < lane->undelivered ? lane->batch_appended
+								      : lane->undelivered;
+	lane->batch_appended = 0;
 	lane->dead = (uint64_t)((int64_t)lane->dead + dead);
 	lane->changed = false;
 	return 0;
@@ -101,7 +109,7 @@ int dal_lane_write(struct dal_lane *lane)
 
 int dal_lane_commit(struct dal_lane *lane)
 {
-	if (!lane->changed && dal_rows_size(lane->rows) == 0) {
+	if (!lane->changed && lane->error == 0 && dal_rows_size(lane->rows) == 0) {
 		return 0;
 	}
 	return dal_lane_write(lane);
@@ -112,6 +120,7 @@ static void undo(struct dal_lane *lane)
 	dal_evaluator_discard(lane->evaluator);
 	dal_rows_clear(lane->rows);
 	dal_store_batch_clear(lane->batch);
+	lane->batch_appended = 0;
 	lane->batch_next = lane->next;
 	lane->batch_sequence = lane->sequence;
 }
@@ -130,7 +139,7 @@ static int event_run(struct dal_lane *lane)
 	if (r == 0) {
 		r = dal_evaluator_run(lane->evaluator, rules);
 	}
-	return lane->error < 0 ? lane->error : r;
+	return lane->error < 0 && r >= 0 ? lane->error : r;
 }
 
 static int event_process(struct dal_lane *lane, const struct dal_log_batch *batch, size_t index)
@@ -171,7 +180,7 @@ static int range_process(struct dal_lane *lane, const struct dal_log_batch *batc
 
 int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 {
-	size_t done;
+	size_t done = 0;
 	int r;
 
 	if (lane->halted) {
@@ -181,7 +190,7 @@ int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 	if (r == 0) {
 		r = range_process(lane, batch, batch->count, &done);
 	}
-	if (r == DAL_EVALUATOR_HALT) {
+	while (r == DAL_EVALUATOR_HALT) { /* once; again only if a limit of time says otherwise */
 		lane->halted = true;
 		undo(lane);
 		r = range_process(lane, batch, done, &done);
@@ -199,10 +208,19 @@ int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 
 /* --- what dispatch says --- */
 
-void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id)
+/* NULL on a read error, which the next commit fails with. */
+static struct dal_touched *noted(struct dal_lane *lane, struct dal_slice row_id)
 {
 	int error;
 	struct dal_touched *touched = dal_rows_find(lane->rows, row_id, &error);
+
+	lane->error = error < 0 ? error : lane->error;
+	return touched;
+}
+
+void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id)
+{
+	struct dal_touched *touched = noted(lane, row_id);
 
 	if (touched && touched->now == DAL_ROW_OPEN) {
 		touched->now = DAL_ROW_DELIVERED;
@@ -212,15 +230,14 @@ void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id)
 void dal_lane_retry(struct dal_lane *lane, struct dal_slice row_id, uint32_t attempts,
 		    int64_t due_us, struct dal_slice tries)
 {
-	int error;
-	struct dal_touched *touched = dal_rows_find(lane->rows, row_id, &error);
+	struct dal_touched *touched = noted(lane, row_id);
 
 	if (!touched || touched->now != DAL_ROW_OPEN || dal_fault("lost-timer")) {
 		return;
 	}
 	touched->row.attempts = attempts;
 	touched->row.due_us = due_us;
-	touched->row.tries = dal_rows_keep(touched, tries);
+	dal_rows_tries(touched, tries);
 	touched->changed = true;
 }
 
@@ -228,5 +245,6 @@ void dal_lane_appended(struct dal_lane *lane, uint64_t sequence)
 {
 	dal_outbox_remove(lane->batch, lane->options.number,
 			  &(struct dal_row){.sequence = sequence});
+	lane->batch_appended++;
 	lane->changed = true;
 }

@@ -1,5 +1,7 @@
 #include "engine/stream/rows.h"
 
+#include <errno.h>
+
 #include "engine/base/error.h"
 #include "engine/base/map.h"
 #include "engine/base/memory.h"
@@ -23,6 +25,15 @@ struct dal_rows *dal_rows_new(struct dal_state *state, uint16_t lane)
 	return rows;
 }
 
+static void touched_free(struct dal_touched *touched)
+{
+	dal_buffer_deinit(&touched->memory);
+	dal_buffer_deinit(&touched->tries);
+	dal_buffer_deinit(&touched->completion);
+	free(touched->id);
+	free(touched);
+}
+
 void dal_rows_clear(struct dal_rows *rows)
 {
 	struct dal_touched *touched, *next;
@@ -30,11 +41,7 @@ void dal_rows_clear(struct dal_rows *rows)
 	for (touched = rows->first; touched; touched = next) {
 		next = touched->next;
 		dal_map_remove(rows->by_id, dal_slice_text(touched->id));
-		for (size_t i = 0; i < 4; i++) {
-			dal_buffer_deinit(&touched->memory[i]);
-		}
-		free(touched->id);
-		free(touched);
+		touched_free(touched);
 	}
 	rows->first = NULL;
 	rows->tail = &rows->first;
@@ -52,65 +59,77 @@ void dal_rows_free(struct dal_rows *rows)
 	free(rows);
 }
 
-struct dal_slice dal_rows_keep(struct dal_touched *touched, struct dal_slice bytes)
+void dal_rows_tries(struct dal_touched *touched, struct dal_slice tries)
 {
-	for (size_t i = 1; i < 4; i++) {
-		if (!touched->memory[i].data) {
-			dal_buffer_slice_append(&touched->memory[i], bytes);
-			return dal_buffer_slice(&touched->memory[i]);
-		}
-	}
-	/* the oldest text is replaced: a row has one completion and one list of tries at a time */
-	dal_buffer_clear(&touched->memory[3]);
-	dal_buffer_slice_append(&touched->memory[3], bytes);
-	return dal_buffer_slice(&touched->memory[3]);
+	dal_buffer_clear(&touched->tries);
+	dal_buffer_slice_append(&touched->tries, tries);
+	touched->row.tries = dal_buffer_slice(&touched->tries);
 }
 
-static struct dal_touched *touch(struct dal_rows *rows, struct dal_slice id)
+void dal_rows_completion(struct dal_touched *touched, struct dal_slice completion)
+{
+	dal_buffer_clear(&touched->completion);
+	dal_buffer_slice_append(&touched->completion, completion);
+	touched->row.completion = dal_buffer_slice(&touched->completion);
+}
+
+static struct dal_touched *touched_new(struct dal_slice id)
 {
 	struct dal_touched *touched = dal_calloc(1, sizeof(*touched));
 
 	touched->id = dal_slice_dup(id);
-	dal_map_set(rows->by_id, id, touched);
+	return touched;
+}
+
+static void touch(struct dal_rows *rows, struct dal_touched *touched)
+{
+	dal_map_set(rows->by_id, dal_slice_text(touched->id), touched);
 	*rows->tail = touched;
 	rows->tail = &touched->next;
 	rows->count++;
-	return touched;
+}
+
+/* The row as the store has it. */
+static int touched_load(struct dal_rows *rows, struct dal_touched *touched)
+{
+	struct dal_slice function;
+	uint64_t sequence;
+	int r = dal_outbox_status(rows->state, rows->lane, dal_slice_text(touched->id),
+				  &touched->before, &function, &sequence, &rows->text);
+
+	touched->now = touched->before;
+	if (r != 0) {
+		return r;
+	}
+	if (touched->now == DAL_ROW_UNKNOWN || touched->now == DAL_ROW_SETTLED) {
+		/* its id is all that is known */
+		dal_row_id_parse(dal_slice_text(touched->id), &touched->row.id);
+		return 0;
+	}
+	r = dal_outbox_get(rows->state, rows->lane, touched->now, function, sequence, &touched->row,
+			   &touched->memory);
+	return r > 0 ? -EBADMSG : r;
 }
 
 struct dal_touched *dal_rows_find(struct dal_rows *rows, struct dal_slice id, int *error)
 {
 	struct dal_touched *touched = dal_map_get(rows->by_id, id);
-	enum dal_row_status status;
-	struct dal_slice function;
-	uint64_t sequence;
 
 	*error = 0;
 	if (touched) {
 		return touched;
 	}
-	*error = dal_outbox_status(rows->state, rows->lane, id, &status, &function, &sequence,
-				   &rows->text);
-	if (*error < 0) {
+	touched = touched_new(id);
+	*error = touched_load(rows, touched);
+	if (*error != 0) {
+		touched_free(touched);
 		return NULL;
 	}
-	touched = touch(rows, id);
-	touched->before = touched->now = status;
-	if (status == DAL_ROW_OPEN || status == DAL_ROW_DELIVERED || status == DAL_ROW_DEAD) {
-		*error = dal_outbox_get(rows->state, rows->lane, status, function, sequence,
-					&touched->row, &touched->memory[0]);
-		if (*error != 0) {
-			*error = *error < 0 ? *error : -5;
-			return NULL;
-		}
-	} else {
-		/* its id is all that is known */
-		dal_row_id_parse(dal_slice_text(touched->id), &touched->row.id);
-	}
+	touch(rows, touched);
 	return touched;
 }
 
-struct dal_touched *dal_rows_add(struct dal_rows *rows, const struct dal_row *row, bool check)
+int dal_rows_add(struct dal_rows *rows, const struct dal_row *row, bool check)
 {
 	struct dal_touched *touched;
 	struct dal_buffer id = {0};
@@ -118,20 +137,34 @@ struct dal_touched *dal_rows_add(struct dal_rows *rows, const struct dal_row *ro
 
 	dal_row_id_format(&row->id, &id);
 	touched = dal_map_get(rows->by_id, dal_buffer_slice(&id));
-	if (!touched) {
-		touched = check ? dal_rows_find(rows, dal_buffer_slice(&id), &error)
-				: touch(rows, dal_buffer_slice(&id));
+	if (!touched && check) {
+		touched = dal_rows_find(rows, dal_buffer_slice(&id), &error);
+	} else if (!touched) {
+		touched = touched_new(dal_buffer_slice(&id));
+		touch(rows, touched);
 	}
 	dal_buffer_deinit(&id);
 	if (!touched || touched->now != DAL_ROW_UNKNOWN) {
-		return NULL;
+		return error;
 	}
-	dal_buffer_clear(&touched->memory[0]);
-	dal_row_encode(row, &touched->memory[0]);
-	DAL_ASSERT(dal_row_decode(dal_buffer_slice(&touched->memory[0]), &touched->row));
+	dal_buffer_clear(&touched->memory);
+	dal_row_encode(row, &touched->memory);
+	DAL_ASSERT(dal_row_decode(dal_buffer_slice(&touched->memory), &touched->row));
 	touched->row.sequence = row->sequence;
 	touched->now = DAL_ROW_OPEN;
-	return touched;
+	return 0;
+}
+
+/* Also a row that was open or delivered before the batch, and died and was sent again within it:
+ * wherever it stood, it is gone from there, and stands behind all others. */
+static void commit_revived(struct dal_rows *rows, struct dal_touched *t,
+			   struct dal_store_batch *batch, uint64_t sequence)
+{
+	if (t->before != DAL_ROW_DEAD) {
+		dal_outbox_bury(batch, rows->lane, &t->row);
+	}
+	t->row.revived--; /* it counts that itself */
+	dal_outbox_revive(batch, rows->lane, &t->row, sequence);
 }
 
 static void commit_open(struct dal_rows *rows, struct dal_touched *t, struct dal_store_batch *batch,
@@ -139,8 +172,8 @@ static void commit_open(struct dal_rows *rows, struct dal_touched *t, struct dal
 {
 	if (t->before == DAL_ROW_UNKNOWN) {
 		dal_outbox_open(batch, rows->lane, &t->row);
-	} else if (t->before == DAL_ROW_DEAD) {
-		dal_outbox_revive(batch, rows->lane, &t->row, (*sequence)++);
+	} else if (t->revived) {
+		commit_revived(rows, t, batch, (*sequence)++);
 	} else if (t->changed) {
 		dal_outbox_update(batch, rows->lane, &t->row);
 	}
@@ -172,7 +205,7 @@ void dal_rows_commit(struct dal_rows *rows, struct dal_store_batch *batch, uint6
 			commit_settled(rows, t, batch);
 			break;
 		case DAL_ROW_DEAD:
-			if (t->before != DAL_ROW_DEAD) {
+			if (t->before != DAL_ROW_DEAD || t->revived) {
 				dal_outbox_bury(batch, rows->lane, &t->row);
 			}
 			break;
@@ -187,9 +220,7 @@ int64_t dal_rows_undelivered(const struct dal_rows *rows)
 	int64_t change = 0;
 
 	for (const struct dal_touched *t = rows->first; t; t = t->next) {
-		if (t->row.function.size > 0) {
-			change += (t->now == DAL_ROW_OPEN) - (t->before == DAL_ROW_OPEN);
-		}
+		change += (t->now == DAL_ROW_OPEN) - (t->before == DAL_ROW_OPEN);
 	}
 	return change;
 }

@@ -19,11 +19,12 @@ struct dal_touched {
 	struct dal_row row;         /* slices of memory that lives as long as the batch */
 	enum dal_row_status before; /* in the store */
 	enum dal_row_status now;
-	bool changed;       /* its tries were, while it stays open */
+	bool changed;       /* its row was, while its status stayed */
+	bool revived;       /* it was a dead letter that this batch sent again */
 	int64_t expires_us; /* of a settled one */
 	char *id;           /* its text */
 	struct dal_touched *next;
-	struct dal_buffer memory[4]; /* private: what the row's slices point to */
+	struct dal_buffer memory, tries, completion; /* private: what the row's slices point to */
 };
 
 struct dal_rows *dal_rows_new(struct dal_state *state, uint16_t lane);
@@ -31,17 +32,19 @@ void dal_rows_free(struct dal_rows *rows);
 /* Forgets what the batch touched. */
 void dal_rows_clear(struct dal_rows *rows);
 
-/* A row that the batch makes, as a copy; it starts open. NULL if its id is settled already. */
-struct dal_touched *dal_rows_add(struct dal_rows *rows, const struct dal_row *row, bool check);
+/* A row that the batch makes, as a copy; it starts open. `check`: the store may know its id: then
+ * nothing is made. 0 or negative. */
+int dal_rows_add(struct dal_rows *rows, const struct dal_row *row, bool check);
 /* The row with this id as the batch has left it so far; before = now = UNKNOWN if there is none.
  * NULL on a read error (*error). */
 struct dal_touched *dal_rows_find(struct dal_rows *rows, struct dal_slice id, int *error);
-/* A copy of bytes that lives as long as the batch. */
-struct dal_slice dal_rows_keep(struct dal_touched *touched, struct dal_slice bytes);
+/* What replaces the row's tries or completion, as a copy. */
+void dal_rows_tries(struct dal_touched *touched, struct dal_slice tries);
+void dal_rows_completion(struct dal_touched *touched, struct dal_slice completion);
 /* Writes all changes into a store batch, in the order the rows were touched. `sequence`: given to
  * rows that are sent again. */
 void dal_rows_commit(struct dal_rows *rows, struct dal_store_batch *batch, uint64_t *sequence);
-/* By how much the number of undelivered calls changes with the commit. */
+/* By how much the number of undelivered rows changes with the commit. */
 int64_t dal_rows_undelivered(const struct dal_rows *rows);
 int64_t dal_rows_dead(const struct dal_rows *rows); /* the same of dead letters */
 size_t dal_rows_size(const struct dal_rows *rows);

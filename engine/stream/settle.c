@@ -21,27 +21,48 @@ static void settled(struct dal_lane *lane, struct dal_touched *touched)
 
 static void buried(struct dal_lane *lane, struct dal_touched *touched)
 {
-	touched->row.completion = dal_rows_keep(touched,
-						dal_json_raw(lane->event->json, lane->event->data));
+	dal_rows_completion(touched, dal_json_raw(lane->event->json, lane->event->data));
 	touched->row.completed = lane->event->place;
 	touched->row.completed.topic = dal_slice_text(DAL_TOPIC_SYSTEM);
 	touched->row.died_us = lane->event->appended_us;
 	touched->now = DAL_ROW_DEAD;
 }
 
+/* The current event is for a moment the cause, which the log has. */
+static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
+			const struct dal_log_batch *cause)
+{
+	const struct dal_log_batch *events = lane->events;
+	size_t index = lane->index;
+	bool made;
+	int again, r;
+
+	lane->events = cause;
+	lane->index = 0;
+	r = dal_evaluator_parse(lane->evaluator, cause, 0, &lane->event);
+	if (r == 0) {
+		r = dal_lane_remake(lane, dal_slice_text(touched->id), &made);
+	}
+	if (r == 0 && touched->now == DAL_ROW_UNKNOWN) {
+		r = dal_lane_remake_gone(lane, &touched->row.id);
+	}
+	lane->events = events;
+	lane->index = index;
+	again = dal_evaluator_parse(lane->evaluator, events, index, &lane->event);
+	return r == 0 ? again : r;
+}
+
 /*
  * A failure whose row is not known: in a rebuild, of a cause before the checkpoint. The dead letter
- * is made again from its cause, which the log has.
+ * is made again from its cause. Where the log no longer has it, there is nothing to send again: the
+ * id alone is remembered.
  */
 static int unknown_buried(struct dal_lane *lane, struct dal_touched *touched)
 {
-	const struct dal_log_batch *events = lane->events;
 	struct dal_log_batch cause = {0};
 	struct dal_log_reader *reader;
 	struct dal_log_mark mark = {.topic = dal_slice_text("*"),
 				    .next = touched->row.id.cause.offset};
-	size_t index = lane->index;
-	bool made = false;
 	int r;
 
 	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, NULL, &reader);
@@ -49,22 +70,22 @@ static int unknown_buried(struct dal_lane *lane, struct dal_touched *touched)
 		return r;
 	}
 	r = dal_log_read(reader, 1, 1, &cause);
-	if (r == 0 && cause.count > 0 && cause.records[0].place.offset == mark.next) {
-		r = dal_evaluator_parse(lane->evaluator, &cause, 0, &lane->event);
-		if (r == 0) {
-			r = dal_lane_remake(lane, dal_slice_text(touched->id), &made);
-		}
+	if (r == DAL_LOG_END) {
+		r = 0;
+	} else if (r == 0 && cause.records[0].place.offset == mark.next) {
+		r = cause_remade(lane, touched, &cause);
 	}
 	dal_log_batch_release(&cause);
 	dal_log_reader_free(reader);
-	if (r >= 0) {
-		r = dal_evaluator_parse(lane->evaluator, events, index, &lane->event);
+	if (r != 0) {
+		return r;
 	}
-	if (r == 0) {
-		touched->row.function = touched->row.id.target;
+	if (touched->now == DAL_ROW_OPEN) {
 		buried(lane, touched);
+	} else {
+		settled(lane, touched);
 	}
-	return r;
+	return 0;
 }
 
 static int completed(struct dal_lane *lane, struct dal_touched *touched, bool failed, bool *ignored)
@@ -73,6 +94,7 @@ static int completed(struct dal_lane *lane, struct dal_touched *touched, bool fa
 	case DAL_ROW_SETTLED:
 	case DAL_ROW_DEAD:
 		*ignored = true; /* the first completion won */
+		dal_outbox_ignore(lane->batch, lane->options.number, lane->event->place.offset);
 		return 0;
 	case DAL_ROW_UNKNOWN:
 		if (failed) {
@@ -100,7 +122,8 @@ static void retried(struct dal_touched *touched)
 	touched->row.due_us = 0;
 	touched->row.tries = (struct dal_slice){0};
 	touched->row.completion = (struct dal_slice){0};
-	touched->row.revived += touched->before != DAL_ROW_DEAD; /* else the commit counts it */
+	touched->row.revived++;
+	touched->revived = true;
 }
 
 static struct dal_slice row_of(const struct dal_event *event)
@@ -118,6 +141,7 @@ int dal_lane_settle(struct dal_lane *lane, bool *ignored)
 	const struct dal_event *event = lane->event;
 	bool failed = dal_slice_is(event->type, "dalamb.function.failed");
 	struct dal_touched *touched;
+	struct dal_row_id parts;
 	struct dal_slice row;
 	int r;
 
@@ -130,7 +154,7 @@ int dal_lane_settle(struct dal_lane *lane, bool *ignored)
 		return 0;
 	}
 	row = row_of(event);
-	if (row.size == 0) {
+	if (!dal_row_id_parse(row, &parts)) {
 		return 0;
 	}
 	touched = dal_rows_find(lane->rows, row, &r);
