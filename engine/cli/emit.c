@@ -2,13 +2,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/digest.h"
 #include "engine/cli/input.h"
 #include "engine/cli/print.h"
+#include "engine/cli/progress.h"
 #include "engine/cli/remote.h"
 #include "engine/event/event.h"
+
+#define MB 1000000u
 
 struct sending {
 	const struct dal_command *command;
@@ -106,12 +110,29 @@ static int send_one(const struct sending *s, struct dal_remote *remote, const ch
 
 /* --- a file of any length --- */
 
+struct upload {
+	FILE *file;
+	uint64_t sent; /* bytes */
+	struct dal_progress progress;
+};
+
+static void upload_begin(struct upload *upload)
+{
+	struct stat st;
+	bool sized = fstat(fileno(upload->file), &st) == 0 && S_ISREG(st.st_mode);
+
+	dal_progress_begin(&upload->progress, "MB", sized ? (uint64_t)st.st_size / MB : 0, false);
+	upload->progress.shown = upload->progress.shown && sized;
+}
+
 static long on_read(char *to, size_t size, void *own)
 {
-	FILE *file = own;
-	size_t got = fread(to, 1, size, file);
+	struct upload *upload = own;
+	size_t got = fread(to, 1, size, upload->file);
 
-	return got == 0 && ferror(file) ? -1 : (long)got;
+	upload->sent += got;
+	dal_progress_show(&upload->progress, upload->sent / MB);
+	return got == 0 && ferror(upload->file) ? -1 : (long)got;
 }
 
 static void print_errors(const struct dal_json *json, const char *file)
@@ -162,20 +183,24 @@ static int send_file(const struct sending *s, struct dal_remote *remote, const c
 {
 	struct dal_http_header_line headers[] = {{"Idempotency-Key", s->key}, {NULL, NULL}};
 	struct dal_http_answer answer;
+	struct upload upload = {0};
 	struct dal_input lines;
 	int r = dal_input_open(&lines, s->file), status;
 
 	if (r < 0) {
 		return dal_fail(s->command, DAL_EXIT_UNREACHABLE, "%s: %s", s->file, strerror(-r));
 	}
+	upload.file = lines.file;
+	upload_begin(&upload);
 	status = dal_remote_try(remote,
 				&(struct dal_http_ask){.method = "POST",
 						       .target = target,
 						       .type = "application/x-ndjson",
 						       .headers = s->key ? headers : NULL,
 						       .read = on_read,
-						       .own = lines.file},
+						       .own = &upload},
 				&answer);
+	dal_progress_end(&upload.progress);
 	if (status == DAL_EXIT_DONE) {
 		status = counts_print(s, remote, &answer, lines.name);
 		dal_http_answer_deinit(&answer);

@@ -18,6 +18,16 @@ struct asked {
 
 /* --- the answer, in the engine's shape, printed --- */
 
+/* Only --app knows: an engine's views have moved on since the event. */
+static void print_guard(struct dal_slice guard)
+{
+	if (guard.size > 0) {
+		printf("      its guard (when), asked with empty projections, says ");
+		dal_print(stdout, guard);
+		printf("\n");
+	}
+}
+
 static bool print_one(const struct dal_json *json, uint32_t node, const char *kind)
 {
 	bool matched = dal_member_true(json, node, "matched");
@@ -30,6 +40,7 @@ static bool print_one(const struct dal_json *json, uint32_t node, const char *ki
 	dal_print(stdout, dal_member_text(json, node, "file"));
 	printf(":%lld)\n", (long long)dal_member_integer(json, node, "line"));
 	if (matched) {
+		print_guard(dal_member_text(json, node, "guard"));
 		return true;
 	}
 	printf("      ");
@@ -93,6 +104,7 @@ struct feed {
 	uint32_t pattern;
 	const char *const *topics;
 	bool system;
+	const char *guard; /* what it answers; NULL: there is none */
 };
 
 static void put_text(struct dal_json_writer *w, const char *key, struct dal_slice text)
@@ -146,6 +158,9 @@ static void put_feed(struct dal_json_writer *w, const struct dal_rules *rules,
 	dal_json_put_integer(w, feed->line);
 	dal_json_key(w, "matched");
 	dal_json_put_boolean(w, reason.kind == DAL_REASON_MATCHED);
+	if (reason.kind == DAL_REASON_MATCHED && feed->guard) {
+		put_text(w, "guard", dal_slice_text(feed->guard));
+	}
 	if (reason.kind == DAL_REASON_FIELD) {
 		put_field(w, &reason.miss);
 	} else if (reason.kind != DAL_REASON_MATCHED) {
@@ -160,9 +175,27 @@ static bool wanted(const struct asked *asked, const char *name)
 	return !asked->rule || strcmp(asked->rule, name) == 0;
 }
 
-static void put_all(const struct asked *asked, const struct dal_rules *rules,
+static const char *guard_of(const struct dal_trial *trial, const struct dal_rule *rule)
+{
+	for (size_t i = 0; rule->has_when && i < trial->count; i++) {
+		const struct dal_effect *effect = &trial->effects[i];
+		if (strcmp(effect->rule, rule->name) != 0) {
+			continue;
+		}
+		if (effect->kind == DAL_EFFECT_MATCH) {
+			return effect->passed ? "yes" : "no";
+		}
+		if (effect->kind == DAL_EFFECT_FAIL) {
+			return effect->json;
+		}
+	}
+	return NULL;
+}
+
+static void put_all(const struct asked *asked, const struct dal_trial *trial,
 		    const struct dal_event *event, struct dal_buffer *out)
 {
+	const struct dal_rules *rules = trial->app->rules;
 	struct dal_json_writer w = {.out = out};
 
 	dal_json_begin_object(&w);
@@ -173,7 +206,7 @@ static void put_all(const struct asked *asked, const struct dal_rules *rules,
 		if (wanted(asked, r->name)) {
 			put_feed(&w, rules,
 				 &(struct feed){"rule", r->name, r->file, r->line, r->pattern,
-						r->topics, r->system},
+						r->topics, r->system, guard_of(trial, r)},
 				 event);
 		}
 	}
@@ -185,7 +218,7 @@ static void put_all(const struct asked *asked, const struct dal_rules *rules,
 		if (wanted(asked, p->name)) {
 			put_feed(&w, rules,
 				 &(struct feed){"projection", p->name, p->file, p->line, p->pattern,
-						p->topics, p->system},
+						p->topics, p->system, NULL},
 				 event);
 		}
 	}
@@ -214,6 +247,8 @@ static int explain_with(const struct asked *asked, const struct dal_app *app)
 	struct dal_recorded recorded = {0};
 	struct dal_json *json = dal_json_new();
 	struct dal_buffer out = {0};
+	struct dal_log_batch batch;
+	struct dal_trial trial = {0};
 	struct dal_event event;
 	int status;
 
@@ -228,8 +263,15 @@ static int explain_with(const struct asked *asked, const struct dal_app *app)
 	    dal_json_parse(json, recorded.records[0].event, DAL_JSON_PADDED, NULL) == 0) {
 		dal_event_view(&event, json);
 		event.place = recorded.records[0].place;
-		put_all(asked, app->rules, &event, &out);
-		status = print(asked, dal_buffer_slice(&out));
+		batch = dal_recorded_batch(&recorded);
+		if (dal_trial_init(&trial, app) == 0 && dal_trial_run(&trial, &batch) >= 0) {
+			put_all(asked, &trial, &event, &out);
+			status = print(asked, dal_buffer_slice(&out));
+		} else {
+			status = dal_fail(asked->command, DAL_EXIT_UNREACHABLE,
+					  "the rules can't be run");
+		}
+		dal_trial_deinit(&trial);
 	}
 	dal_buffer_deinit(&out);
 	dal_recorded_deinit(&recorded);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,16 @@ static int unknown(const char *word)
 	return DAL_EXIT_USAGE;
 }
 
+/* What could not be printed was not done. */
+static int finish(const struct dal_command *command, int status)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		return dal_fail(command, status == DAL_EXIT_DONE ? DAL_EXIT_UNREACHABLE : status,
+				"the output can't be written: %s", strerror(errno));
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const struct dal_command *list[COMMANDS_MAX];
@@ -83,7 +94,7 @@ int main(int argc, char **argv)
 	count = commands_list(list);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(argv[1], list[i]->name) == 0) {
-			return list[i]->run(list[i], argc - 1, argv + 1);
+			return finish(list[i], list[i]->run(list[i], argc - 1, argv + 1));
 		}
 	}
 	return unknown(argv[1]);

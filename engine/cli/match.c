@@ -164,13 +164,16 @@ static void match_line(struct matching *m, const struct dal_input *lines, struct
 {
 	struct dal_json_error error;
 	const uint32_t *ids;
+	const char *wrong = NULL;
 	size_t count;
 
-	if (dal_json_parse(m->json, line, 0, &error) != 0 ||
-	    dal_json_kind(m->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		bool object = m->json->count == 0;
-		fprintf(stderr, "%s:%zu: %s\n", lines->name, lines->number,
-			object ? error.reason : "an event is a JSON object");
+	if (dal_json_parse(m->json, line, 0, &error) != 0) {
+		wrong = error.reason;
+	} else if (dal_json_kind(m->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
+		wrong = "an event is a JSON object";
+	}
+	if (wrong) {
+		fprintf(stderr, "%s:%zu: %s\n", lines->name, lines->number, wrong);
 		m->broken = true;
 		return;
 	}

@@ -7,12 +7,13 @@
 
 #define EVERY_US 250000
 
-void dal_progress_begin(struct dal_progress *progress, uint64_t end, bool crowded)
+void dal_progress_begin(struct dal_progress *progress, const char *unit, uint64_t end, bool crowded)
 {
 	int64_t now = dal_clock_monotonic_us();
 
 	*progress = (struct dal_progress){
 		.shown = isatty(STDERR_FILENO) && !(crowded && isatty(STDOUT_FILENO)),
+		.unit = unit,
 		.end = end > 0 ? end : 1,
 		.since_us = now,
 		.last_us = now,
@@ -30,9 +31,9 @@ void dal_progress_show(struct dal_progress *progress, uint64_t done)
 	}
 	progress->last_us = now;
 	rate = (double)done / seconds;
-	fprintf(stderr, "\r\033[K%3.0f %%  %.0f events/s  %.0f s left",
+	fprintf(stderr, "\r\033[K%3.0f %%  %.0f %s/s  %.0f s left",
 		100.0 * (double)(progress->end - left) / (double)progress->end, rate,
-		rate > 0 ? (double)left / rate : 0);
+		progress->unit, rate > 0 ? (double)left / rate : 0);
 	fflush(stderr);
 }
 

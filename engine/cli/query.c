@@ -1,16 +1,21 @@
 /* dalamb query: entries of projections. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/cli/print.h"
 #include "engine/cli/remote.h"
+#include "engine/cli/stream.h"
+
+enum { AGAIN_SECONDS = 1 };
 
 struct query {
 	struct dal_remote remote;
 	const char *projection, *key;
 	const char *prefix, *from, *to, *limit, *position, *timeout;
-	bool all, json;
+	bool all, watch, json;
 	struct dal_json *reader;
+	struct dal_sse sse; /* of a watch */
 };
 
 static int parse(struct query *q, const struct dal_http_answer *answer)
@@ -154,6 +159,71 @@ static int show_one(struct query *q)
 	return status;
 }
 
+/* --- a watch: a snapshot, then each change --- */
+
+static int on_change(void *own, struct dal_slice data)
+{
+	struct query *q = own;
+	struct dal_slice event = dal_buffer_slice(&q->sse.event);
+
+	if (dal_json_parse(q->reader, data, 0, NULL) != 0) {
+		return 0;
+	}
+	if (dal_slice_is(event, "entry") || (q->json && dal_slice_is(event, "gone"))) {
+		print_line(q, DAL_JSON_ROOT);
+	} else if (dal_slice_is(event, "gone")) {
+		dal_print(stdout, dal_member_text(q->reader, DAL_JSON_ROOT, "key"));
+		printf("\t(gone)\n");
+	} else if (dal_slice_is(event, "error")) {
+		struct dal_slice detail = dal_member_text(q->reader, DAL_JSON_ROOT, "detail");
+		dal_fail(q->remote.command, 0, "%.*s", (int)detail.size, detail.data);
+		q->watch = false;
+	}
+	return fflush(stdout) == 0 && q->watch ? 0 : -1;
+}
+
+static int on_piece(struct dal_slice piece, void *own)
+{
+	struct query *q = own;
+
+	return dal_sse_feed(&q->sse, piece);
+}
+
+/* Until it is interrupted; a connection that was lost is made again, and begins with a snapshot. */
+static int show_changes(struct query *q)
+{
+	static const struct dal_http_header_line headers[] = {{"Accept", "text/event-stream"},
+							      {NULL, NULL}};
+	struct dal_buffer target = {0};
+	struct dal_http_answer answer;
+	bool connected = false;
+	int status;
+
+	target_make(q, NULL, &target);
+	q->sse.each = on_change;
+	q->sse.own = q;
+	do {
+		dal_sse_restart(&q->sse);
+		status = dal_remote_ask(&q->remote,
+					&(struct dal_http_ask){.method = "GET",
+							       .target = dal_buffer_cstr(&target),
+							       .headers = headers,
+							       .write = on_piece,
+							       .own = q},
+					&answer);
+		if (status == DAL_EXIT_DONE) {
+			dal_http_answer_deinit(&answer);
+			connected = true;
+		}
+		if (connected && q->watch && !ferror(stdout)) {
+			sleep(AGAIN_SECONDS);
+		}
+	} while (connected && q->watch && !ferror(stdout));
+	dal_sse_deinit(&q->sse);
+	dal_buffer_deinit(&target);
+	return q->watch ? status : DAL_EXIT_NO;
+}
+
 /* Which there are. */
 static int show_projections(struct query *q)
 {
@@ -186,19 +256,23 @@ static int show(struct query *q)
 	if (!q->projection) {
 		return show_projections(q);
 	}
+	if (q->watch) {
+		return show_changes(q);
+	}
 	return q->key ? show_one(q) : show_range(q);
 }
 
 static int run(const struct dal_command *command, int argc, char **argv)
 {
 	struct query q = {0};
-	const char *format = NULL, *all = NULL, *url = NULL;
+	const char *format = NULL, *all = NULL, *watch = NULL, *url = NULL;
 	struct dal_option options[] = {
 		{"prefix", "TEXT", "keys that begin so", &q.prefix},
 		{"from", "KEY", "keys from this one on", &q.from},
 		{"to", "KEY", "keys before this one", &q.to},
 		{"limit", "N", "at most so many; default 100", &q.limit},
 		{"all", NULL, "page after page, to the end", &all},
+		{"watch", NULL, "then each change, until it is interrupted", &watch},
 		{"min-position", "POSITION", "waits until this event is folded in", &q.position},
 		{"timeout", "TIME", "of that wait; default 5s", &q.timeout},
 		{"url", DAL_REMOTE_OPTION, DAL_REMOTE_HELP, &url},
@@ -216,14 +290,19 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	q.projection = argc > 1 ? argv[1] : NULL;
 	q.key = argc > 2 ? argv[2] : NULL;
 	q.all = all != NULL;
+	q.watch = watch != NULL;
 	if (argc > 3) {
 		return dal_usage(command, "one projection, one key (quote a key with spaces)");
 	}
 	if (q.key && (q.prefix || q.from || q.to || q.limit || all)) {
 		return dal_usage(command, "a key, or a range: not both");
 	}
+	if (q.watch && (!q.projection || all || q.limit)) {
+		return dal_usage(command, "--watch takes a projection and a key, a prefix or a "
+					  "range, and no --all or --limit");
+	}
 	q.reader = dal_json_new();
-	status = dal_remote_open(&q.remote, command, url, 0);
+	status = dal_remote_open(&q.remote, command, url, q.watch ? UINT64_MAX : 0);
 	if (status == DAL_EXIT_DONE) {
 		status = show(&q);
 	}
@@ -235,7 +314,7 @@ static int run(const struct dal_command *command, int argc, char **argv)
 const struct dal_command dal_command_query = {
 	.name = "query",
 	.arguments = "[PROJECTION [KEY]]",
-	.summary = "shows entries of a projection: one, a range, a prefix",
+	.summary = "shows entries of a projection: one, a range, a prefix, a watch",
 	.example = "  dalamb query customer-totals c1 --min-position events/0/17\n"
 		   "  dalamb query customer-totals --prefix c --all --format json\n",
 	.run = run,

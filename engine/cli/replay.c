@@ -207,7 +207,7 @@ static int replay_to(struct replay *p, FILE *out)
 	int status = dal_history_open(&p->history, p->command, p->app, p->url);
 
 	dal_report_init(&p->report, out, p->app->rules, &p->from);
-	dal_progress_begin(&p->progress, p->history.end, out == stdout);
+	dal_progress_begin(&p->progress, "events", p->history.end, out == stdout);
 	if (status == DAL_EXIT_DONE) {
 		status = lane_open(p);
 	}

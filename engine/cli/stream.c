@@ -51,9 +51,13 @@ static int on_line(void *own, struct dal_slice line)
 			dal_buffer_slice_append(&sse->id, dal_buffer_slice(&sse->id_read));
 		}
 		dal_buffer_clear(&sse->data);
+		dal_buffer_clear(&sse->event);
 	} else if (dal_slice_starts(line, "data:")) {
 		dal_buffer_slice_append(&sse->data, field_value(line, 5));
 		dal_buffer_byte(&sse->data, '\n');
+	} else if (dal_slice_starts(line, "event:")) {
+		dal_buffer_clear(&sse->event);
+		dal_buffer_slice_append(&sse->event, field_value(line, 6));
 	} else if (dal_slice_starts(line, "id:")) {
 		dal_buffer_clear(&sse->id_read);
 		dal_buffer_slice_append(&sse->id_read, field_value(line, 3));
@@ -70,6 +74,7 @@ void dal_sse_restart(struct dal_sse *sse)
 {
 	dal_buffer_clear(&sse->lines.rest);
 	dal_buffer_clear(&sse->data);
+	dal_buffer_clear(&sse->event);
 	dal_buffer_clear(&sse->id_read);
 	dal_buffer_slice_append(&sse->id_read, dal_buffer_slice(&sse->id));
 }
@@ -78,6 +83,7 @@ void dal_sse_deinit(struct dal_sse *sse)
 {
 	dal_splitter_deinit(&sse->lines);
 	dal_buffer_deinit(&sse->data);
+	dal_buffer_deinit(&sse->event);
 	dal_buffer_deinit(&sse->id_read);
 	dal_buffer_deinit(&sse->id);
 }

@@ -1,6 +1,6 @@
 /*
  * What comes in pieces over HTTP: lines (NDJSON), and server-sent events (WHATWG HTML, "Parsing an
- * event stream": id and data; comments and other fields are skipped). Main thread.
+ * event stream": id, event and data; comments and other fields are skipped). Main thread.
  */
 #ifndef DAL_CLI_STREAM_H
 #define DAL_CLI_STREAM_H
@@ -23,6 +23,7 @@ void dal_splitter_deinit(struct dal_splitter *splitter);
 struct dal_sse {
 	struct dal_splitter lines;
 	struct dal_buffer data;
+	struct dal_buffer event;   /* its name; empty: none was given */
 	struct dal_buffer id_read; /* of the event that is being read */
 	struct dal_buffer id;      /* of the last event that was whole; it outlives a connection */
 	int (*each)(void *own, struct dal_slice data);

@@ -192,6 +192,19 @@ def test_explain_names_the_first_field_that_failed(app):
     assert "leave out --app" in dalamb("explain", "events/0/1", "--app", app).err
 
 
+def test_explain_asks_the_guard(app):
+    event = json.dumps({"type": "visit.registered", "data": {"name": "Ada"}})
+    rule = dalamb("explain", "-", "--app", app, "--format", "json", stdin=event).json["rules"][0]
+    assert rule["matched"] is True and rule["guard"] == "yes"
+    write(app, rules__visits_lua="""
+rule "a" { on = { type = "visit.registered" }, call = "greet", when = function(e) return false end }
+rule "b" { on = { type = "visit.registered" }, call = "greet", when = function(e) return e.a.b end }
+""")
+    out = dalamb("explain", "-", "--app", app, stdin=event).out
+    assert "asked with empty projections, says no\n" in out
+    assert "asked with empty projections, says rules/visits.lua:3: " in out
+
+
 EVENTS = """{"type":"a","data":{"n":1}}
 {"type":"b","data":{"n":20}}
 
@@ -308,6 +321,41 @@ def test_emit_and_query_and_tail(app):
         explained = engine("explain", one.out.strip(), "--format", "json")
         assert explained.status == NO
         assert explained.json["projections"][0]["field"] == "type"
+
+
+def test_keys_of_any_kind(app):
+    keys = ["a b/c", "100%", "\u00e9\u4e16", "q?x=1&y#z", "..", "+"]
+    with running(app, app / "data") as engine:
+        for key in keys:
+            position = engine("emit", "visit.registered", "--data", json.dumps({"name": key}))
+            entry = engine("query", "visits", key, "--min-position", position.out.strip())
+            assert entry.status == DONE and entry.json["count"] == 1, (key, entry)
+        listed = engine("query", "visits", "--format", "json").lines
+        assert {e["key"] for e in listed} == set(keys)
+
+
+def test_a_watch_shows_each_change(app):
+    with running(app, app / "data") as engine:
+        engine("emit", "visit.registered", "--data", '{"name": "Ada"}')
+        watch = subprocess.Popen(
+            [str(PROGRAM), "query", "visits", "Ada", "--watch", "--format", "json"],
+            stdout=subprocess.PIPE, text=True, env=environment(DALAMB_URL=engine.url))
+        try:
+            assert json.loads(watch.stdout.readline())["value"]["count"] == 1
+            engine("emit", "visit.registered", "--data", '{"name": "Ada"}')
+            assert json.loads(watch.stdout.readline())["value"]["count"] == 2
+        finally:
+            watch.kill()
+            watch.communicate()
+        assert engine("query", "nothing", "--watch").status == NO
+        assert engine("query", "--watch").status == USAGE
+
+
+def test_what_cannot_be_printed_is_not_done(app):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        finished = subprocess.run([str(PROGRAM), "check", str(app)], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == UNREACHABLE and "can't be written" in finished.stderr
 
 
 def test_tail_follows_through_a_restart_of_the_engine(app, tmp_path):
@@ -441,6 +489,23 @@ def test_replay_through_other_rules(history, tmp_path):
     cut = dalamb("replay", app, "--from", first, "--to", lines[2]["position"],
                  "--rules", tmp_path / "other")
     assert cut.lines == lines[:2]  # what came before is folded, but not told
+
+
+def test_replay_ends_where_a_rule_halts(history, tmp_path):
+    app, _, _ = history
+    write(tmp_path / "other", rules__r_lua="""
+rule "all" { on = { type = "visit.registered" }, emit = function(e) return { type = "seen" } end }
+rule "picky" {
+  on = { type = "visit.registered" }, on_error = "halt",
+  when = function(e) if e.id == "v20" then error("not this one") end end,
+  emit = function(e) end,
+}
+""")
+    result = dalamb("replay", app, "--from", "1", "--rules", tmp_path / "other")
+    assert result.status == NO and "not this one" in result.err and "halt" in result.err
+    seen = [line["position"] for line in result.lines if "emit" in line]
+    assert len(seen) == len(set(seen)) == 21  # v0 to v20: each once, and none behind
+    assert result.lines[-1]["effect"] == "halted" and result.lines[-1]["rule"] == "picky"
 
 
 def test_replay_leaves_nothing_behind(history, tmp_path):

@@ -68,6 +68,26 @@ static void events_and_their_ids(void **state)
 	}
 }
 
+static int on_named(void *own, struct dal_slice data)
+{
+	struct dal_sse *sse = own;
+
+	assert_string_equal(dal_buffer_cstr(&sse->event), data.size == 1 ? "entry" : "");
+	return 0;
+}
+
+static void events_have_names(void **state)
+{
+	struct dal_sse sse = {.each = on_named};
+
+	(void)state;
+	sse.own = &sse;
+	dal_sse_feed(&sse, dal_slice_text("event: entry\ndata: 1\n\ndata: 22\n\nevent: lost\n"));
+	dal_sse_restart(&sse);
+	dal_sse_feed(&sse, dal_slice_text("data: 33\n\n"));
+	dal_sse_deinit(&sse);
+}
+
 static void a_new_connection_goes_on_behind_the_last_event(void **state)
 {
 	struct dal_buffer out = {0};
@@ -91,6 +111,7 @@ int main(void)
 		cmocka_unit_test(lines_are_whole_however_they_come),
 		cmocka_unit_test(a_line_that_ends_it_is_the_last),
 		cmocka_unit_test(events_and_their_ids),
+		cmocka_unit_test(events_have_names),
 		cmocka_unit_test(a_new_connection_goes_on_behind_the_last_event),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
