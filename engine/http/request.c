@@ -330,11 +330,11 @@ bool dal_http_trailer(const struct dal_http_request *request, const char *name,
 
 	if (MHD_lookup_connection_value_n(request->mhd, MHD_FOOTER_KIND, name, strlen(name), &found,
 					  &size) != MHD_YES ||
-	    found == NULL) {
+	    found == NULL || !dal_http_guard_value(dal_slice(found, size))) {
 		return false;
 	}
 	*value = dal_slice_trim(dal_slice(found, size));
-	return dal_http_guard_value(*value);
+	return true;
 }
 
 struct dal_slice dal_http_body_slice(const struct dal_http_request *request)
