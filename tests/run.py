@@ -45,6 +45,12 @@ SANITIZER_ENVIRONMENT = {
     + str(Path(__file__).resolve().parent / "tsan.supp"),
 }
 
+# What ./dev prepares for some tests, which are skipped without it.
+PREPARED = {
+    "DALAMB_TEST_AWSLAMBDARIC": BUILD / "lambda-python",
+    "DALAMB_TEST_GO_LAMBDA": BUILD / "lambda-go/bootstrap",
+}
+
 # How many passed, and the names of the others.
 Result = namedtuple("Result", "passed failed skipped")
 
@@ -175,7 +181,10 @@ def run_programs(build, suite, label, only=""):
             continue
         name = "%s/%s" % (label, test["name"])
         log = LOGS / label / (re.sub(r"[^\w.-]+", "_", test["name"]) + ".log")
-        environment = {**SANITIZER_ENVIRONMENT, "CMOCKA_MESSAGE_OUTPUT": "TAP", **test["env"]}
+        prepared = {name: str(path) for name, path in PREPARED.items() if path.exists()}
+        environment = {
+            **SANITIZER_ENVIRONMENT, **prepared, "CMOCKA_MESSAGE_OUTPUT": "TAP", **test["env"]
+        }
         limit_s = test["timeout"] if test["timeout"] > 30 else TIME_LIMIT_S  # 30: meson's default
 
         def one():

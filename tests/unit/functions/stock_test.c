@@ -1,7 +1,7 @@
 /*
  * Runtime clients as their makers ship them. DALAMB_TEST_AWSLAMBDARIC is a folder that
- * `pip install --target` filled with awslambdaric, DALAMB_TEST_GO_LAMBDA a bootstrap built with
- * aws-lambda-go that answers {"got": EVENT}. Without them the tests are skipped.
+ * `pip install --target` filled with awslambdaric, DALAMB_TEST_GO_LAMBDA a bootstrap built from go/.
+ * Without them (./dev test makes them) the tests are skipped.
  */
 #include "tests/unit/functions/harness.h"
 
@@ -118,6 +118,10 @@ static void with_go(struct app *app, bool sandbox)
 					       {"sandbox", sandbox ? "true" : "false"})));
 	struct call *call = call_expect(app, "go", "{\"a\":1}", DAL_INVOKE_SUCCEEDED);
 	assert_string_equal(call->result, "{\"got\":{\"a\":1}}");
+	call_free(call);
+	call = call_expect(app, "go", "{\"break\":true}", DAL_INVOKE_FAILED);
+	assert_string_equal(call->type, "errorString");
+	assert_string_equal(call->message, "torn");
 	call_free(call);
 	call_free(call_expect(app, "go", "{}", DAL_INVOKE_SUCCEEDED));
 }
