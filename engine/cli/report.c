@@ -26,12 +26,17 @@ static struct dal_report_counts *counts_of(struct dal_report *report, const char
 	return &report->counts[index];
 }
 
+/* null: no event was folded into the entry yet. */
 static void put_place(struct dal_json_writer *w, const struct dal_place *place)
 {
 	struct dal_buffer text = {0};
 
-	dal_place_format(place, &text);
 	dal_json_key(w, "position");
+	if (place->offset == 0) {
+		dal_json_put_null(w);
+		return;
+	}
+	dal_place_format(place, &text);
 	dal_json_put_slice(w, dal_buffer_slice(&text));
 	dal_buffer_deinit(&text);
 }
@@ -209,10 +214,14 @@ static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, v
 	} else {
 		dal_json_put_null(&w);
 	}
-	put_place(&w, entry->position.offset > 0 ? &entry->position : &entry->parked_at);
+	put_place(&w, &entry->position);
 	if (entry->parked) {
 		dal_json_key(&w, "parked");
+		dal_json_begin_object(&w);
+		put_place(&w, &entry->parked_at);
+		dal_json_key(&w, "message");
 		dal_json_put_slice(&w, entry->message);
+		dal_json_end_object(&w);
 	}
 	end(report, &w);
 	return true;
