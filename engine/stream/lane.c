@@ -173,6 +173,11 @@ uint64_t dal_lane_sequence(const struct dal_lane *lane)
 	return lane->sequence;
 }
 
+bool dal_lane_rebuilding(const struct dal_lane *lane)
+{
+	return lane->next <= 1 || lane->next < lane->checkpoint.before;
+}
+
 uint64_t dal_lane_undelivered(const struct dal_lane *lane)
 {
 	return lane->undelivered;

@@ -89,9 +89,12 @@ size_t dal_lane_marks(const struct dal_lane *lane, struct dal_log_mark *marks, s
 uint64_t dal_lane_next(const struct dal_lane *lane);       /* the embedded log's next offset */
 int64_t dal_lane_appended_us(const struct dal_lane *lane); /* append time of the last event */
 uint64_t dal_lane_sequence(const struct dal_lane *lane);   /* the next row's */
-uint64_t dal_lane_undelivered(const struct dal_lane *lane);
-uint64_t dal_lane_dead(const struct dal_lane *lane);   /* dead letters */
-uint64_t dal_lane_events(const struct dal_lane *lane); /* processed since it was opened */
+/* Is the log known to hold more than the state has seen once: is this a rebuild (perhaps one that
+ * was broken off), or a state set back by a power cut? Then completions of open rows lie ahead. */
+bool dal_lane_rebuilding(const struct dal_lane *lane);
+uint64_t dal_lane_undelivered(const struct dal_lane *lane); /* rows, those to the log too */
+uint64_t dal_lane_dead(const struct dal_lane *lane);        /* dead letters */
+uint64_t dal_lane_events(const struct dal_lane *lane);      /* processed since it was opened */
 /* Appends a dalamb.outbox.checkpoint's data as JSON. */
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data);
 /* Records the generation that runs from here on. */

@@ -12,6 +12,7 @@
 #define CHECKPOINT_US (300ll * 1000000)
 #define CATCH_UP_US (10ll * 1000000)
 #define IDLE_US (1000000ll)
+#define NOTES_MAX 65536
 
 struct note {
 	struct dal_worker_note note;
@@ -28,14 +29,15 @@ struct dal_worker {
 	bool running;
 
 	pthread_mutex_t lock; /* all below, but what only the thread uses */
-	pthread_cond_t wake;
+	pthread_cond_t wake, room;
 	bool woken, stopping;
 	struct note *notes, **notes_tail;
+	size_t note_count;
 	struct dal_worker_waiter *waiters;
 	struct dal_worker_status status;
 
 	/* the thread's own */
-	bool rebuilt;       /* the lane began at the log's start */
+	bool rebuilt;       /* the state was behind what the log knows of it */
 	uint64_t start_end; /* the end of the log at the start */
 	int64_t started_us;
 	int64_t checkpoint_us; /* when the last one was written */
@@ -67,8 +69,12 @@ void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *no
 	}
 	copy->note.tries.data = copy->bytes + note->row.size;
 	pthread_mutex_lock(&worker->lock);
+	while (worker->note_count >= NOTES_MAX && !worker->stopping) {
+		pthread_cond_wait(&worker->room, &worker->lock);
+	}
 	*worker->notes_tail = copy;
 	worker->notes_tail = &copy->next;
+	worker->note_count++;
 	worker->woken = true;
 	pthread_cond_signal(&worker->wake);
 	pthread_mutex_unlock(&worker->lock);
@@ -124,6 +130,8 @@ static void notes_take(struct dal_worker *worker)
 	note = worker->notes;
 	worker->notes = NULL;
 	worker->notes_tail = &worker->notes;
+	worker->note_count = 0;
+	pthread_cond_broadcast(&worker->room);
 	pthread_mutex_unlock(&worker->lock);
 	for (; note; note = next) {
 		next = note->next;
@@ -192,6 +200,7 @@ static void end_waiting(struct dal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
 	worker->stopping = true;
+	pthread_cond_broadcast(&worker->room);
 	pthread_mutex_unlock(&worker->lock);
 	publish(worker, true);
 }
@@ -327,6 +336,7 @@ static bool on_progress(void *own, const char *projection, uint64_t done, uint64
 	worker->status.build_end = end;
 	go_on = !worker->stopping;
 	pthread_mutex_unlock(&worker->lock);
+	publish(worker, false); /* deadlines pass while it builds, too */
 	return go_on;
 }
 
@@ -394,6 +404,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker->wake, &attributes);
+	pthread_cond_init(&worker->room, NULL);
 	pthread_condattr_destroy(&attributes);
 	r = dal_lane_new(&options->lane, &worker->lane, errors);
 	if (r != 0) {
@@ -403,7 +414,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	dal_log_end(worker->log, options->lane.number, &end, 1);
 	worker->start_end = end.next;
 	worker->started_us = dal_clock_monotonic_us();
-	worker->rebuilt = dal_lane_next(worker->lane) <= 1;
+	worker->rebuilt = dal_lane_rebuilding(worker->lane);
 	if (options->generation &&
 	    !dal_slice_is(dal_lane_generation_get(worker->lane), options->generation)) {
 		dal_lane_generation(worker->lane, dal_slice_text(options->generation));
@@ -430,10 +441,13 @@ void dal_worker_stop(struct dal_worker *worker)
 	pthread_mutex_lock(&worker->lock);
 	worker->stopping = true;
 	pthread_cond_signal(&worker->wake);
+	pthread_cond_broadcast(&worker->room);
 	pthread_mutex_unlock(&worker->lock);
 	if (worker->running) {
 		pthread_join(worker->thread, NULL);
 		worker->running = false;
+	} else if (worker->lane) {
+		end_waiting(worker); /* it never ran */
 	}
 }
 
@@ -452,6 +466,7 @@ void dal_worker_free(struct dal_worker *worker)
 	dal_log_reader_free(worker->reader);
 	dal_lane_free(worker->lane);
 	pthread_cond_destroy(&worker->wake);
+	pthread_cond_destroy(&worker->room);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 }

@@ -3,7 +3,8 @@
  *
  * It first builds projections that are not there yet, then follows the log. While it catches up
  * with the end that the log had at the start nothing is to be delivered (`caught_up` says when it
- * may be; after a plain restart at the latest ten seconds after the start). Too many undelivered
+ * may be; after a plain restart at the latest ten seconds after the start, in a rebuild never
+ * before the end). Too many undelivered
  * rows pause the reading, nothing is dropped. It appends a checkpoint of the outbox when it has
  * caught up, at stop, and every five minutes if anything changed.
  *
@@ -52,6 +53,7 @@ struct dal_worker_note {
 	struct dal_slice tries;
 };
 
+/* Waits while very many are not taken yet; never on the worker's own thread. */
 void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *note);
 
 /* Waits for an offset to be folded in. The caller keeps it until `done`. */

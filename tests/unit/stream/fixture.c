@@ -91,29 +91,43 @@ static void rules_load(struct fixture *f, const char *text)
 	}
 }
 
-int fixture_open(struct fixture *f, const char *rules)
+void fixture_load(struct fixture *f, const char *rules)
 {
 	char *path = dal_asprintf("%s/state", f->folder);
 	struct dal_error error = {0};
-	int r;
 
 	rules_load(f, rules);
 	if (dal_state_open(path, dal_log_id(f->log), false, &f->state, &error) != 0) {
 		fail_msg("%s", error.text);
 	}
 	free(path);
-	r = dal_lane_new(&(struct dal_lane_options){.state = f->state,
-						    .log = f->log,
-						    .rules = f->rules,
-						    .targets = &f->target,
-						    .target_count = 1,
-						    .app = "test",
-						    .cache_entries = f->cache_entries,
-						    .outbox = !f->no_outbox,
-						    .rebuild_changed = f->rebuild_changed,
-						    .watch = f->watch,
-						    .own = f->own},
-			 &f->lane, &f->errors);
+}
+
+struct dal_lane_options fixture_lane_options(struct fixture *f)
+{
+	return (struct dal_lane_options){
+		.state = f->state,
+		.log = f->log,
+		.rules = f->rules,
+		.targets = &f->target,
+		.target_count = 1,
+		.app = "test",
+		.cache_entries = f->cache_entries,
+		.outbox = !f->no_outbox,
+		.rebuild_changed = f->rebuild_changed,
+		.watch = f->watch,
+		.own = f->own,
+	};
+}
+
+int fixture_open(struct fixture *f, const char *rules)
+{
+	struct dal_lane_options options;
+	int r;
+
+	fixture_load(f, rules);
+	options = fixture_lane_options(f);
+	r = dal_lane_new(&options, &f->lane, &f->errors);
 	return r == 0 ? dal_lane_build(f->lane, NULL, NULL) : r;
 }
 
