@@ -11,7 +11,7 @@ SECRET = "It's a Secret to Everybody"
 
 
 @pytest.fixture(name="engine")
-def the_example(tmp_path):
+def the_example(tmp_path, walls):  # pylint: disable=unused-argument
     app = tmp_path / "github"
     shutil.copytree(ROOT / "examples/github", app, ignore=shutil.ignore_patterns("data"))
     with running(app, tmp_path / "data", GITHUB_SECRET=SECRET) as engine:
