@@ -1,6 +1,6 @@
 /*
  * Runtime clients as their makers ship them. DALAMB_TEST_AWSLAMBDARIC is a folder that
- * `pip install --target` filled with awslambdaric, DALAMB_TEST_GO_LAMBDA a bootstrap built from go/.
+ * `pip install --target` filled with awslambdaric, DALAMB_TEST_GO_LAMBDA a bootstrap built of go/.
  * Without them (./dev test makes them) the tests are skipped.
  */
 #include "tests/unit/functions/harness.h"
