@@ -14,6 +14,8 @@ struct dead {
 	const char *function;
 	bool json;
 	struct dal_json *reader;
+	int64_t total; /* before anything is sent again: what dies once more is not asked for again
+			*/
 };
 
 /* --- pages --- */
@@ -172,8 +174,23 @@ static int settle_function(struct dead *d, const char *verb, const char *functio
 	question(&body, function, NULL, 0);
 	do {
 		status = settle_some(d, verb, &body, done, &more);
-	} while (status == DAL_EXIT_DONE && more);
+	} while (status == DAL_EXIT_DONE && more && *done < d->total);
 	dal_buffer_deinit(&body);
+	return status;
+}
+
+static int total_find(struct dead *d)
+{
+	struct dal_http_answer answer;
+	int status = dal_remote_get(&d->remote, "/v1/status", &answer);
+
+	if (status != DAL_EXIT_DONE) {
+		return status;
+	}
+	if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+		d->total = dal_member_integer(d->reader, DAL_JSON_ROOT, "dead_rows");
+	}
+	dal_http_answer_deinit(&answer);
 	return status;
 }
 
@@ -204,8 +221,11 @@ static int settle(struct dead *d, const char *verb, char **rows, int count, bool
 	struct dal_buffer body = {0};
 	int64_t done = 0;
 	bool more = false;
-	int status;
+	int status = total_find(d);
 
+	if (status != DAL_EXIT_DONE) {
+		return status;
+	}
 	if (all) {
 		status = settle_all(d, verb, &done);
 	} else if (d->function) {

@@ -75,12 +75,18 @@ static int finish(const struct dal_command *command, int status)
 
 int main(int argc, char **argv)
 {
+	static char help[] = "--help";
 	const struct dal_command *list[COMMANDS_MAX];
 	size_t count;
 
 	if (argc < 2) {
 		help_print(stderr);
 		return DAL_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 && argc > 2) { /* dalamb help emit */
+		argv[1] = argv[2];
+		argv[2] = help;
+		argc = 3;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {

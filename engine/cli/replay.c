@@ -44,7 +44,8 @@ static void on_signal(int number)
 
 static void signals_watch(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	/* the first one ends it in order, the second one at once */
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

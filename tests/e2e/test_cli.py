@@ -41,6 +41,8 @@ def test_help_names_every_command():
     for command in COMMANDS:
         assert f"\n  {command} " in result.out
     assert dalamb().status == USAGE
+    assert dalamb("help", "emit").out == dalamb("emit", "--help").out
+    assert dalamb("--version").out.startswith("dalamb 0.")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
