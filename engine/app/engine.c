@@ -16,6 +16,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
+#include "engine/log/disk.h"
 
 #define STOP_REQUESTS_MS 1000 /* what open requests get at stop; functions get the grace */
 
@@ -172,6 +173,22 @@ static int on_authorize(struct dal_slice token, void *own)
 
 /* --- opening --- */
 
+/* Without room for what opening writes, RocksDB would end the process with no word for a person. */
+static int room_check(const char *data, struct dal_errors *errors)
+{
+	uint64_t free_bytes;
+
+	if (dal_disk_free_bytes(data, &free_bytes) < 0 || free_bytes >= DAL_DISK_FLUSH_BYTES) {
+		return 0;
+	}
+	dal_errors_add(errors, data, 0,
+		       "the disk has no space left to start (%llu MiB are free, %llu MiB are "
+		       "needed): make room",
+		       (unsigned long long)(free_bytes / DAL_MIB),
+		       (unsigned long long)(DAL_DISK_FLUSH_BYTES / DAL_MIB));
+	return -ENOSPC;
+}
+
 static int data_open(struct dal_engine *engine, struct dal_errors *errors)
 {
 	const char *data = engine->app->data;
@@ -190,7 +207,7 @@ static int data_open(struct dal_engine *engine, struct dal_errors *errors)
 		dal_errors_add(errors, data, 0, "the data folder can't be used: %s", strerror(-r));
 	}
 	free(lock);
-	return r;
+	return r == 0 ? room_check(data, errors) : r;
 }
 
 static int log_open(struct dal_engine *engine, struct dal_errors *errors)
