@@ -39,11 +39,25 @@ struct dal_slice dal_member_raw(const struct dal_json *json, uint32_t object, co
 	return dal_json_raw(json, node);
 }
 
+/* C1 controls, as UTF-8 writes them: U+009B is what a terminal takes for ESC [. */
+static bool is_c1(struct dal_slice text, size_t i)
+{
+	return (unsigned char)text.data[i] == 0xc2 && i + 1 < text.size &&
+	       ((unsigned char)text.data[i + 1] & 0xe0) == 0x80;
+}
+
 void dal_print(FILE *to, struct dal_slice text)
 {
 	for (size_t i = 0; i < text.size; i++) {
 		unsigned char c = (unsigned char)text.data[i];
-		fputc(c < ' ' || c == 0x7f ? (c == '\t' || c == '\n' ? ' ' : '?') : c, to);
+		if (is_c1(text, i)) {
+			fputc('?', to);
+			i++;
+		} else if (c < ' ' || c == 0x7f) {
+			fputc(c == '\t' || c == '\n' ? ' ' : '?', to);
+		} else {
+			fputc(c, to);
+		}
 	}
 }
 

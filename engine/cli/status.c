@@ -31,6 +31,15 @@ static size_t print_attention(const struct dal_json *json)
 		printf("\n    ");
 		dal_print(stdout, dal_member_text(json, node, "remedy"));
 		printf("\n");
+		if (at.size > 0) {
+			printf("    type: dalamb tail --limit 1 --since ");
+			dal_print(stdout, at);
+			printf("\n");
+		}
+	}
+	if (dal_member_integer(json, DAL_JSON_ROOT, "dead_rows") > 0) {
+		printf("    type: dalamb dead, then dalamb dead retry --all or dalamb dead drop "
+		       "--all\n");
 	}
 	return count;
 }

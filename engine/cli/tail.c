@@ -17,6 +17,10 @@ struct tail {
 	struct dal_splitter lines;
 	struct dal_sse sse;
 	bool connected; /* something came */
+	/* Of filtered events the last few are known at the end only: a ring of their lines. */
+	bool keeping;
+	struct dal_buffer kept[LAST_EVENTS];
+	size_t count;
 };
 
 static void print_event(struct tail *tail)
@@ -37,13 +41,8 @@ static void print_event(struct tail *tail)
 	printf("\n");
 }
 
-static int on_event(void *own, struct dal_slice line)
+static int print_line(struct tail *tail, struct dal_slice line)
 {
-	struct tail *tail = own;
-
-	if (line.size == 0) {
-		return 0;
-	}
 	if (tail->json) {
 		fwrite(line.data, 1, line.size, stdout);
 		fputc('\n', stdout);
@@ -51,6 +50,32 @@ static int on_event(void *own, struct dal_slice line)
 		print_event(tail);
 	}
 	return fflush(stdout) == 0 ? 0 : -1;
+}
+
+static int on_event(void *own, struct dal_slice line)
+{
+	struct tail *tail = own;
+	struct dal_buffer *kept = &tail->kept[tail->count % LAST_EVENTS];
+
+	if (line.size == 0) {
+		return 0;
+	}
+	if (!tail->keeping) {
+		return print_line(tail, line);
+	}
+	dal_buffer_clear(kept);
+	dal_buffer_slice_append(kept, line);
+	tail->count++;
+	return 0;
+}
+
+static void print_kept(struct tail *tail)
+{
+	size_t i = tail->count > LAST_EVENTS ? tail->count - LAST_EVENTS : 0;
+
+	for (; i < tail->count; i++) {
+		print_line(tail, dal_buffer_slice(&tail->kept[i % LAST_EVENTS]));
+	}
 }
 
 static int on_lines(struct dal_slice piece, void *own)
@@ -142,7 +167,11 @@ static int show(struct tail *tail, bool following)
 	struct dal_buffer target = {0}, from = {0};
 	int status = DAL_EXIT_DONE;
 
-	if (!tail->since) {
+	tail->keeping = !tail->since && !following && !tail->limit &&
+			(tail->topic || tail->type || tail->subject);
+	if (tail->keeping) {
+		tail->since = "1";
+	} else if (!tail->since) {
 		status = last_find(tail, &from);
 		tail->since = dal_buffer_cstr(&from);
 	}
@@ -157,6 +186,7 @@ static int show(struct tail *tail, bool following)
 				   : ask(tail, dal_buffer_cstr(&target), "application/x-ndjson",
 					 on_lines);
 	}
+	print_kept(tail);
 	dal_buffer_deinit(&target);
 	dal_buffer_deinit(&from);
 	return status;
@@ -197,6 +227,9 @@ static int run(const struct dal_command *command, int argc, char **argv)
 		status = show(&tail, following != NULL);
 	}
 	dal_remote_close(&tail.remote);
+	for (size_t i = 0; i < LAST_EVENTS; i++) {
+		dal_buffer_deinit(&tail.kept[i]);
+	}
 	dal_splitter_deinit(&tail.lines);
 	dal_sse_deinit(&tail.sse);
 	dal_json_free(tail.reader);

@@ -328,6 +328,12 @@ def test_emit_and_query_and_tail(app):
         assert engine("query", "nothing").status == NO
         assert "visits\tversion 1" in engine("query").out
 
+        ids = [e["event"]["id"] for e in engine(
+            "tail", "--type", "visit.registered", "--format", "json").lines]
+        assert ids == [f"v{i}" for i in range(4980, 5000)]  # the last 20 of them
+        assert len(engine("tail", "--type", "visit.registered", "--limit", "30",
+                          "--since", "1").out.splitlines()) == 30
+
         bad = engine("emit", "--file", "-", stdin=ndjson(2, 9000) + '{"type": "x"}\n')
         assert bad.status == NO and "stdin:3: " in bad.err and "2 accepted" in bad.out
         assert "did not match" not in engine("explain", one.out.strip()).err
