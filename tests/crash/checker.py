@@ -16,6 +16,10 @@ BACKOFF_S, JITTER = 3.0, 0.5  # app.py; a wait is at least this share of its bac
 SLACK_S = 0.05
 
 
+ENDS = {"dalamb.function.succeeded": "settled", "dalamb.function.failed": "dead"}
+VERDICTS = {"dalamb.dead.retried": "open", "dalamb.dead.dropped": "settled"}
+
+
 class Evidence:
     """What a campaign has left behind."""
 
@@ -33,6 +37,7 @@ class Evidence:
         self.of_type = defaultdict(list)
         for item in self.log:
             self.of_type[item["event"]["type"]].append(item)
+        self.settle()
 
     def rows(self):
         """The ids of all rows that the log's events must have made, and their causes' offsets."""
@@ -40,15 +45,19 @@ class Evidence:
         positions = [item["position"] for item in self.of_type["work"]]
         return {name % position: offset_of(position) for position in positions}
 
-    def completed(self):
-        """Completions by row, as they stand on the log."""
-        found = defaultdict(list)
-        for type in ("dalamb.function.succeeded", "dalamb.function.failed"):
-            for item in self.of_type[type]:
-                found[item["event"]["data"]["row"]].append(item)
-        for items in found.values():
-            items.sort(key=lambda item: offset_of(item["position"]))
-        return found
+    def settle(self):
+        """What the log says of each row, in its order: the completions that count, what it is in
+        the end, and whether it was a dead letter that somebody sent again."""
+        self.counted, self.fate, self.revived = defaultdict(list), {}, set()
+        for item in self.log:
+            type, data = item["event"]["type"], item["event"].get("data")
+            if type in ENDS and self.fate.get(data["row"], "open") == "open":
+                self.counted[data["row"]].append(item)
+                self.fate[data["row"]] = ENDS[type]
+            elif type in VERDICTS and self.fate.get(data["row"]) == "dead":
+                self.fate[data["row"]] = VERDICTS[type]
+                if type == "dalamb.dead.retried":
+                    self.revived.add(data["row"])
 
 
 def some(complaints):
@@ -182,21 +191,24 @@ def committed_first(e):
 
 
 def completed_once(e):
-    """Each row has a completion, and just one counts."""
+    """Each row has a completion, and the first one counts: of each of its lives as a dead letter."""
     rows = e.rows()
-    completed = e.completed()
-    complaints = ["%s has no completion" % row for row in rows if row not in completed]
-    unknown = [row for row in completed if row not in rows]
+    open_rows = [row for row in rows if e.fate.get(row, "open") == "open"]
+    complaints = ["%s has no completion" % row for row in open_rows]
+    unknown = [row for row in e.counted if row not in rows]
     complaints += ["a completion of %s, which no event made" % row for row in unknown]
-    first = {row: items[0]["event"]["type"] for row, items in completed.items()}
-    expected = {row: {"seen": 1, "type": type} for row, type in first.items()}
+    expected = {
+        row: {"seen": len(items), "type": items[-1]["event"]["type"]}
+        for row, items in e.counted.items()
+    }
     found = {row: entry["value"] for row, entry in e.completions.items()}
     return some(complaints) + difference("completions", expected, found)
 
 
 def in_order(e):
-    """Calls with the same key came in the order of their causes, each behind the end of the last."""
-    rows = e.rows()
+    """Calls with the same key came in the order of their causes, each behind the end of the last.
+    (But for those that were sent again.)"""
+    rows = {row: offset for row, offset in e.rows().items() if row not in e.revived}
     last = {}
     complaints = []
     for line in e.tries:
@@ -232,6 +244,8 @@ def retries_kept(e):
     long as it should, and the completion lists it."""
     complaints = []
     for row, tries in tries_of(e).items():
+        if row in e.revived:
+            continue
         for one, following in zip(tries, tries[1:]):
             if not one["error"] or one["status"] != 202:
                 continue
@@ -246,17 +260,16 @@ def retries_kept(e):
 
 def tries_listed(e):
     """A completion lists all failed tries that were known before a kill."""
-    completed = e.completed()
     complaints = []
     for row, tries in tries_of(e).items():
+        if row not in e.counted or row in e.revived:
+            continue
         known = 0
         for one in tries:
             if one["error"] and one["status"] == 202:
                 kills = killed_between(e, one["begin"], float("inf"))
                 known += not kills or kills[0]["time"] - one["end"] >= NOTE_S
-        if row not in completed:
-            continue
-        listed = len(completed[row][-1]["event"]["data"].get("tries", []))
+        listed = len(e.counted[row][-1]["event"]["data"].get("tries", []))
         if listed < known:
             told = (row, known, listed)
             complaints.append("%s failed %d times that must be known, %d are listed" % told)
@@ -264,14 +277,10 @@ def tries_listed(e):
 
 
 def dead_letters(e):
-    """Those that failed for good are kept, and no others."""
-    failed = {
-        row
-        for row, items in e.completed().items()
-        if items[0]["event"]["type"] == "dalamb.function.failed"
-    }
+    """Those that failed for good are kept until somebody decides, and no others."""
+    failed = {row for row, fate in e.fate.items() if fate == "dead"}
     complaints = ["%s failed, and is no dead letter" % row for row in failed - e.dead]
-    complaints += ["%s is a dead letter, and has not failed" % row for row in e.dead - failed]
+    complaints += ["%s is a dead letter, and should not be" % row for row in e.dead - failed]
     return some(complaints)
 
 
@@ -288,8 +297,8 @@ def orphans(e):
 def emitted_once(e):
     """Each cause's events were emitted, each once."""
     expected = Counter({item["event"]["id"]: 2 for item in e.of_type["echo"]})
-    for row, items in e.completed().items():
-        if items[0]["event"]["type"] == "dalamb.function.succeeded":
+    for row, items in e.counted.items():
+        if items[-1]["event"]["type"] == "dalamb.function.succeeded":
             expected[row] = 1
     found = Counter()
     for item in e.of_type["echoed"]:

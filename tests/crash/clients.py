@@ -1,4 +1,5 @@
-"""Producers and one reader, in a process of their own, which no kill of the engine touches.
+"""Producers, one reader and one operator, in a process of their own, which no kill of the engine
+touches.
 
     python3 clients.py PORT FOLDER SEED
 
@@ -160,6 +161,39 @@ class Tail(threading.Thread):
             time.sleep(AGAIN_S)
 
 
+class Operator(threading.Thread):
+    """Sends some dead letters again, and drops some. What became of it, the log says."""
+
+    def __init__(self, clients, seed):
+        super().__init__(daemon=True)
+        self.clients = clients
+        self.random = random.Random("operator %s" % seed)
+
+    def decide(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.clients.port, timeout=20)
+        try:
+            connection.request("GET", "/v1/dead?limit=20")
+            dead = json.loads(connection.getresponse().read()).get("dead", [])
+            chosen = [letter["row"] for letter in dead if self.random.random() < 0.4]
+            if chosen:
+                verdict = self.random.choice(["retry", "retry", "drop"])
+                body = json.dumps({"rows": chosen})
+                headers = {"Content-Type": "application/json"}
+                connection.request("POST", "/v1/dead/" + verdict, body, headers)
+                connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def run(self):
+        while not self.clients.stopped:
+            self.clients.rest()
+            try:
+                self.decide()
+            except (OSError, ValueError, http.client.HTTPException):
+                pass
+            time.sleep(self.random.uniform(0.05, 0.3))
+
+
 class Clients:
     def __init__(self, port, folder, seed):
         self.port = port
@@ -170,10 +204,11 @@ class Clients:
         self.busy = 0
         self.lock = threading.Condition()
         self.producers = [Producer(self, number, seed) for number in range(THREADS)]
+        self.working = [*self.producers, Operator(self, seed)]
         self.tail = Tail(self)
 
     def rest(self):
-        """A producer between two requests."""
+        """A producer, or the operator, between two requests."""
         with self.lock:
             self.busy -= 1
             self.lock.notify_all()
@@ -193,8 +228,8 @@ class Clients:
             thread.join()
 
     def serve(self):
-        self.busy = THREADS
-        for thread in [*self.producers, self.tail]:
+        self.busy = len(self.working)
+        for thread in [*self.working, self.tail]:
             thread.start()
         for line in sys.stdin:
             {"pause": self.pause, "go": self.gate.set, "stop": self.stop}[line.strip()]()

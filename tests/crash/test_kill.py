@@ -18,3 +18,4 @@ def test_kill_was_worth_it(killed):
     assert evidence.of_type["dalamb.function.failed"]
     assert len(evidence.acks) > 10 * KILLS
     assert any(line.get("error") for line in evidence.tries)
+    assert evidence.of_type["dalamb.dead.retried"] and evidence.of_type["dalamb.dead.dropped"]
