@@ -22,9 +22,8 @@ static int folder_lock(struct dal_history *h, const char *data)
 	free(path);
 	if (r == -EWOULDBLOCK) {
 		return dal_fail(h->command, DAL_EXIT_UNREACHABLE,
-				"an engine runs on %s: read its history over HTTP, with --url "
-				"http://127.0.0.1:8080",
-				data);
+				"an engine runs on %s: read its history over HTTP, with --url %s",
+				data, dal_remote_default());
 	}
 	if (r < 0) {
 		h->lock = -1; /* a folder that can't be written to: no engine can run there */

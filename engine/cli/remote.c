@@ -7,6 +7,13 @@
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
 
+const char *dal_remote_default(void)
+{
+	const char *url = getenv("DALAMB_URL");
+
+	return url && url[0] ? url : DEFAULT_URL;
+}
+
 int dal_remote_open(struct dal_remote *remote, const struct dal_command *command, const char *url,
 		    uint64_t timeout_ms)
 {
@@ -15,8 +22,7 @@ int dal_remote_open(struct dal_remote *remote, const struct dal_command *command
 	struct dal_error error;
 
 	*remote = (struct dal_remote){.command = command};
-	url = url ? url : getenv("DALAMB_URL");
-	url = url && url[0] ? url : DEFAULT_URL;
+	url = url ? url : dal_remote_default();
 	options.base = url;
 	options.token = token && token[0] ? token : NULL;
 	if (strncmp(url, "unix:", 5) == 0) {
@@ -65,7 +71,7 @@ static const char *remedy(int http)
 {
 	switch (http) {
 	case 401:
-		return "; set DALAMB_TOKEN to a token (the operator makes one with `dalamb token`)";
+		return "; give it in DALAMB_TOKEN";
 	case 403:
 		return "; DALAMB_TOKEN needs a token with that scope";
 	case 429:

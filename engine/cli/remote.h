@@ -19,12 +19,15 @@
 #define DAL_REMOTE_OPTION "URL"
 #define DAL_REMOTE_HELP "of the engine; default: DALAMB_URL, else http://127.0.0.1:8080"
 
+/* DALAMB_URL, else the default port here. */
+const char *dal_remote_default(void);
+
 struct dal_remote {
 	const struct dal_command *command;
 	struct dal_http_client *client;
 };
 
-/* `url` NULL: DALAMB_URL, else the default port here; "unix:/path" is a socket. timeout_ms as of
+/* `url` NULL: the default; "unix:/path" is a socket. timeout_ms as of
  * the client. */
 int dal_remote_open(struct dal_remote *remote, const struct dal_command *command, const char *url,
 		    uint64_t timeout_ms);

@@ -200,6 +200,13 @@ static int app_load(struct replay *p, const char *folder, const char *rules, con
 
 	dal_errors_print(&errors, "");
 	dal_errors_deinit(&errors);
+	if (r == 0 && dal_rules_rule_count(p->app->rules) == 0 &&
+	    dal_rules_projection_count(p->app->rules) == 0) {
+		return dal_fail(p->command, DAL_EXIT_NO,
+				"%s/rules has no rule and no projection: there is nothing to "
+				"replay",
+				rules ? rules : p->app->folder);
+	}
 	return r == 0 ? DAL_EXIT_DONE : DAL_EXIT_NO;
 }
 

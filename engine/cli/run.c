@@ -163,8 +163,10 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	}
 	ready_print(&running, since);
 	wait_for_signal(&running);
+	dal_engine_stop(running.engine);
+	r = dal_engine_broken(running.engine) ? DAL_EXIT_UNREACHABLE : DAL_EXIT_DONE;
 	close_all(&running);
-	return DAL_EXIT_DONE;
+	return r;
 }
 
 const struct dal_command dal_command_run = {

@@ -440,6 +440,28 @@ def test_dead_letters_are_listed_sent_again_and_dropped(app):
         assert engine("dead").out == "0 dead letters\n"
 
 
+def test_what_a_function_in_python_says_of_its_mistakes(app):
+    """The runtime loop that init writes: an exception, no JSON, a handler that isn't there."""
+    file = app / "dalamb.lua"
+    file.write_text(file.read_text().replace("sandbox = false,", "sandbox = false, attempts = 1,"))
+    write(app, functions__greet__app_py="def handler(data, context):\n"
+                                        "    return {'no': {1}} if data['name'] == 'set' else 1 / 0\n")
+    with running(app, app / "data") as engine:
+        engine("emit", "visit.registered", "--data", '{"name": "set"}')
+        engine("emit", "visit.registered", "--data", '{"name": "zero"}')
+        dead = wait_for("dead letters", lambda: (
+            lambda rows: rows if len(rows) == 2 else None)(engine("dead", "--format", "json").lines))
+        assert {row["payload"]["name"]: row["error"]["type"] for row in dead} == {
+            "set": "TypeError", "zero": "ZeroDivisionError"}
+        assert "app.py" in json.dumps(dead[0]["error"]) + json.dumps(dead[1]["error"])
+    file.write_text(file.read_text().replace("app.handler", "app.nothing"))
+    with running(app, app / "data") as engine:
+        engine("emit", "visit.registered", "--data", '{"name": "new"}')
+        rows = wait_for("a third", lambda: (
+            lambda rows: rows if len(rows) == 3 else None)(engine("dead", "--format", "json").lines))
+        assert "nothing" in json.dumps([row["error"] for row in rows])
+
+
 def test_status_of_an_engine_that_is_well(app):
     with running(app, app / "data") as engine:
         result = engine("status")
@@ -538,6 +560,8 @@ def test_replay_leaves_nothing_behind(history, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (app / "data/log").rglob("*.sst")} == before
     assert dalamb("replay", app).status == USAGE
     assert dalamb("replay", app, "--from", "yesterday").status == USAGE
+    none = dalamb("replay", app, "--from", "1", "--rules", tmp_path)
+    assert none.status == NO and "no rule and no projection" in none.err
     gone = dalamb("replay", app, "--from", "1", "--data", tmp_path / "nowhere")
     assert gone.status == UNREACHABLE and "there is no log" in gone.err
 

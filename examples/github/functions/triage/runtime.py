@@ -9,19 +9,18 @@ import traceback
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 
 
-def ask(method, path, value=None):
-    body = None if value is None else json.dumps(value)
+def ask(method, path, body=None):
     connection.request(method, "/2018-06-01/runtime" + path, body)
     answer = connection.getresponse()
     return answer.headers, answer.read()
 
 
 def error_of(exception):
-    return {
+    return json.dumps({
         "errorType": type(exception).__name__,
         "errorMessage": str(exception),
         "stackTrace": traceback.format_tb(exception.__traceback__),
-    }
+    })
 
 
 def main():
@@ -33,13 +32,15 @@ def main():
         raise
     while True:
         headers, payload = ask("GET", "/invocation/next")
-        invocation = "/invocation/" + headers["Lambda-Runtime-Aws-Request-Id"]
+        request = headers["Lambda-Runtime-Aws-Request-Id"]
+        if not request:  # this instance is being stopped
+            return
         try:
-            result = handler(json.loads(payload), headers)
+            result = json.dumps(handler(json.loads(payload), headers))
         except Exception as exception:
-            ask("POST", invocation + "/error", error_of(exception))
+            ask("POST", f"/invocation/{request}/error", error_of(exception))
         else:
-            ask("POST", invocation + "/response", result)
+            ask("POST", f"/invocation/{request}/response", result)
 
 
 main()
