@@ -1,8 +1,12 @@
 """The example that ./dev run starts, from an order to the list of flagged ones."""
 
+import json
+import re
 import shutil
+import subprocess
+import threading
 
-from support.engine import ROOT, wait_for
+from support.engine import PROGRAM, ROOT, wait_for
 
 
 def copy_of_shop(folder):
@@ -59,3 +63,47 @@ def test_risk_is_the_handlers_word(engine, folder, walls, vendored):
     assert shop.entry("flagged-orders", "o1").json["value"]["risk"] == 1.0
     assert shop.entry("flagged-orders", "o2").status == 404
     assert shop.dead() == []
+
+
+def printed_lines(engine):
+    """What ./dev run says to paste, for this engine and this program."""
+    text = (ROOT / "dev").read_text()
+    said = re.search(r"introduce_shop\(\) \{\n\tcat <<'END'\n(.*?)\nEND\n", text, re.DOTALL).group(1)
+    lines = [line.strip() for line in said.splitlines() if line.startswith("  ")]
+    assert len(lines) == 3
+    assert all("8080" in line or "build/dalamb" in line for line in lines)
+    return [
+        line.replace("127.0.0.1:8080", "127.0.0.1:%d" % engine.port).replace(
+            "build/dalamb tail", "%s tail --url %s" % (PROGRAM, engine.url)
+        )
+        for line in lines
+    ]
+
+
+def test_the_lines_that_dev_prints(engine, folder, walls, vendored):
+    shop = engine(copy_of_shop(folder))
+    send, query, tail = printed_lines(shop)
+
+    def shell(line):
+        return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+
+    sent = shell(send)
+    assert " 200 " in sent.stdout.splitlines()[0], sent
+    position = json.loads(sent.stdout.splitlines()[-1])["position"]
+    shop.entry("customer-totals", "c1", position)
+    assert json.loads(shell(query).stdout)["value"]["total"] == 1800
+
+    following = subprocess.Popen(["bash", "-c", "exec " + tail], stdout=subprocess.PIPE, text=True)
+    try:
+        timer = threading.Timer(60, following.kill)
+        timer.start()
+        seen = ""
+        while "order.flagged" not in seen:
+            line = following.stdout.readline()
+            assert line, "the tail ended: " + seen
+            seen += line
+        assert "order.placed" in seen and "dalamb.function.succeeded" in seen
+    finally:
+        timer.cancel()
+        following.kill()
+        following.wait()
