@@ -47,7 +47,10 @@ struct dal_store_options {
 
 int dal_store_open(const struct dal_store_options *options, struct dal_store **store,
 		   struct dal_error *error);
-/* NULL is fine. All iterators and snapshots are freed before. */
+/*
+ * NULL is fine. All iterators and snapshots are freed before. After a failed write it stays open
+ * until the process ends: nothing else can open it before.
+ */
 void dal_store_close(struct dal_store *store);
 
 /* Appends the value. 0, DAL_STORE_ABSENT, or negative. */

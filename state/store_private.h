@@ -13,6 +13,7 @@
 #include "state/store.h"
 
 struct dal_store {
+	struct dal_store *next; /* of those that can't be closed */
 	rocksdb_t *db;
 	rocksdb_column_family_handle_t *family; /* the default one; get_many needs its handle */
 	rocksdb_readoptions_t *read;

@@ -164,14 +164,10 @@ static int open_parts(struct dal_embedded *log, const struct dal_log_options *op
 static void embedded_close(struct dal_log *base)
 {
 	struct dal_embedded *log = embedded(base);
-	bool whole = dal_writer_free(log->writer);
+	dal_writer_free(log->writer);
 	dal_recent_free(log->recent);
 	dal_meta_deinit(&log->meta);
-	if (whole) {
-		/* RocksDB as Debian builds it aborts when it is closed after a failed write; the
-		 * process is about to end, and recovery is the next start's. */
-		dal_store_close(log->store);
-	}
+	dal_store_close(log->store);
 	free(log->path);
 	free(log);
 }

@@ -256,20 +256,18 @@ struct dal_writer *dal_writer_new(struct dal_embedded *log, struct dal_dedup *de
 	return writer;
 }
 
-bool dal_writer_free(struct dal_writer *writer)
+void dal_writer_free(struct dal_writer *writer)
 {
 	if (!writer) {
-		return true;
+		return;
 	}
 	pthread_mutex_lock(&writer->lock);
 	writer->stopping = true;
 	pthread_cond_signal(&writer->wake);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, NULL);
-	bool whole = !atomic_load(&writer->broken);
 	dal_group_deinit(&writer->group);
 	pthread_cond_destroy(&writer->wake);
 	pthread_mutex_destroy(&writer->lock);
 	free(writer);
-	return whole;
 }

@@ -11,8 +11,8 @@
 /* Starts the thread; takes `dedup`. The group's time goes on from `last_time_us`. */
 struct dal_writer *dal_writer_new(struct dal_embedded *log, struct dal_dedup *dedup,
 				  int64_t last_time_us);
-/* Writes what waits, then ends the thread. False if a write has failed. NULL is fine. */
-bool dal_writer_free(struct dal_writer *writer);
+/* Writes what waits, then ends the thread. NULL is fine. */
+void dal_writer_free(struct dal_writer *writer);
 /* Any thread; as dal_log_append, `bytes` and the items' private part are set. */
 int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append);
 
