@@ -273,7 +273,7 @@ def run_asan():
 
 
 def run_tsan():
-    threaded = r"(base|log|stream|dispatch|http|functions)[ _]"
+    threaded = r"(base|log|stream|dispatch|http|functions|connectors|api)[ _]"
     return run_programs(ROOT / "build-tsan", "unit", "tsan", threaded)
 
 
