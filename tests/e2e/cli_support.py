@@ -10,6 +10,8 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DALAMB_PROGRAM", ROOT / "build/dalamb")).resolve()
 PATIENCE_S = 60
@@ -118,3 +120,27 @@ def write(folder, **files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+def ndjson(count, first=0):
+    return "".join(
+        json.dumps({"specversion": "1.0", "id": f"v{i}", "source": "/test",
+                    "type": "visit.registered", "data": {"name": f"n{i % 7}"}}) + "\n"
+        for i in range(first, first + count)
+    )
+
+
+@pytest.fixture(name="fresh")
+def a_fresh_app(tmp_path):
+    """As `init` writes it."""
+    folder = tmp_path / "hello"
+    assert dalamb("init", folder).status == DONE
+    return folder
+
+
+@pytest.fixture(name="app")
+def an_app(fresh):
+    """The same for machines that can't make sandboxes."""
+    file = fresh / "dalamb.lua"
+    file.write_text(file.read_text().replace("timeout =", "sandbox = false,\n  timeout ="))
+    return fresh
