@@ -1,13 +1,10 @@
 /* dalamb query: entries of projections. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "engine/cli/print.h"
 #include "engine/cli/remote.h"
 #include "engine/cli/stream.h"
-
-enum { AGAIN_SECONDS = 1 };
 
 struct query {
 	struct dal_remote remote;
@@ -186,6 +183,7 @@ static int on_piece(struct dal_slice piece, void *own)
 {
 	struct query *q = own;
 
+	q->remote.silent = false;
 	return dal_sse_feed(&q->sse, piece);
 }
 
@@ -216,7 +214,7 @@ static int show_changes(struct query *q)
 			connected = true;
 		}
 		if (connected && q->watch && !ferror(stdout)) {
-			sleep(AGAIN_SECONDS);
+			dal_remote_again(&q->remote);
 		}
 	} while (connected && q->watch && !ferror(stdout));
 	dal_sse_deinit(&q->sse);

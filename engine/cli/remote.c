@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/event/json.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
+enum { AGAIN_SECONDS = 1 };
 
 const char *dal_remote_default(void)
 {
@@ -47,6 +49,9 @@ int dal_remote_try(struct dal_remote *remote, const struct dal_http_ask *ask,
 	struct dal_error error;
 
 	if (dal_http_client_ask(remote->client, ask, answer, &error) != 0) {
+		if (remote->silent) {
+			return DAL_EXIT_UNREACHABLE;
+		}
 		return dal_fail(remote->command, DAL_EXIT_UNREACHABLE, "%s", error.text);
 	}
 	return DAL_EXIT_DONE;
@@ -136,6 +141,15 @@ int dal_remote_post(struct dal_remote *remote, const char *target, struct dal_sl
 						     .type = "application/json",
 						     .body = json},
 			      answer);
+}
+
+void dal_remote_again(struct dal_remote *remote)
+{
+	if (!remote->silent) {
+		dal_fail(remote->command, 0, "the engine ended the connection: trying again");
+	}
+	remote->silent = true;
+	sleep(AGAIN_SECONDS);
 }
 
 void dal_target_add(struct dal_buffer *target, const char *name, const char *value)

@@ -25,7 +25,11 @@ const char *dal_remote_default(void);
 struct dal_remote {
 	const struct dal_command *command;
 	struct dal_http_client *client;
+	bool silent; /* says nothing of an engine that can't be reached: who waits for its return */
 };
+
+/* A stream ended, or its engine is away: says so once, and waits a second. */
+void dal_remote_again(struct dal_remote *remote);
 
 /* `url` NULL: the default; "unix:/path" is a socket. timeout_ms as of
  * the client. */

@@ -1,13 +1,12 @@
 /* dalamb tail: events of a running engine, one line each, and those that follow. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "engine/cli/print.h"
 #include "engine/cli/remote.h"
 #include "engine/cli/stream.h"
 
-enum { LAST_EVENTS = 20, DATA_BYTES = 120, AGAIN_SECONDS = 1 };
+enum { LAST_EVENTS = 20, DATA_BYTES = 120 };
 
 struct tail {
 	struct dal_remote remote;
@@ -90,6 +89,7 @@ static int on_sse(struct dal_slice piece, void *own)
 	struct tail *tail = own;
 
 	tail->connected = true;
+	tail->remote.silent = false;
 	return dal_sse_feed(&tail->sse, piece);
 }
 
@@ -143,6 +143,7 @@ static int ask(struct tail *tail, const char *target, const char *accept,
 /* Until it is interrupted: a connection that was lost is taken up where it ended. */
 static int follow(struct tail *tail, const char *target)
 {
+	bool ever = false;
 	int status;
 
 	for (;;) {
@@ -152,13 +153,11 @@ static int follow(struct tail *tail, const char *target)
 		if (ferror(stdout)) {
 			return DAL_EXIT_DONE; /* nobody reads any more */
 		}
-		if (!tail->connected && tail->sse.id.size == 0) {
+		ever = ever || tail->connected;
+		if (!tail->connected && (!ever || status != DAL_EXIT_UNREACHABLE)) {
 			return status;
 		}
-		if (!tail->connected && status != DAL_EXIT_DONE && status != DAL_EXIT_UNREACHABLE) {
-			return status;
-		}
-		sleep(AGAIN_SECONDS);
+		dal_remote_again(&tail->remote);
 	}
 }
 
