@@ -111,6 +111,11 @@ static void on_committed(void *own, bool rows)
 	listeners_call(engine, false);
 }
 
+static void on_dispatch_broken(void *own, int error)
+{
+	broken(own, "dispatch", error);
+}
+
 static void on_caught_up(void *own)
 {
 	struct dal_engine *engine = own;
@@ -314,6 +319,7 @@ static void dispatch_open(struct dal_engine *engine)
 		.delivered = on_delivered,
 		.retry = on_retry,
 		.appended = on_appended,
+		.broken = on_dispatch_broken,
 		.watch = on_invocation,
 		.own = engine,
 	});
@@ -409,7 +415,12 @@ int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
 	if (status.new_generation) {
 		r = dal_loaded_append(engine->log, engine->app, status.next);
 	}
-	if (r > 0 || r == -EIO) { /* no room for it: the engine answers queries all the same */
+	if (r < 0) {
+		dal_error_set(&error, "the log can't be written: %s", strerror(-r));
+		dal_errors_push(errors, &error);
+		return r;
+	}
+	if (r > 0) { /* no room for it: the engine answers queries all the same */
 		dal_logger_write(DAL_LOGGER_WARN, "app",
 				 "the log has no room for dalamb.app.loaded");
 	}
@@ -469,6 +480,11 @@ void dal_engine_free(struct dal_engine *engine)
 	}
 	pthread_mutex_destroy(&engine->listeners_lock);
 	free(engine);
+}
+
+bool dal_engine_broken(const struct dal_engine *engine)
+{
+	return atomic_load(&engine->broken);
 }
 
 /* --- what others see --- */

@@ -40,6 +40,9 @@ int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors);
 void dal_engine_stop(struct dal_engine *engine);
 void dal_engine_free(struct dal_engine *engine);
 
+/* Did a part break? Then what runs it should say so with its exit status. Any thread. */
+bool dal_engine_broken(const struct dal_engine *engine);
+
 /* What the API shows. Valid while the engine is. */
 const struct dal_app *dal_engine_app(const struct dal_engine *engine);
 struct dal_http_server *dal_engine_server(struct dal_engine *engine);

@@ -229,7 +229,9 @@ static void a_broken_log_leaves_rows_open(void **state)
 {
 	struct rig rig;
 
+	rig_leaks(true);
 	rig_setup(&rig, state, CALL, FIELDS({"backoff", "10ms"}));
+	rig_leaks(false);
 	rig_start(&rig, true);
 	rig_call(&rig, "{\"name\":\"a\",\"key\":\"k\",\"sleep\":0.2}");
 	rig_call(&rig, "{\"name\":\"b\",\"key\":\"k\"}");

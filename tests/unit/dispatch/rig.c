@@ -68,6 +68,19 @@ void rig_full(bool yes)
 	(void)usleep(DAL_DISK_ASK_US + 50000); /* what was known of the disk is old */
 }
 
+/* There with AddressSanitizer alone. */
+void __attribute__((weak)) __lsan_disable(void);
+void __attribute__((weak)) __lsan_enable(void);
+
+void rig_leaks(bool on_purpose)
+{
+	if (on_purpose && __lsan_disable) {
+		__lsan_disable();
+	} else if (!on_purpose && __lsan_enable) {
+		__lsan_enable();
+	}
+}
+
 void rig_break(bool yes)
 {
 	atomic_store(&broken, yes);

@@ -54,6 +54,9 @@ size_t rig_tries(struct rig *rig, const char *name);
 
 /* From now on the log has no room, not for completions either; or has again. */
 void rig_full(bool full);
+/* A broken log leaves its store as it is, until the process ends: no leak that is worth a word.
+ * Around what opens it. */
+void rig_leaks(bool on_purpose);
 /* From now on what the log writes fails. */
 void rig_break(bool broken);
 
