@@ -53,6 +53,18 @@ def test_replay_gives_what_was(history):
     assert "%" not in stopped.err  # no progress in a pipe
 
 
+def test_replay_of_an_engine_that_was_killed(app):
+    with running(app, app / "data") as engine:
+        sent = engine("emit", "--file", "-", stdin=ndjson(500))
+        assert sent.status == DONE
+        engine.process.kill()
+        engine.process.wait()
+    result = dalamb("replay", app, "--from", "1", "--projections", "--format", "json")
+    counts = [e["value"]["count"] for e in result.lines if e.get("projection") == "visits"]
+    assert result.status == DONE and sum(counts) == 500
+    assert json.loads(result.err)["projections"]["visits"]["folds"] == 500
+
+
 def test_replay_through_other_rules(history, tmp_path):
     app, _, _ = history
     write(tmp_path / "other", rules__r_lua=OTHER)
