@@ -91,6 +91,24 @@ static bool calls(const struct dal_rule *rule, const char *function)
 	return false;
 }
 
+/* What happened instead: other calls, other emits. */
+static void note_others(struct judging *j, struct dal_complaint *complaint,
+			enum dal_effect_kind kind)
+{
+	struct dal_buffer text = {0};
+
+	for (size_t i = 0; i < j->trial.count; i++) {
+		const struct dal_effect *effect = &j->trial.effects[i];
+		if (effect->kind == kind && kind != DAL_EFFECT_MATCH && !effect->used) {
+			dal_buffer_printf(&text, "rule \"%s\" did this: %s(\"%s\", %s)",
+					  effect->rule, kind == DAL_EFFECT_CALL ? "call" : "emit",
+					  effect->name, effect->json);
+			note(complaint, &text);
+		}
+	}
+	dal_buffer_deinit(&text);
+}
+
 /* Why the rules that could have did not. */
 static void note_rules(struct judging *j, struct dal_complaint *complaint,
 		       const struct dal_rules_test_expect *expect)
@@ -192,6 +210,7 @@ static void judge_effect(struct judging *j, const struct dal_rules_test_expect *
 				     expect->name);
 		if (expect->kind != DAL_EXPECT_ERROR) {
 			note_rules(j, complaint, expect);
+			note_others(j, complaint, effect_of(expect));
 		}
 		return;
 	}

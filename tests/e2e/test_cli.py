@@ -149,6 +149,21 @@ test "an event without a type" { events = { { data = 1 } }, expect = { no_call()
     assert failures[0]["differences"] == [{"field": "count", "expected": 2, "found": 1}]
 
 
+def test_a_failing_test_says_what_happened_instead(tmp_path):
+    write(tmp_path,
+          rules__a_lua='rule "a" { on = { type = "x" }, emit = function(e) return { type = "y" } end }\n',
+          tests__a_test_lua='test "f" { events = "x.ndjson", expect = { emit("z"), call("no") } }\n')
+    result = dalamb("test", tmp_path)
+    assert result.status == NO and "tests/x.ndjson can't be read" in result.out
+    write(tmp_path, tests__x_ndjson='{"type":"x"}\n{"typ')
+    assert "x.ndjson, event 2: this is not JSON" in dalamb("test", tmp_path).out
+    write(tmp_path, tests__x_ndjson='{"type":"x"}\n')
+    out = dalamb("test", tmp_path).out
+    assert 'emit("z"): it did not happen' in out
+    assert 'rule "a" did this: emit("y", {"type":"y"})' in out
+    assert "no rule calls a function of this name" in out
+
+
 def test_a_script_error_fails_a_test_that_does_not_expect_it(tmp_path):
     write(tmp_path,
           rules__a_lua='projection "p" { version = 1, on = { type = "x" }, key = "subject", '
