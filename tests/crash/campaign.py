@@ -104,12 +104,14 @@ class Campaign:
         return max((int(row.split("/")[3]) for row in rows), default=0)
 
     def crash(self, quiet):
-        kill = {"time": time.time(), "quiet": quiet}
+        below = descendants(self.engine.pid)
+        kill = {"from": time.time(), "quiet": quiet}  # it runs at this time, and no more at "to"
         if self.volume:
             self.volume.crash(self.engine)
+            kill["to"] = time.time()
         else:
-            below = descendants(self.engine.pid)
             self.engine.kill()
+            kill["to"] = time.time()
             kill["orphans"] = survivors(below)
             _, kill["next"], _ = map(int, inspect("position", self.engine.data))
             kill["called"] = self.last_cause()

@@ -29,7 +29,7 @@ class Evidence:
         self.acks, self.seen, self.tries = [], [], []  # the three journals
         self.sums, self.completions, self.emitted = {}, {}, {}  # projections
         self.dead = set()  # rows
-        self.kills = []  # time, quiet, next (of the state), called (the last cause in the journal)
+        self.kills = []  # from, to (times), next (of the state), called (the last cause in the journal)
         self.troubles = []  # what kept the engine from starting, resting or stopping
 
     def index(self):
@@ -222,7 +222,7 @@ def in_order(e):
 
 def killed_between(e, start, end):
     """From the begin of a try on: its end may be written down behind the kill."""
-    return [kill for kill in e.kills if start <= kill["time"] <= end]
+    return [kill for kill in e.kills if start <= kill["to"] and kill["from"] <= end]
 
 
 def tries_of(e):
@@ -250,7 +250,7 @@ def retries_kept(e):
             if not one["error"] or one["status"] != 202:
                 continue
             kills = killed_between(e, one["begin"], following["begin"])
-            if kills and kills[0]["time"] - one["end"] < NOTE_S:
+            if kills and kills[0]["from"] - one["end"] < NOTE_S:
                 continue
             waited = following["begin"] - one["end"]
             if waited < BACKOFF_S * JITTER - SLACK_S:
@@ -268,7 +268,7 @@ def tries_listed(e):
         for one in tries:
             if one["error"] and one["status"] == 202:
                 kills = killed_between(e, one["begin"], float("inf"))
-                known += not kills or kills[0]["time"] - one["end"] >= NOTE_S
+                known += not kills or kills[0]["from"] - one["end"] >= NOTE_S
         listed = len(e.counted[row][-1]["event"]["data"].get("tries", []))
         if listed < known:
             told = (row, known, listed)
