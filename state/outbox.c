@@ -281,6 +281,22 @@ int dal_outbox_status(struct dal_state *state, uint16_t lane, struct dal_slice r
 	return dal_outbox_status_in(state, NULL, lane, row_id, status, function, sequence, memory);
 }
 
+int dal_outbox_settled_until(struct dal_state *state, uint16_t lane, struct dal_slice row_id,
+			     int64_t *expires_us)
+{
+	struct dal_buffer key = {0}, memory = {0};
+	struct status got = {0};
+	int r;
+
+	dal_key_begin(&key, lane, DAL_KEY_STATUS);
+	id_append(row_id, &key);
+	r = status_get(state, NULL, &key, &got, &memory);
+	*expires_us = got.expires_us;
+	dal_buffer_deinit(&key);
+	dal_buffer_deinit(&memory);
+	return r;
+}
+
 /* `expiry` is what follows lane and kind: when, and the id's digest. */
 static int expire_one(struct dal_state *state, struct dal_store_batch *batch, uint16_t lane,
 		      struct dal_slice expiry, int64_t now_us)

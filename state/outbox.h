@@ -98,7 +98,11 @@ int dal_outbox_ignored(struct dal_state *state, uint16_t lane, uint64_t offset, 
 int dal_outbox_status(struct dal_state *state, uint16_t lane, struct dal_slice row_id,
 		      enum dal_row_status *status, struct dal_slice *function, uint64_t *sequence,
 		      struct dal_buffer *memory);
-/* The same, as after writing `batch` (made by dal_store_batch_new_indexed). */
+/* Until when a settled one is remembered: an id that expired counts as forgotten, whether or not
+ * dal_outbox_expire has come to it. 0 if it is not settled. */
+int dal_outbox_settled_until(struct dal_state *state, uint16_t lane, struct dal_slice row_id,
+			     int64_t *expires_us);
+/* As dal_outbox_status after writing `batch` (made by dal_store_batch_new_indexed). */
 int dal_outbox_status_in(struct dal_state *state, const struct dal_store_batch *batch,
 			 uint16_t lane, struct dal_slice row_id, enum dal_row_status *status,
 			 struct dal_slice *function, uint64_t *sequence, struct dal_buffer *memory);

@@ -10,6 +10,7 @@ struct dal_cache {
 	struct dal_cache_entry **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t count, capacity;
+	size_t bytes;
 	struct dal_cache_entry *newest, *oldest;
 	struct dal_cache_entry *dirty_first;
 	struct dal_cache_entry **dirty_tail;
@@ -136,6 +137,12 @@ void dal_cache_dirty(struct dal_cache *cache, struct dal_cache_entry *entry)
 	cache->dirty_tail = &entry->next_dirty;
 }
 
+void dal_cache_sized(struct dal_cache *cache, struct dal_cache_entry *entry, size_t bytes)
+{
+	cache->bytes += bytes - entry->bytes;
+	entry->bytes = bytes;
+}
+
 struct dal_cache_entry *dal_cache_dirty_first(struct dal_cache *cache)
 {
 	return cache->dirty_first;
@@ -151,6 +158,7 @@ static void entry_remove(struct dal_cache *cache, struct dal_cache_entry *entry)
 	*link = entry->chain;
 	order_unlink(cache, entry);
 	cache->count--;
+	cache->bytes -= entry->bytes;
 	entry_free(entry);
 }
 
@@ -162,7 +170,7 @@ void dal_cache_clean(struct dal_cache *cache)
 	}
 	cache->dirty_first = NULL;
 	cache->dirty_tail = &cache->dirty_first;
-	while (cache->count > cache->capacity) {
+	while (cache->count > cache->capacity || cache->bytes > DAL_CACHE_BYTES) {
 		entry_remove(cache, cache->oldest);
 	}
 }

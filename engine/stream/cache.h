@@ -3,7 +3,8 @@
  *
  * An entry is read from the store when it is first touched, folded in place, marked dirty, and
  * written when the batch commits. Clean entries are given up in order of last use, dirty ones
- * never. Belongs to the thread of its lane.
+ * never. It is bounded by a number of entries and by the size of their JSON. Belongs to the thread
+ * of its lane.
  */
 #ifndef DAL_STREAM_CACHE_H
 #define DAL_STREAM_CACHE_H
@@ -18,6 +19,8 @@
 
 struct dal_cache;
 
+#define DAL_CACHE_BYTES (64ull << 20) /* of JSON; as Lua values they are several times as large */
+
 struct dal_cache_entry {
 	uint32_t projection;
 	uint32_t key_size;
@@ -31,6 +34,7 @@ struct dal_cache_entry {
 	uint32_t *folds; /* indexes of this batch's events that are folded in */
 	uint32_t fold_count, fold_capacity;
 	/* private */
+	size_t bytes;
 	uint64_t hash;
 	struct dal_cache_entry *chain, *newer, *older, *next_dirty;
 	char key[];
@@ -49,6 +53,8 @@ void dal_cache_free(struct dal_cache *cache);
 struct dal_cache_entry *dal_cache_get(struct dal_cache *cache, uint32_t projection,
 				      struct dal_slice key, bool *fresh);
 void dal_cache_dirty(struct dal_cache *cache, struct dal_cache_entry *entry);
+/* The size of its JSON, where it is known. */
+void dal_cache_sized(struct dal_cache *cache, struct dal_cache_entry *entry, size_t bytes);
 /* The dirty entries, linked by next_dirty. */
 struct dal_cache_entry *dal_cache_dirty_first(struct dal_cache *cache);
 /* All dirty entries are clean now, and what is over the capacity is given up. */

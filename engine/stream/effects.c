@@ -27,18 +27,24 @@ static struct dal_row row_start(struct dal_lane *lane, const char *declaration, 
 	};
 }
 
-/* Is the row, made again for a checkpoint or a dead letter, one of those that are wanted? */
+/*
+ * Is the row one of those that are wanted? Before the checkpoint only those that it lists: calls
+ * and emits are made again one by one, reports come by themselves as the folds fail again.
+ */
 static bool wanted(struct dal_lane *lane, const struct dal_row *row)
 {
-	bool yes;
+	bool before = lane->event->place.offset < lane->checkpoint.before;
 
-	if (!lane->reviving) {
-		return lane->event->place.offset >= lane->checkpoint.before;
+	if (!lane->reviving && !before) {
+		return true;
 	}
 	dal_buffer_clear(&lane->text);
 	dal_row_id_format(&row->id, &lane->text);
-	yes = dal_slice_equal(dal_buffer_slice(&lane->text), lane->reviving_id);
-	return yes;
+	if (lane->reviving) {
+		return dal_slice_equal(dal_buffer_slice(&lane->text), lane->reviving_id);
+	}
+	return dal_slice_is(row->id.target, DAL_ROW_FAILED) &&
+	       dal_map_get(lane->checkpoint.open, dal_buffer_slice(&lane->text));
 }
 
 static void row_add(struct dal_lane *lane, struct dal_row *row)

@@ -138,6 +138,7 @@ int dal_evaluator_reload(struct dal_evaluator *e, struct dal_cache_entry *entry)
 			entry->message = dal_slice_dup(stored.message);
 		}
 	}
+	dal_cache_sized(e->cache, entry, stored.json.size);
 	if (r != 0 || stored.json.size == 0) {
 		entry->value = dal_vm_entry_new(e->vm, entry->projection);
 		return 0;
@@ -270,6 +271,7 @@ void dal_evaluator_changes(struct dal_evaluator *e,
 		if (dal_vm_entry_exists(entry->value)) {
 			dal_vm_entry_encode(entry->value, &e->text);
 		}
+		dal_cache_sized(e->cache, entry, e->text.size);
 		each(own, entry, dal_buffer_slice(&e->text));
 	}
 }

@@ -76,18 +76,19 @@ int dal_lane_write(struct dal_lane *lane)
 		position_write(lane);
 		r = fault_pause(lane);
 	}
+	if (r >= 0 && lane->options.outbox) {
+		/* First: what the batch settles anew is put behind it. Faster than they come, also
+		 * when a rebuild settles thousands in a batch. */
+		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,
+				      lane->appended_us,
+				      EXPIRE_A_BATCH + 2 * dal_rows_size(lane->rows));
+	}
 	dal_rows_commit(lane->rows, lane->batch, &lane->batch_sequence);
 	if (dal_fault("row-before-commit")) {
 		r = fault_pause(lane);
 	}
 	dal_evaluator_changes(lane->evaluator, on_change, lane);
 	position_write(lane);
-	if (r == 0 && lane->options.outbox) {
-		/* faster than they come, also when a rebuild settles thousands in a batch */
-		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,
-				      lane->appended_us,
-				      EXPIRE_A_BATCH + 2 * dal_rows_size(lane->rows));
-	}
 	if (r >= 0) {
 		r = dal_store_write(store, lane->batch, false);
 	}

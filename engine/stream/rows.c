@@ -104,7 +104,11 @@ static int touched_load(struct dal_rows *rows, struct dal_touched *touched)
 	if (touched->now == DAL_ROW_UNKNOWN || touched->now == DAL_ROW_SETTLED) {
 		/* its id is all that is known */
 		dal_row_id_parse(dal_slice_text(touched->id), &touched->row.id);
-		return 0;
+		return touched->now == DAL_ROW_SETTLED
+			       ? dal_outbox_settled_until(rows->state, rows->lane,
+							  dal_slice_text(touched->id),
+							  &touched->expires_us)
+			       : 0;
 	}
 	r = dal_outbox_get(rows->state, rows->lane, touched->now, function, sequence, &touched->row,
 			   &touched->memory);
@@ -184,7 +188,7 @@ static void commit_settled(struct dal_rows *rows, struct dal_touched *t,
 {
 	if (t->before == DAL_ROW_DEAD) {
 		dal_outbox_drop(batch, rows->lane, &t->row, t->expires_us);
-	} else if (t->before != DAL_ROW_SETTLED) {
+	} else if (t->before != DAL_ROW_SETTLED || t->changed) {
 		dal_outbox_settle(batch, rows->lane, &t->row, t->expires_us);
 	}
 }

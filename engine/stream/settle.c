@@ -17,6 +17,15 @@ static void settled(struct dal_lane *lane, struct dal_touched *touched)
 {
 	touched->expires_us = expires_us(lane, &touched->row);
 	touched->now = DAL_ROW_SETTLED;
+	touched->changed = true;
+}
+
+/* By append time, so that no batch and no rebuild sees it otherwise. */
+static void forget_expired(const struct dal_lane *lane, struct dal_touched *touched)
+{
+	if (touched->now == DAL_ROW_SETTLED && touched->expires_us < lane->event->appended_us) {
+		touched->now = DAL_ROW_UNKNOWN;
+	}
 }
 
 static void buried(struct dal_lane *lane, struct dal_touched *touched)
@@ -90,6 +99,7 @@ static int unknown_buried(struct dal_lane *lane, struct dal_touched *touched)
 
 static int completed(struct dal_lane *lane, struct dal_touched *touched, bool failed, bool *ignored)
 {
+	forget_expired(lane, touched);
 	switch (touched->now) {
 	case DAL_ROW_SETTLED:
 	case DAL_ROW_DEAD:

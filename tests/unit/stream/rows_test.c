@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -220,6 +221,56 @@ static void a_late_completion_is_ignored_for_ever(void **own)
 	free(id);
 }
 
+/* An id is forgotten by append time, whatever the batches are and whether or not it was deleted. */
+static void settled_ids_expire(void **own)
+{
+	struct fixture *f = *own;
+	char *text, *id;
+
+	f->target.age_us = 500000;
+	assert_int_equal(fixture_open(f, CALL ANSWERS), 0);
+	fixture_append(f, "add", "{\"n\":1}");
+	assert_int_equal(fixture_run(f), 0);
+	id = fixture_row_id(f, DAL_ROW_OPEN);
+	fixture_complete(f, id, false);
+	fixture_complete(f, id, false); /* ignored */
+	(void)usleep(600000);
+	fixture_complete(f, id, false); /* nobody knows any more */
+	fixture_complete(f, id, false); /* ignored */
+	for (f->batch_events = 1; f->batch_events <= 100; f->batch_events *= 10) {
+		assert_int_equal(fixture_run(f), 0);
+		text = fixture_view(f, "answers", "check");
+		assert_string_equal(text, "{\"n\":2}");
+		free(text);
+		fixture_forget(f);
+		assert_int_equal(fixture_open(f, CALL ANSWERS), 0);
+	}
+	free(id);
+}
+
+/* A report that was not on the log yet when a checkpoint was written, and then the state was lost.
+ */
+static void a_listed_report_comes_again(void **own)
+{
+	struct fixture *f = *own;
+	const char *rules = "projection 't' { version = 1, on = { type = 'add' }, key = 'data.key',"
+			    " init = {}, fold = function(s, e) error('no') end }";
+
+	assert_int_equal(fixture_open(f, rules), 0);
+	fixture_append(f, "add", "{\"key\":\"a\"}");
+	assert_int_equal(fixture_run(f), 0);
+	dal_lane_appended(f->lane, only_row(f, DAL_ROW_OPEN).sequence); /* the first one is */
+	assert_int_equal(dal_lane_commit(f->lane), 0);
+	fixture_append(f, "add", "{\"key\":\"b\"}");
+	assert_int_equal(fixture_run(f), 0);
+	only_row(f, DAL_ROW_OPEN);
+	checkpoint(f);
+	fixture_forget(f);
+	assert_int_equal(fixture_open(f, rules), 0);
+	assert_int_equal(fixture_run(f), 0);
+	assert_int_equal(only_row(f, DAL_ROW_OPEN).id.cause.offset, 2);
+}
+
 /* What a fold did before it failed is seen by nobody, also when the events before it are run once
  * more. */
 static void a_halt_leaves_no_half_of_a_fold(void **own)
@@ -321,6 +372,8 @@ int main(void)
 		CASE(a_failure_of_nothing_harms_nothing),
 		CASE(rows_to_the_log_count_until_they_are_there),
 		CASE(a_late_completion_is_ignored_for_ever),
+		CASE(settled_ids_expire),
+		CASE(a_listed_report_comes_again),
 		CASE(a_halt_leaves_no_half_of_a_fold),
 		CASE(a_full_machine_changes_no_verdict),
 		CASE(a_fold_over_its_limit_parks),
