@@ -251,19 +251,19 @@ int dal_lane_build(struct dal_lane *lane,
 		   bool (*progress)(void *own, const char *projection, uint64_t done, uint64_t end),
 		   void *own)
 {
-	int r;
+	bool more = true;
+	int r = 0;
 
-	do {
+	lane->building = true;
+	while (r == 0 && more) {
 		struct build build = {.lane = lane};
 		r = build_plan(&build);
-		if (r == 0 && build.count == 0) {
-			free(build.list);
-			return 0;
-		}
-		if (r == 0) {
+		more = build.count > 0;
+		if (r == 0 && more) {
 			r = build_read(&build, progress, own);
 		}
 		free(build.list);
-	} while (r == 0);
+	}
+	lane->building = false;
 	return r;
 }

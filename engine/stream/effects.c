@@ -52,7 +52,8 @@ static void row_add(struct dal_lane *lane, struct dal_row *row)
 	bool check = lane->event->place.offset < lane->end || lane->reviving;
 	int r;
 
-	if (!lane->options.outbox || !wanted(lane, row)) {
+	/* A report of a past event would come out of its turn: the log's origin has passed it. */
+	if (!lane->options.outbox || lane->building || !wanted(lane, row)) {
 		return;
 	}
 	if (row->function.size == 0 && row->id.cause.offset <= lane->origin) {

@@ -52,6 +52,7 @@ int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **lane,
 void dal_lane_free(struct dal_lane *lane);
 
 /* Projections that are new or raised are folded from the log's start up to where the lane stands.
+ * What fails there is parked or halts, but is not reported as an event: those events are long past.
  * Calls `progress` (may be NULL) now and then; false from it cancels (-ECANCELED); it goes on at
  * the next call. */
 int dal_lane_build(struct dal_lane *lane,

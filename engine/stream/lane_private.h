@@ -34,6 +34,7 @@ struct dal_lane {
 	uint64_t end;    /* of the log, as it was opened: before it completions may precede rows */
 	struct dal_checkpoint checkpoint;
 	bool halted;
+	bool building; /* projections, from events that are long past */
 	struct dal_lane_halt halt;
 	int error; /* of a callback or a note, until the next write fails with it */
 

@@ -248,6 +248,33 @@ static void settled_ids_expire(void **own)
 	free(id);
 }
 
+/* The log's origin is past the events that a build reads: a report would come out of turn, or be
+ * taken for one that was appended. */
+static void a_build_reports_nothing(void **own)
+{
+	struct fixture *f = *own;
+	char *text;
+
+	assert_int_equal(fixture_open(f, CALL), 0);
+	fixture_append(f, "sum", "{\"n\":1}");
+	fixture_append(f, "sum", "{}");
+	assert_int_equal(fixture_run(f), 0);
+	fixture_close(f);
+	assert_int_equal(fixture_open(f, "projection 't' { version = 1, on = { type = 'sum' },"
+					 " key = 'type', init = { n = 0 }, fold = function(s, e)"
+					 " s.n = s.n + e.data.n return s end }"),
+			 0);
+	assert_int_equal(fixture_rows(f, DAL_ROW_OPEN), 0);
+	text = fixture_view(f, "t", "sum");
+	assert_string_equal(text, "{\"n\":1}");
+	free(text);
+	fixture_append(f, "sum", "{\"n\":1}"); /* the key is parked */
+	assert_int_equal(fixture_run(f), 0);
+	text = fixture_view(f, "t", "sum");
+	assert_string_equal(text, "{\"n\":1}");
+	free(text);
+}
+
 /* A report that was not on the log yet when a checkpoint was written, and then the state was lost.
  */
 static void a_listed_report_comes_again(void **own)
@@ -373,6 +400,7 @@ int main(void)
 		CASE(rows_to_the_log_count_until_they_are_there),
 		CASE(a_late_completion_is_ignored_for_ever),
 		CASE(settled_ids_expire),
+		CASE(a_build_reports_nothing),
 		CASE(a_listed_report_comes_again),
 		CASE(a_halt_leaves_no_half_of_a_fold),
 		CASE(a_full_machine_changes_no_verdict),
