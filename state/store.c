@@ -8,6 +8,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "state/store_private.h"
+#include "state/store_wal.h"
 
 /* --- errors --- */
 
@@ -89,6 +90,18 @@ static rocksdb_t *open_once(struct dal_store *store, const struct dal_store_opti
 	return db;
 }
 
+static rocksdb_t *open_any(struct dal_store *store, const struct dal_store_options *options,
+			   char **message)
+{
+	rocksdb_t *db = open_once(store, options, true, message);
+
+	if (!db && strstr(*message, "not linked")) {
+		rocksdb_free(*message);
+		db = open_once(store, options, false, message);
+	}
+	return db;
+}
+
 static int open_failed(const struct dal_store_options *options, char *message,
 		       struct dal_error *error)
 {
@@ -127,10 +140,11 @@ int dal_store_open(const struct dal_store_options *options, struct dal_store **o
 		return r;
 	}
 	store = dal_calloc(1, sizeof(*store));
-	store->db = open_once(store, options, true, &message);
-	if (!store->db && strstr(message, "not linked")) {
+	store->db = open_any(store, options, &message);
+	if (!store->db && options->shape == DAL_STORE_LOG && !options->read_only &&
+	    strstr(message, "Corruption") && dal_store_wal_mend(options->path)) {
 		rocksdb_free(message);
-		store->db = open_once(store, options, false, &message);
+		store->db = open_any(store, options, &message);
 	}
 	if (!store->db) {
 		free(store);
@@ -146,8 +160,9 @@ int dal_store_open(const struct dal_store_options *options, struct dal_store **o
 }
 
 /*
- * RocksDB as Debian builds it aborts when it is closed after a failed write. The process is about to
- * end, and recovery is the next start's: so a broken store stays open, where leak checkers see it.
+ * RocksDB as Debian builds it aborts when it is closed after a failed write. The process is about
+ * to end, and recovery is the next start's: so a broken store stays open, where leak checkers see
+ * it.
  */
 static void keep_open(struct dal_store *store)
 {

@@ -29,8 +29,8 @@ enum { DAL_STORE_ABSENT = 1 };
 
 /* What it is tuned for. */
 enum dal_store_shape {
-	/* Large values, read in order. A torn end of the WAL, which was never acknowledged, is cut;
-	 * any other damage is refused. */
+	/* Large values, read in order, each write synced. A torn end of the WAL, which was never
+	 * acknowledged, is cut; any other damage is refused. */
 	DAL_STORE_LOG,
 	/* Small values, random reads (bloom filters, block cache), rewritten often. Behind a damage
 	 * in the WAL it goes on from an earlier, whole state. */

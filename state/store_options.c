@@ -61,8 +61,9 @@ static void set_table(rocksdb_options_t *to, const struct dal_store_options *opt
  * rewrite the values else, because each flush holds some of every kind of key (blocks, times, dedup
  * entries) and so overlaps all others. A blob file whose blocks are all dropped goes away.
  *
- * WAL recovery: an incomplete record at the end is cut (it was never acknowledged), anything else
- * that is wrong refuses to open. The default would silently drop what follows the corruption.
+ * WAL recovery: an incomplete record at the end is cut (it was never acknowledged; store_wal.h: with
+ * zeros in it, too), anything else that is wrong refuses to open. The default would silently drop
+ * what follows the corruption.
  */
 static void set_log(rocksdb_options_t *to, const struct dal_store_options *options)
 {

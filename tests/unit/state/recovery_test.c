@@ -19,7 +19,7 @@
 
 #include "tests/unit/state/fixture.h"
 
-enum { RECORDS = 10, VALUE_BYTES = 1000 };
+enum { RECORDS = 10, VALUE_BYTES = 50000 /* more than a block */ };
 
 static struct dal_slice key_of(int i, char key[2])
 {
@@ -88,13 +88,13 @@ static void wal_cut(void *own, off_t bytes)
 }
 
 /* Zeros where data was, as a file system may leave behind a power cut. */
-static void wal_zero_end(void *own, off_t bytes)
+static void wal_zero(void *own, off_t before_end, size_t bytes)
 {
+	static const char zeros[VALUE_BYTES];
 	off_t size;
 	int fd = wal_open(own, &size);
 
-	assert_int_equal(ftruncate(fd, size - bytes), 0);
-	assert_int_equal(ftruncate(fd, size), 0);
+	assert_int_equal(pwrite(fd, zeros, bytes, size - before_end), bytes);
 	close(fd);
 }
 
@@ -174,10 +174,41 @@ static void test_log_refuses_damage_in_the_last_record(void **own)
 	expect_refused(*own);
 }
 
-static void test_log_refuses_zeros_at_the_end(void **own)
+static void test_log_cuts_zeros_at_the_end(void **own)
 {
 	write_and_die(*own, DAL_STORE_LOG);
-	wal_zero_end(*own, 500);
+	wal_zero(*own, 4096, 4096);
+	expect_records(*own, DAL_STORE_LOG, RECORDS - 1);
+	expect_records(*own, DAL_STORE_LOG, RECORDS - 1);
+}
+
+/* The last pages of a write may be on disk before those in its middle. */
+static void test_log_cuts_a_record_with_a_hole(void **own)
+{
+	write_and_die(*own, DAL_STORE_LOG);
+	wal_zero(*own, VALUE_BYTES / 2, 4096);
+	expect_records(*own, DAL_STORE_LOG, RECORDS - 1);
+}
+
+static void test_log_cuts_a_record_that_is_zeros(void **own)
+{
+	write_and_die(*own, DAL_STORE_LOG);
+	wal_zero(*own, VALUE_BYTES, VALUE_BYTES);
+	expect_records(*own, DAL_STORE_LOG, RECORDS - 1);
+}
+
+static void test_log_refuses_a_hole_before_whole_records(void **own)
+{
+	write_and_die(*own, DAL_STORE_LOG);
+	wal_zero(*own, 2 * VALUE_BYTES - 1000, VALUE_BYTES / 2); /* in the last but one */
+	expect_refused(*own);
+	expect_refused(*own);
+}
+
+static void test_log_refuses_few_zeros(void **own)
+{
+	write_and_die(*own, DAL_STORE_LOG);
+	wal_zero(*own, 600, 50); /* no file system leaves that */
 	expect_refused(*own);
 }
 
@@ -205,7 +236,11 @@ int main(void)
 		CASE(test_log_cuts_a_torn_header),
 		CASE(test_log_refuses_damage_in_the_middle),
 		CASE(test_log_refuses_damage_in_the_last_record),
-		CASE(test_log_refuses_zeros_at_the_end),
+		CASE(test_log_cuts_zeros_at_the_end),
+		CASE(test_log_cuts_a_record_with_a_hole),
+		CASE(test_log_cuts_a_record_that_is_zeros),
+		CASE(test_log_refuses_a_hole_before_whole_records),
+		CASE(test_log_refuses_few_zeros),
 		CASE(test_state_cuts_a_torn_end),
 		CASE(test_state_goes_back_to_what_is_whole),
 	};
