@@ -151,7 +151,7 @@ class Campaign:
         self.evidence.tries = lines_of(self.journal)
 
     def restart(self):
-        """An engine that refuses its state says so, and that it may be deleted: so the log is seen."""
+        """An engine that refuses its state says that it may be deleted: so the log is seen."""
         try:
             self.engine.start()
         except Refused as error:

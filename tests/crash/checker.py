@@ -1,4 +1,4 @@
-"""What must hold after any crash: each invariant is a function of the evidence and returns complaints.
+"""What must hold after any crash: each invariant is a function from evidence to complaints.
 
 The log is the truth that everything is compared with; what the log itself must hold is known from
 the journals of processes that were not killed (producers, a reader) or that write each line before
@@ -29,7 +29,9 @@ class Evidence:
         self.acks, self.seen, self.tries = [], [], []  # the three journals
         self.sums, self.completions, self.emitted = {}, {}, {}  # projections
         self.dead = set()  # rows
-        self.kills = []  # from, to (times), next (of the state), called (the last cause in the journal)
+        self.kills = (
+            []
+        )  # from, to (times), next (of the state), called (the last cause in the journal)
         self.troubles = []  # what kept the engine from starting, resting or stopping
 
     def index(self):
@@ -182,7 +184,7 @@ def called(e):
 
 
 def committed_first(e):
-    """Nothing was called whose cause the state had not committed, as it was found after the kill."""
+    """Nothing was called whose cause the state, as the kill left it, had not committed."""
     return some(
         "killed with the state at %(next)d: %(called)d was called already" % kill
         for kill in e.kills
@@ -191,7 +193,7 @@ def committed_first(e):
 
 
 def completed_once(e):
-    """Each row has a completion, and the first one counts: of each of its lives as a dead letter."""
+    """Each row has a completion, and the first counts: of each life, if it was sent again."""
     rows = e.rows()
     open_rows = [row for row in rows if e.fate.get(row, "open") == "open"]
     complaints = ["%s has no completion" % row for row in open_rows]
@@ -287,7 +289,9 @@ def dead_letters(e):
 def orphans(e):
     """With the engine its functions' processes end."""
     return some(
-        "process %d outlived the engine" % pid for kill in e.kills for pid in kill.get("orphans", [])
+        "process %d outlived the engine" % pid
+        for kill in e.kills
+        for pid in kill.get("orphans", [])
     )
 
 

@@ -61,7 +61,9 @@ class Producer(threading.Thread):
         """The answer, or None: nothing is known of it then."""
         try:
             if not self.connection:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.clients.port, timeout=20)
+                self.connection = http.client.HTTPConnection(
+                    "127.0.0.1", self.clients.port, timeout=20
+                )
             self.connection.request("POST", "/v1/events", body, {"Content-Type": media})
             response = self.connection.getresponse()
             text = response.read()

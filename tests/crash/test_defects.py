@@ -1,4 +1,4 @@
-"""Seeded defects: the harness must catch each, for the right reason. So it would notice real ones."""
+"""Seeded defects: the harness must catch each, for the right reason; so it would real ones."""
 
 import pytest
 from campaign import Campaign

@@ -1,5 +1,5 @@
-"""The function: a Lambda program in a few lines, quick to start. It writes down each try in a journal
-that outlives it, and fails some by chance."""
+"""The function: a Lambda program in a few lines, quick to start. It writes down each try in a
+journal that outlives it, and fails some by chance."""
 
 import json
 import os
@@ -16,7 +16,9 @@ BASE = "/2018-06-01/runtime/invocation/"
 
 def note(**line):
     """One write a line: lines of several processes don't mix."""
-    os.write(journal, (json.dumps({"time": time.time(), "pid": os.getpid(), **line}) + "\n").encode())
+    os.write(
+        journal, (json.dumps({"time": time.time(), "pid": os.getpid(), **line}) + "\n").encode()
+    )
 
 
 class Api:
@@ -29,7 +31,7 @@ class Api:
         self.socket.sendall((head % (method, path, host, len(body))).encode() + body)
         status = int(self.reader.readline().split()[1])
         headers = {}
-        while (line := self.reader.readline().strip()):
+        while line := self.reader.readline().strip():
             name, _, value = line.decode().partition(":")
             headers[name.strip().lower()] = value.strip()
         return status, headers, self.reader.read(int(headers.get("content-length", 0)))
@@ -50,7 +52,9 @@ def main():
             status, _, _ = api.ask("POST", BASE + request + "/error", json.dumps(answer).encode())
         else:
             answer = {"key": data["key"], "seq": data["seq"]}
-            status, _, _ = api.ask("POST", BASE + request + "/response", json.dumps(answer).encode())
+            status, _, _ = api.ask(
+                "POST", BASE + request + "/response", json.dumps(answer).encode()
+            )
         note(row=row, error=error, status=status, begun=False)
 
 

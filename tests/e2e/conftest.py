@@ -1,4 +1,4 @@
-"""Fixtures: engines on free ports and temporary data, whatever a machine may lack skipped by name."""
+"""Fixtures: engines on free ports and temporary data; what a machine lacks is skipped by name."""
 
 import json
 import shutil
@@ -59,7 +59,8 @@ def function(name, code, sandbox=False, **fields):
     command = '{ "/usr/bin/python3", "-I", "-S", "app.py" }'
     return {
         "functions/%s/app.py" % name: RUNTIME + code + "\n\nserve(handler)\n",
-        "functions/%s.lua" % name: 'func "%s" {\n  command = %s,\n  sandbox = %s,\n%s}\n'
+        "functions/%s.lua"
+        % name: 'func "%s" {\n  command = %s,\n  sandbox = %s,\n%s}\n'
         % (name, command, "true" if sandbox else "false", declared),
     }
 
@@ -80,7 +81,9 @@ def walls():
     """Skips where bubblewrap can't make namespaces."""
     need("bwrap")
     tried = subprocess.run(
-        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "/bin/true"], capture_output=True, text=True
+        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "/bin/true"],
+        capture_output=True,
+        text=True,
     )
     if tried.returncode != 0:
         pytest.skip("bubblewrap can't make namespaces here: " + tried.stderr.strip())

@@ -27,7 +27,13 @@ def batch(prefix, number, events, size):
     pad = "x" * size
     return json.dumps(
         [
-            {"specversion": "1.0", "id": "%s-%d-%d" % (prefix, number, n), "source": "/t", "type": "t", "data": pad}
+            {
+                "specversion": "1.0",
+                "id": "%s-%d-%d" % (prefix, number, n),
+                "source": "/t",
+                "type": "t",
+                "data": pad,
+            }
             for n in range(events)
         ]
     )
@@ -57,7 +63,7 @@ def unmounted(path):
 
 
 def test_disk_that_fills_up(small_disk, folder, engine):
-    """Below the mark producers are refused, a completion still has room; with room again all goes on."""
+    """Below the mark producers are refused, completions have room; with room again all goes on."""
     code = """
 def handler(event, key):
     while not os.path.exists(%s):
@@ -112,8 +118,10 @@ def handler(event, key):
 
 def test_disk_too_full_to_start(small_disk, engine):
     """An error that says what to do, no crash; with room again it goes on."""
-    one = engine({"dalamb.lua": 'limits { disk_free = "100MB" }', "rules/rules.lua": COUNT},
-                 data=small_disk / "data")
+    one = engine(
+        {"dalamb.lua": 'limits { disk_free = "100MB" }', "rules/rules.lua": COUNT},
+        data=small_disk / "data",
+    )
     one.ask("POST", "/v1/events", batch("a", 0, 10, 1000), BATCH)
     assert one.stop() == 0
     free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
@@ -128,8 +136,8 @@ def test_disk_too_full_to_start(small_disk, engine):
 
 
 def test_overload(engine):
-    """Many producers, large bodies: each is answered, the refused too; the log has what was acknowledged
-    and no gap; memory stays in its bounds."""
+    """Many producers, large bodies: each is answered, the refused too; the log has what was
+    acknowledged and no gap; memory stays in its bounds."""
     one = engine({"rules/rules.lua": COUNT})
     answers, peak, done = [], [], threading.Event()
 
@@ -139,7 +147,9 @@ def test_overload(engine):
             body = batch("t%d" % thread, number, 40, 100000)
             connection.request("POST", "/v1/events", body, BATCH)
             response = connection.getresponse()
-            answers.append((thread, number, response.status, dict(response.headers), response.read()))
+            answers.append(
+                (thread, number, response.status, dict(response.headers), response.read())
+            )
             if response.status != 200:
                 connection.close()  # as it was refused before it was read
         connection.close()

@@ -129,7 +129,7 @@ def test_go_lambda(engine, folder, walls, go_program):
 
 def test_input_made_by_lua(engine):
     code = "def handler(event, key):\n    return event"
-    made = 'function(event) return { sum = event.data.a + event.data.b, of = event.id } end'
+    made = "function(event) return { sum = event.data.a + event.data.b, of = event.id } end"
     one = engine({"rules/rules.lua": RULES % "f", **function("f", code, input=made)})
     one.send("go", {"a": 1, "b": 2}, id="x-1")
     assert one_completion(one)["result"] == {"sum": 3, "of": "x-1"}
@@ -211,6 +211,61 @@ def test_dead_letter_dropped(engine, folder):
     assert one.dead() == []
 
 
+@pytest.mark.parametrize(
+    "code, error, reason",
+    [
+        ("os._exit(3)", "Runtime.ExitError", "attempts"),
+        ("time.sleep(100)", "Sandbox.Timedout", "attempts"),
+        ("return 'x' * 7000000", None, "too-large"),
+    ],
+)
+def test_programs_that_misbehave(engine, code, error, reason):
+    """Each is a failed try, with a type of its own; the instance is replaced."""
+    code = "def handler(event, key):\n    if event['data']:\n        return 'fine'\n    " + code
+    fields = {"attempts": 2, "backoff": lua("10ms"), "timeout": lua("300ms"), "order": "false"}
+    one = engine({"rules/rules.lua": RULES % "f", **function("f", code, **fields)})
+    one.send("go", 0)
+    failed = one_completion(one, "dalamb.function.failed")
+    assert failed["reason"] == reason
+    if error:
+        assert failed["error"]["type"] == error
+        assert len(failed["tries"]) == 2
+    one.send("go", 1)
+    assert one_completion(one)["result"] == "fine"
+
+
+def test_program_that_can_not_start(engine):
+    one = engine(
+        {"rules/rules.lua": RULES % "f", **function("f", "raise SystemExit(7)", attempts=1)}
+    )
+    one.send("go")
+    failed = one_completion(one, "dalamb.function.failed")
+    assert failed["error"]["type"]
+
+
+def test_order_of_a_key(engine, folder):
+    """One after another for a key, however many instances there are; others beside it."""
+    code = """
+def handler(event, key):
+    data = event["data"]
+    note(os.environ["JOURNAL"], key=data["key"], seq=data["seq"], begin=True)
+    time.sleep(0.002)
+    note(os.environ["JOURNAL"], key=data["key"], seq=data["seq"], begin=False)
+"""
+    env = "{ JOURNAL = %s }" % lua(folder / "journal")
+    files = function("f", code, env=env, order=lua("data.key"), max=8)
+    one = engine({"rules/rules.lua": RULES % "f", **files})
+    for seq in range(30):
+        for key in "abcde":
+            one.send("go", {"key": key, "seq": seq})
+    one.drain()
+    expected = [(seq, begin) for seq in range(30) for begin in (True, False)]
+    for key in "abcde":
+        found = [(n["seq"], n["begin"]) for n in lines(folder / "journal") if n["key"] == key]
+        assert found == expected
+    assert len({n["pid"] for n in lines(folder / "journal")}) > 1
+
+
 # --- one doesn't hold up another ---
 
 
@@ -241,7 +296,13 @@ projection "keys" {
     }
     one = engine(app)
     events = [
-        {"specversion": "1.0", "id": "%d" % n, "source": "/t", "type": "go", "data": {"key": "k%d" % (n % 1000)}}
+        {
+            "specversion": "1.0",
+            "id": "%d" % n,
+            "source": "/t",
+            "type": "go",
+            "data": {"key": "k%d" % (n % 1000)},
+        }
         for n in range(3000)
     ]
     body = "".join(json.dumps(event) + "\n" for event in events)
@@ -267,10 +328,13 @@ WAITING = int(os.environ.get("DALAMB_TEST_ROWS", 20000))
 def test_silent_function_holds_nobody_up(engine):
     """It answers nothing, many rows wait: memory is bounded, the other function goes on."""
     app = {
-        **function("silent", "def handler(event, key):\n    time.sleep(1000)", timeout=lua("900s"), max=2),
+        **function(
+            "silent", "def handler(event, key):\n    time.sleep(1000)", timeout=lua("900s"), max=2
+        ),
         **function("quick", "def handler(event, key):\n    return 1", max=2),
         "dalamb.lua": 'limits { grace = "100ms" }',
-        "rules/rules.lua": RULES % "quick" + 'rule "silent" { on = { type = "quiet" }, call = "silent" }',
+        "rules/rules.lua": RULES % "quick"
+        + 'rule "silent" { on = { type = "quiet" }, call = "silent" }',
     }
     one = engine(app)
 

@@ -138,7 +138,7 @@ def test_wrong_signature(one, signature):
 
 
 def test_github_test_vector(one):
-    """The secret, body and signature that GitHub's documentation gives: no JSON, but well signed."""
+    """Secret, body and signature of GitHub's documentation: no JSON, but well signed."""
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     headers = {
         "X-GitHub-Event": "push",

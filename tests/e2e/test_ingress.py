@@ -110,7 +110,9 @@ def test_python_sdk(one, convert):
 
 
 def test_ndjson(one):
-    body = "".join(json.dumps(event(n)) + "\n" for n in range(100)) + '{"bad"\n' + json.dumps(event(7))
+    body = (
+        "".join(json.dumps(event(n)) + "\n" for n in range(100)) + '{"bad"\n' + json.dumps(event(7))
+    )
     answer = send(one, NDJSON, body)
     assert answer.status == 400  # what was good is kept all the same
     told = answer.json
@@ -257,7 +259,9 @@ def test_ambiguous_requests(one):
         with socket.create_connection(("127.0.0.1", one.port), timeout=20) as client:
             client.sendall(
                 b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                + head + b"\r\n" + body
+                + head
+                + b"\r\n"
+                + body
             )
             answer = b""
             while piece := client.recv(4096):

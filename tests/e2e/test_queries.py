@@ -268,7 +268,9 @@ def test_tokens_and_scopes(engine, folder):
         answer = one.ask(method, target)
         assert answer.status == 401, answer
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-    assert one.get("/livez").status == one.get("/readyz").status == one.get("/healthz").status == 200
+    assert (
+        one.get("/livez").status == one.get("/readyz").status == one.get("/healthz").status == 200
+    )
     for wrong in ("", "x", tokens["root"][:-1], tokens["root"] + "0"):
         assert one.get("/v1/projections", {"Authorization": "Bearer " + wrong}).status == 401
     assert not any(token in one.said() for token in tokens.values())

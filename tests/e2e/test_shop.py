@@ -68,7 +68,9 @@ def test_risk_is_the_handlers_word(engine, folder, walls, vendored):
 def printed_lines(engine):
     """What ./dev run says to paste, for this engine and this program."""
     text = (ROOT / "dev").read_text()
-    said = re.search(r"introduce_shop\(\) \{\n\tcat <<'END'\n(.*?)\nEND\n", text, re.DOTALL).group(1)
+    said = re.search(r"introduce_shop\(\) \{\n\tcat <<'END'\n(.*?)\nEND\n", text, re.DOTALL).group(
+        1
+    )
     lines = [line.strip() for line in said.splitlines() if line.startswith("  ")]
     assert len(lines) == 3
     assert all("8080" in line or "build/dalamb" in line for line in lines)

@@ -227,8 +227,8 @@ class Engine:
         return status["lane"]["lag_events"] == 0 and status["undelivered_rows"] == 0
 
     def drain(self, patience_s=15):
-        """Waits until nothing happens any more: idle, twice with the same end of the log. As long as
-        the log grows, or a retry waits for its time, something happens."""
+        """Waits until nothing happens any more: idle, twice with the same end of the log. As long
+        as the log grows, or a retry waits for its time, something happens."""
         last, since = None, time.monotonic()
         while True:
             status = self.status()
