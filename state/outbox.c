@@ -419,6 +419,35 @@ int dal_outbox_scan(struct dal_state *state, uint16_t lane, enum dal_row_status 
 	return r;
 }
 
+int dal_outbox_targets(struct dal_state *state, uint16_t lane, enum dal_row_status status,
+		       bool (*each)(struct dal_slice function, void *own), void *own)
+{
+	struct dal_buffer prefix = {0}, behind = {0};
+	struct dal_store_iterator *walk;
+	struct dal_slice key, value, name;
+	bool more = true;
+	int r = 0;
+
+	dal_key_begin(&prefix, lane, kind_of(status));
+	walk = dal_key_walk_new(state, dal_buffer_slice(&prefix));
+	while (more && (r = dal_key_walk_next(walk, &key, &value)) == 0) {
+		if (!dal_key_take_name(&key, &name)) {
+			r = -EBADMSG;
+			break;
+		}
+		dal_buffer_clear(&behind);
+		dal_key_begin(&behind, lane, kind_of(status));
+		dal_buffer_slice_append(&behind, name);
+		dal_buffer_byte(&behind, 1); /* a name ends with 0x00, and holds no 0x01 */
+		more = each(name, own);
+		dal_store_iterator_seek(walk, dal_buffer_slice(&behind));
+	}
+	dal_store_iterator_free(walk);
+	dal_buffer_deinit(&prefix);
+	dal_buffer_deinit(&behind);
+	return r < 0 ? r : 0;
+}
+
 static int count_kind(struct dal_state *state, uint16_t lane, enum dal_key_kind kind,
 		      uint64_t *count)
 {

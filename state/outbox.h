@@ -122,6 +122,10 @@ int dal_outbox_get_in(struct dal_state *state, const struct dal_store_batch *bat
 int dal_outbox_scan(struct dal_state *state, uint16_t lane, enum dal_row_status status,
 		    const struct dal_slice *function, uint64_t sequence,
 		    bool (*each)(const struct dal_row *row, void *own), void *own);
+/* The functions that have rows of this status, and the empty slice if there are rows for the log,
+ * in order; rows are skipped, not walked. Until `each` returns false. */
+int dal_outbox_targets(struct dal_state *state, uint16_t lane, enum dal_row_status status,
+		       bool (*each)(struct dal_slice function, void *own), void *own);
 /* How many rows there are, of all targets. Walks them all: for the start. */
 int dal_outbox_count(struct dal_state *state, uint16_t lane, uint64_t *open, uint64_t *delivered,
 		     uint64_t *dead);

@@ -227,23 +227,23 @@ static void *run(void *own)
 
 /* Functions that have rows but no declaration any more get a queue, too: their rows are owed a
  * verdict. */
-static bool on_any_row(const struct dal_row *row, void *own)
+static bool on_target(struct dal_slice function, void *own)
 {
 	struct dal_dispatch *dispatch = own;
 
 	for (size_t i = 0; i < dispatch->count; i++) {
-		if (dal_slice_is(row->function, dispatch->functions[i].name)) {
+		if (dal_slice_is(function, dispatch->functions[i].name)) {
 			return true;
 		}
 	}
-	if (row->function.size == 0) {
+	if (function.size == 0) {
 		return true;
 	}
 	pthread_mutex_lock(&dispatch->lock); /* its status may be asked meanwhile */
 	dispatch->functions = dal_reallocarray(dispatch->functions, dispatch->count + 1,
 					       sizeof(*dispatch->functions));
 	dispatch->functions[dispatch->count] = (struct dal_lane_function){
-		.name = dal_slice_dup(row->function)};
+		.name = dal_slice_dup(function)};
 	dal_dispatch_queue_init(&dispatch->functions[dispatch->count++].queue);
 	pthread_mutex_unlock(&dispatch->lock);
 	return true;
@@ -253,12 +253,12 @@ static bool on_any_row(const struct dal_row *row, void *own)
 static int gone_find(struct dal_dispatch *dispatch)
 {
 	const struct dal_dispatch_options *options = &dispatch->options;
-	int r = dal_outbox_scan(options->state, options->lane, DAL_ROW_OPEN, NULL, 0, on_any_row,
-				dispatch);
+	int r = dal_outbox_targets(options->state, options->lane, DAL_ROW_OPEN, on_target,
+				   dispatch);
 
 	return r < 0 ? r
-		     : dal_outbox_scan(options->state, options->lane, DAL_ROW_DEAD, NULL, 0,
-				       on_any_row, dispatch);
+		     : dal_outbox_targets(options->state, options->lane, DAL_ROW_DEAD, on_target,
+					  dispatch);
 }
 
 struct dal_dispatch *dal_dispatch_new(const struct dal_dispatch_options *options)

@@ -24,9 +24,12 @@ struct open_row {
 };
 
 struct open_rows {
+	struct dal_lane *lane;
+	enum dal_row_status status; /* that is walked */
+	size_t walked;              /* of one target */
+	int error;
 	struct open_row *list;
 	size_t count, capacity;
-	bool cut; /* rows with larger causes were left out */
 };
 
 static int by_cause(const void *a, const void *b)
@@ -44,7 +47,6 @@ static void open_rows_cut(struct open_rows *rows)
 	}
 	while (rows->count > DAL_LIMIT_CHECKPOINT_OPEN + 1) {
 		free(rows->list[--rows->count].id);
-		rows->cut = true;
 	}
 }
 
@@ -61,7 +63,37 @@ static bool on_open(const struct dal_row *row, void *own)
 	if (rows->count > 4 * DAL_LIMIT_CHECKPOINT_OPEN) {
 		open_rows_cut(rows);
 	}
-	return true;
+	rows->walked += row->revived == 0;
+	return rows->walked <= DAL_LIMIT_CHECKPOINT_OPEN;
+}
+
+/*
+ * A target's first rows have its smallest causes, so the others need not be walked. But for dead
+ * letters that were sent again: these stand behind; a rebuild has them from the events that tell of
+ * their death and return, whether they are listed or not.
+ */
+static bool on_target(struct dal_slice function, void *own)
+{
+	struct open_rows *rows = own;
+	const struct dal_lane_options *options = &rows->lane->options;
+	char *name = dal_slice_dup(function);
+	struct dal_slice target = dal_slice_text(name);
+
+	rows->walked = 0;
+	rows->error = dal_outbox_scan(options->state, options->number, rows->status, &target, 0,
+				      on_open, rows);
+	free(name);
+	return rows->error >= 0;
+}
+
+static int open_rows_walk(struct open_rows *rows, enum dal_row_status status)
+{
+	const struct dal_lane_options *options = &rows->lane->options;
+	int r;
+
+	rows->status = status;
+	r = dal_outbox_targets(options->state, options->number, status, on_target, rows);
+	return rows->error < 0 ? rows->error : r;
 }
 
 static void checkpoint_print(const struct open_rows *rows, uint64_t before, struct dal_buffer *data)
@@ -85,16 +117,11 @@ static void checkpoint_print(const struct open_rows *rows, uint64_t before, stru
 
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data)
 {
-	struct dal_state *state = lane->options.state;
-	struct open_rows rows = {0};
+	struct open_rows rows = {.lane = lane};
 	uint64_t before = lane->next;
-	int r;
+	int r = open_rows_walk(&rows, DAL_ROW_OPEN);
 
-	r = dal_outbox_scan(state, lane->options.number, DAL_ROW_OPEN, NULL, 0, on_open, &rows);
-	if (r >= 0) {
-		r = dal_outbox_scan(state, lane->options.number, DAL_ROW_DELIVERED, NULL, 0,
-				    on_open, &rows);
-	}
+	r = r < 0 ? r : open_rows_walk(&rows, DAL_ROW_DELIVERED);
 	open_rows_cut(&rows);
 	if (rows.count > DAL_LIMIT_CHECKPOINT_OPEN) {
 		before = rows.list[DAL_LIMIT_CHECKPOINT_OPEN].cause;

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "tests/unit/stream/fixture.h"
 
@@ -248,6 +249,35 @@ static void settled_ids_expire(void **own)
 	free(id);
 }
 
+/* A thousand rows are listed; of the others the checkpoint speaks by its `before`. Also of one that
+ * died and was sent again, and so stands behind all. */
+static void a_checkpoint_of_many_rows(void **own)
+{
+	enum { MANY = DAL_LIMIT_CHECKPOINT_OPEN + 50 };
+	struct fixture *f = *own;
+	char before[65], after[65];
+	char *id = one_row(f);
+
+	for (int i = 1; i < MANY; i++) {
+		fixture_append(f, "add", "{}");
+	}
+	assert_int_equal(fixture_run(f), 0);
+	fixture_complete(f, id, true);
+	say(f, "dalamb.dead.retried", id);
+	assert_int_equal(fixture_run(f), 0);
+	assert_int_equal(fixture_rows(f, DAL_ROW_OPEN), MANY);
+	checkpoint(f);
+	assert_int_equal(fixture_run(f), 0);
+	fixture_digest(f, before);
+	fixture_forget(f);
+	assert_int_equal(fixture_open(f, CALL), 0);
+	assert_int_equal(fixture_run(f), 0);
+	fixture_digest(f, after);
+	assert_string_equal(before, after);
+	assert_int_equal(fixture_rows(f, DAL_ROW_OPEN), MANY);
+	free(id);
+}
+
 /* The log's origin is past the events that a build reads: a report would come out of turn, or be
  * taken for one that was appended. */
 static void a_build_reports_nothing(void **own)
@@ -400,6 +430,7 @@ int main(void)
 		CASE(rows_to_the_log_count_until_they_are_there),
 		CASE(a_late_completion_is_ignored_for_ever),
 		CASE(settled_ids_expire),
+		CASE(a_checkpoint_of_many_rows),
 		CASE(a_build_reports_nothing),
 		CASE(a_listed_report_comes_again),
 		CASE(a_halt_leaves_no_half_of_a_fold),
