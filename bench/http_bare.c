@@ -4,9 +4,9 @@
  *	bench_http_bare [PORT [SECONDS [later]]]
  *	wrk -t1 -c64 -d5s -s post.lua http://127.0.0.1:PORT/
  *
- * POST / and GET / answer 200 with the JSON that an ingress answer has: at once, or, with "later",
- *from another thread and in bursts, as the log's writer answers after its fsync (without the
- *fsync).
+ * GET /, POST / and POST /v1/events answer 200 with the JSON that an ingress answer has: at once,
+ * or, with "later", from another thread and in bursts, as the log's writer answers after its fsync
+ * (without the fsync).
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 	dal_http_handler *handler = later ? hand_over : answer;
 	const struct dal_http_route routes[] = {
 		{"POST", "/", DAL_HTTP_INGEST, 1 << 20, handler, NULL},
+		{"POST", "/v1/events", DAL_HTTP_INGEST, 1 << 20, handler, NULL},
 		{"GET", "/", DAL_HTTP_QUERY, 0, handler, NULL},
 	};
 	char listen[64];
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
 
 	snprintf(listen, sizeof(listen), "127.0.0.1:%s", argc > 1 ? argv[1] : "0");
 	if (dal_http_server_new(&options, &server, &error) != 0 ||
-	    dal_http_server_add(server, routes, 2, queue, &error) != 0 ||
+	    dal_http_server_add(server, routes, 3, queue, &error) != 0 ||
 	    dal_http_server_start(server, &error) != 0 ||
 	    pthread_create(&thread, NULL, answer_later, queue) != 0) {
 		fprintf(stderr, "%s\n", error.text);
