@@ -93,7 +93,9 @@ int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append)
 	pthread_mutex_lock(&writer->lock);
 	*writer->last = append;
 	writer->last = &append->next;
+	/* Told once: until it runs, many more may be pushed. */
 	if (writer->sleeping) {
+		writer->sleeping = false;
 		pthread_cond_signal(&writer->wake);
 	}
 	pthread_mutex_unlock(&writer->lock);
