@@ -5,7 +5,7 @@
  * settled rows, parked keys, position) in one store batch; nothing is seen outside before that is
  * written. The worker (worker.h) drives a lane on its thread; a replay and the digest tests drive
  * one by hand. A lane without an outbox (`outbox` false) folds and makes no rows: no side effects,
- * by construction.
+ * by construction. It keeps the ids of completions, so that it ignores late ones, too.
  */
 #ifndef DAL_STREAM_LANE_H
 #define DAL_STREAM_LANE_H

@@ -76,7 +76,7 @@ int dal_lane_write(struct dal_lane *lane)
 		position_write(lane);
 		r = fault_pause(lane);
 	}
-	if (r >= 0 && lane->options.outbox) {
+	if (r >= 0) {
 		/* First: what the batch settles anew is put behind it. Faster than they come, also
 		 * when a rebuild settles thousands in a batch. */
 		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,

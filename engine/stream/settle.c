@@ -107,7 +107,7 @@ static int completed(struct dal_lane *lane, struct dal_touched *touched, bool fa
 		dal_outbox_ignore(lane->batch, lane->options.number, lane->event->place.offset);
 		return 0;
 	case DAL_ROW_UNKNOWN:
-		if (failed) {
+		if (failed && lane->options.outbox) {
 			return unknown_buried(lane, touched);
 		}
 		settled(lane, touched);
@@ -122,8 +122,13 @@ static int completed(struct dal_lane *lane, struct dal_touched *touched, bool fa
 	}
 }
 
-static void retried(struct dal_touched *touched)
+/* Without an outbox a dead letter is a settled id like any other: it is forgotten at once. */
+static void retried(const struct dal_lane *lane, struct dal_touched *touched)
 {
+	if (!lane->options.outbox && touched->now == DAL_ROW_SETTLED) {
+		touched->expires_us = 0;
+		touched->changed = true;
+	}
 	if (touched->now != DAL_ROW_DEAD) {
 		return;
 	}
@@ -155,7 +160,7 @@ int dal_lane_settle(struct dal_lane *lane, bool *ignored)
 	struct dal_slice row;
 	int r;
 
-	if (!lane->options.outbox || !dal_slice_is(event->place.topic, DAL_TOPIC_SYSTEM)) {
+	if (!dal_slice_is(event->place.topic, DAL_TOPIC_SYSTEM)) {
 		return 0;
 	}
 	if (!failed && !dal_slice_is(event->type, "dalamb.function.succeeded") &&
@@ -172,7 +177,7 @@ int dal_lane_settle(struct dal_lane *lane, bool *ignored)
 		return r;
 	}
 	if (dal_slice_is(event->type, "dalamb.dead.retried")) {
-		retried(touched);
+		retried(lane, touched);
 		return 0;
 	}
 	if (dal_slice_is(event->type, "dalamb.dead.dropped")) {

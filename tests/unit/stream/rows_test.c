@@ -222,6 +222,33 @@ static void a_late_completion_is_ignored_for_ever(void **own)
 	free(id);
 }
 
+/* A replay counts as the engine did: late completions not, those of what was sent again. */
+static void without_an_outbox_late_ones_are_ignored(void **own)
+{
+	struct fixture *f = *own;
+	char *id = one_row(f), *text;
+
+	fixture_complete(f, id, true);
+	fixture_complete(f, id, false); /* too late */
+	say(f, "dalamb.dead.retried", id);
+	fixture_complete(f, id, false);
+	fixture_complete(f, id, false); /* too late */
+	for (f->batch_events = 1; f->batch_events <= 10; f->batch_events += 9) {
+		for (int outbox = 0; outbox <= 1; outbox++) {
+			fixture_forget(f);
+			f->no_outbox = !outbox;
+			assert_int_equal(fixture_open(f, CALL ANSWERS), 0);
+			assert_int_equal(fixture_run(f), 0);
+			text = fixture_view(f, "answers", "check");
+			assert_string_equal(text, "{\"n\":1}");
+			free(text);
+			assert_int_equal(fixture_rows(f, DAL_ROW_OPEN), 0);
+			assert_int_equal(fixture_rows(f, DAL_ROW_DEAD), 0);
+		}
+	}
+	free(id);
+}
+
 /* An id is forgotten by append time, whatever the batches are and whether or not it was deleted. */
 static void settled_ids_expire(void **own)
 {
@@ -429,6 +456,7 @@ int main(void)
 		CASE(a_failure_of_nothing_harms_nothing),
 		CASE(rows_to_the_log_count_until_they_are_there),
 		CASE(a_late_completion_is_ignored_for_ever),
+		CASE(without_an_outbox_late_ones_are_ignored),
 		CASE(settled_ids_expire),
 		CASE(a_checkpoint_of_many_rows),
 		CASE(a_build_reports_nothing),
