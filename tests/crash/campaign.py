@@ -94,6 +94,9 @@ class Campaign:
 
     def load(self, quiet):
         time.sleep(self.random.uniform(*LOAD_S))
+        if self.volume and self.random.random() < 0.5:
+            self.volume.sync()  # now the state may stand behind the log, and not at its start
+            time.sleep(self.random.uniform(*LOAD_S))
         if quiet:
             self.clients.tell("pause")
             time.sleep(QUIET_S)

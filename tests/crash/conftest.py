@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from campaign import Campaign  # noqa: E402
 from checker import check  # noqa: E402
 from volume import Volume, unavailable  # noqa: E402
 
-KILLS, POWER_LOSSES = 100, 20
+# For longer hunts, see README.md.
+KILLS = int(os.environ.get("DALAMB_TEST_KILLS", 100))
+POWER_LOSSES = int(os.environ.get("DALAMB_TEST_POWER_LOSSES", 20))
+SEED = int(os.environ.get("DALAMB_TEST_SEED", 1))
 
 
 class Verdict:
@@ -31,7 +35,7 @@ def power():
 
 @pytest.fixture(scope="session")
 def killed(tmp_path_factory):
-    campaign = Campaign(tmp_path_factory.mktemp("killed"))
+    campaign = Campaign(tmp_path_factory.mktemp("killed"), seed=SEED)
     try:
         yield Verdict(campaign, campaign.run(KILLS))
     finally:
@@ -43,7 +47,7 @@ def cut_off(tmp_path_factory, power):
     folder = tmp_path_factory.mktemp("cut-off")
     volume = Volume(folder / "disk").mount()
     try:
-        campaign = Campaign(folder, volume=volume)
+        campaign = Campaign(folder, seed=SEED, volume=volume)
         try:
             yield Verdict(campaign, campaign.run(POWER_LOSSES))
         finally:

@@ -42,6 +42,10 @@ class Volume:
         finally:
             os.close(root)
 
+    def sync(self):
+        """What is written so far will be there, as if the kernel had come to it by itself."""
+        run("sync", "--file-system", self.path)
+
     def crash(self, engine):
         """The power goes while the engine runs, and comes back: the engine is gone."""
         os.kill(engine.pid, signal.SIGSTOP)

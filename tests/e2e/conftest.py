@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from support.engine import PROGRAM, ROOT, Engine, write_app  # noqa: E402
 
 RUNTIME = (ROOT / "tests/support/runtime.py").read_text()
-SANITIZED = "asan" in str(PROGRAM)  # memory is not what it will be
+SANITIZED = "san" in PROGRAM.parent.name  # memory is not what it will be
 
 
 @pytest.hookimpl(hookwrapper=True)
