@@ -80,9 +80,7 @@ def handler(event, key):
     wait_for(lambda: any(f["running"] for f in one.status()["functions"]), what="the call")
     sent = one.ask("POST", "/v1/events", batch("a", 0, 10, 1000), BATCH).json["positions"]
 
-    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-    with (small_disk / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, free - 80 * 1000 * 1000)
+    fill(small_disk, 80)
 
     def refused():
         answer = one.ask("POST", "/v1/events", batch("b", 0, 10, 1000), BATCH)
@@ -116,6 +114,82 @@ def handler(event, key):
     assert one.entry("count", "t", last).json["value"]["n"] == len(on_log) - 1
 
 
+def fill(disk, left_mb):
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with (disk / "filler").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, free - left_mb * 1000 * 1000)
+
+
+def test_stop_on_a_disk_without_room_for_a_completion(small_disk, folder, engine):
+    """The answer of a function can't be kept: the engine still stops, and asks again afterwards."""
+    code = """
+def handler(event, key):
+    note(%s, key=key)
+    while not os.path.exists(%s):
+        time.sleep(0.02)
+    note(%s, key=key)
+    return "there was room"
+""" % (
+        lua(folder / "begun"),
+        lua(folder / "go"),
+        lua(folder / "ended"),
+    )
+    app = {
+        "dalamb.lua": 'limits { disk_free = "100MB" }',
+        "rules/rules.lua": 'rule "call" { on = { type = "go" }, call = "f", '
+        'emit = function(event) return { type = "echoed" } end }',
+        **function("f", code, timeout=lua("300s")),
+    }
+    one = engine(app, data=small_disk / "data")
+    one.send("go")
+    wait_for(lambda: (folder / "begun").exists(), what="the call")
+    fill(small_disk, 20)
+    (folder / "go").touch()
+    wait_for(lambda: (folder / "ended").exists(), what="the answer")
+    time.sleep(0.5)  # it tries to keep it
+    assert one.events(type="dalamb.function.succeeded") == []
+    assert one.stop() == 0
+    (small_disk / "filler").unlink()
+    one.start()
+    wait_for(lambda: one.events(type="dalamb.function.succeeded"), what="the completion")
+    one.drain()
+    assert len(one.events(type="dalamb.function.succeeded")) == 1
+    assert len(one.events(type="echoed")) == 1
+    keys = [json.loads(line)["key"] for line in (folder / "begun").read_text().splitlines()]
+    assert len(keys) == 2 and len(set(keys)) == 1
+
+
+def test_emits_wait_for_room(small_disk, engine):
+    """No room for what rules emit: nothing is lost, nothing comes twice."""
+    one = engine(
+        {
+            "dalamb.lua": 'limits { disk_free = "64MiB" }',
+            "rules/rules.lua": """
+rule "echo" {
+  on   = { type = "t" },
+  emit = function(event) return { type = "echoed", data = event.id } end,
+}
+""",
+        },
+        data=small_disk / "data",
+    )
+    sent = []
+    for number in range(200):
+        if number == 100:
+            fill(small_disk, 20)
+        answer = one.ask("POST", "/v1/events", batch("e", number, 20, 100), BATCH)
+        assert answer.status in (200, 503), answer
+        if answer.status == 200:
+            sent += ["e-%d-%d" % (number, n) for n in range(20)]
+    assert len(sent) >= 100 * 20
+    assert one.stop() == 0
+    (small_disk / "filler").unlink()
+    one.start()
+    wait_for(lambda: len(one.events(type="echoed")) >= len(sent), 30, "all emits", 0.1)
+    one.drain()
+    assert sorted(i["event"]["data"] for i in one.events(type="echoed")) == sorted(sent)
+
+
 def test_disk_too_full_to_start(small_disk, engine):
     """An error that says what to do, no crash; with room again it goes on."""
     one = engine(
@@ -124,9 +198,7 @@ def test_disk_too_full_to_start(small_disk, engine):
     )
     one.ask("POST", "/v1/events", batch("a", 0, 10, 1000), BATCH)
     assert one.stop() == 0
-    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
-    with (small_disk / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, free)
+    fill(small_disk, 0)
     with pytest.raises(Refused, match="make room"):
         one.start()
     assert one.process.returncode == 3
