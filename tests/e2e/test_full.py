@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 
@@ -256,3 +257,73 @@ def test_overload(engine):
     assert end == last
     if not SANITIZED:
         assert max(peak) < 1000 * 1024, "%d MB" % (max(peak) // 1024)
+
+
+def begin_post(engine, body):
+    """A request that lacks the last byte of its body."""
+    client = socket.create_connection(("127.0.0.1", engine.port), timeout=60)
+    head = (
+        "POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+        "Content-Type: application/cloudevents-batch+json\r\nContent-Length: %d\r\n\r\n"
+    )
+    client.sendall((head % (engine.port, len(body))).encode())
+    try:
+        client.sendall(body[:-1])
+    except OSError:
+        pass  # refused already
+    return client
+
+
+def finish_post(client, body):
+    """Status, headers and body of the answer."""
+    try:
+        client.sendall(body[-1:])
+    except OSError:
+        pass
+    response = http.client.HTTPResponse(client)
+    response.begin()
+    answer = response.status, response.headers, json.loads(response.read())
+    client.close()
+    return answer
+
+
+def test_more_bodies_than_memory_is_meant_for(engine):
+    """Slow producers with large bodies, all at once: those past the bound are told to come again."""
+    one = engine({"rules/rules.lua": COUNT})
+    bodies = [batch("s%d" % n, 0, 15, 1000 * 1000).encode() for n in range(24)]
+    clients = [begin_post(one, body) for body in bodies]
+    held_kb = one.resident_kb()
+    answers = [finish_post(client, body) for client, body in zip(clients, bodies)]
+    taken = [body for status, _, body in answers if status == 200]
+    refused = [(headers, body) for status, headers, body in answers if status == 503]
+    assert len(taken) + len(refused) == 24 and len(taken) >= 12 and len(refused) >= 1
+    for headers, body in refused:
+        assert int(headers["Retry-After"]) >= 1 and body["detail"]
+    last = one.send("t")
+    assert one.entry("count", "t", last).json["value"]["n"] == 15 * len(taken) + 1
+    on_log = {item["position"] for item in one.events(topic="events")}
+    assert all(set(body["positions"]) <= on_log for body in taken)
+    if not SANITIZED:
+        assert held_kb < 600 * 1024
+
+
+def test_more_connections_than_an_address_may_have(engine):
+    one = engine({"rules/rules.lua": COUNT})
+    idle = []
+    try:
+        for _ in range(700):
+            idle.append(socket.create_connection(("127.0.0.1", one.port), timeout=20))
+        for client in idle[:5]:  # those that came in time are served
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        for client in idle:
+            client.close()
+
+    def served():
+        try:
+            return one.get("/livez").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    wait_for(served, what="room for another connection")
