@@ -296,6 +296,8 @@ def main():
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=" ".join(USUAL + EXTRA))
     suites = parser.parse_args().suites
     everything = "all" in suites
+    if everything:
+        os.environ.setdefault("DALAMB_TEST_ROWS", "100000")  # tests/e2e/README.md
     suites = USUAL + EXTRA if everything else suites or USUAL
     for suite in suites:
         if suite not in USUAL + EXTRA:
