@@ -8,6 +8,7 @@
 #define ARENA_BYTES (256 * DAL_KIB)
 #define BLOB_BYTES (4 * DAL_KIB)
 #define BLOOM_BITS 10
+#define MEMTABLE_BLOOM 0.05 /* of a write buffer */
 #define OPEN_FILES 512
 #define LEVEL_WARN 2
 
@@ -61,9 +62,9 @@ static void set_table(rocksdb_options_t *to, const struct dal_store_options *opt
  * rewrite the values else, because each flush holds some of every kind of key (blocks, times, dedup
  * entries) and so overlaps all others. A blob file whose blocks are all dropped goes away.
  *
- * WAL recovery: an incomplete record at the end is cut (it was never acknowledged; store_wal.h: with
- * zeros in it, too), anything else that is wrong refuses to open. The default would silently drop
- * what follows the corruption.
+ * WAL recovery: an incomplete record at the end is cut (it was never acknowledged; store_wal.h:
+ * with zeros in it, too), anything else that is wrong refuses to open. The default would silently
+ * drop what follows the corruption.
  */
 static void set_log(rocksdb_options_t *to, const struct dal_store_options *options)
 {
@@ -88,6 +89,9 @@ static void set_state(rocksdb_options_t *to, const struct dal_store_options *opt
 	rocksdb_options_set_compression(to, compress ? rocksdb_lz4_compression
 						     : rocksdb_no_compression);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(to, 1);
+	/* Most keys that are read are in no memtable: saves half of a get. */
+	rocksdb_options_set_memtable_whole_key_filtering(to, 1);
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(to, MEMTABLE_BLOOM);
 	rocksdb_options_set_wal_recovery_mode(to, rocksdb_point_in_time_recovery);
 	set_table(to, options, 4 * DAL_KIB);
 }
