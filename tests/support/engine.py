@@ -1,5 +1,6 @@
 """An engine as a process: started on a free port, asked over HTTP, killed by its pid alone."""
 
+import ctypes
 import http.client
 import json
 import os
@@ -15,6 +16,15 @@ FAULTS_PROGRAM = Path(os.environ.get("DALAMB_FAULTS_PROGRAM", ROOT / "build-faul
 INSPECT = PROGRAM.parent / "tests/crash/inspect"
 START_S = 30  # generous: nothing here is timed
 STOP_S = 60
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """In a child, before it runs: tests that are killed leave no engine behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Refused(Exception):
@@ -112,6 +122,7 @@ class Engine:
                 stderr=log,
                 env={**os.environ, **self.env},
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         return self
 
