@@ -25,6 +25,7 @@ from support.engine import (
 
 QUIET_EVERY = 10  # each tenth kill comes when all that was said has been written down
 QUIET_S = 1.0
+STOP_EVERY = 7  # each seventh cycle ends by SIGTERM, under load: that loses nothing at all
 LOAD_S = (0.05, 0.4)
 HERE = Path(__file__).parent
 
@@ -125,6 +126,9 @@ class Campaign:
         self.engine.start()
         self.clients.tell("go")
         self.load(quiet)
+        if number % STOP_EVERY == STOP_EVERY - 1:
+            self.stop()
+            self.engine.start()
         self.crash(quiet)
 
     def trouble(self, what, error):
