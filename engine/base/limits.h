@@ -16,6 +16,9 @@
 #define DAL_LIMIT_WEBHOOK_BYTES (25 * 1000 * 1000) /* GitHub's own limit */
 #define DAL_LIMIT_RESULT_BYTES (6 * DAL_MIB)       /* a function's result */
 #define DAL_LIMIT_JSON_DEPTH 64
+/* What dalamb wraps (a result in a completion, an event in an answer) is deeper than what came in.
+ */
+#define DAL_LIMIT_JSON_WRAPPED_DEPTH (DAL_LIMIT_JSON_DEPTH + 32)
 #define DAL_LIMIT_JSON_BYTES (64 * DAL_MIB) /* one document, ever */
 #define DAL_LIMIT_BATCH_EVENTS 10000        /* events in one JSON array */
 #define DAL_LIMIT_HOPS 16

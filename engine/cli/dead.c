@@ -39,7 +39,8 @@ static int walk(struct dead *d, void (*each)(struct dead *d, uint32_t row, void 
 			break;
 		}
 		dal_buffer_clear(&cursor);
-		if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+		if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED,
+				   NULL) == 0) {
 			list = dal_json_find(d->reader, DAL_JSON_ROOT, dal_slice_text("dead"));
 			for (uint32_t i = 0, node = list + 1;
 			     list != DAL_JSON_NONE && i < dal_json_count(d->reader, list); i++) {
@@ -48,6 +49,9 @@ static int walk(struct dead *d, void (*each)(struct dead *d, uint32_t row, void 
 			}
 			dal_buffer_slice_append(&cursor, dal_member_text(d->reader, DAL_JSON_ROOT,
 									 "cursor"));
+		} else {
+			status = dal_fail(d->remote.command, DAL_EXIT_UNREACHABLE,
+					  "the answer is no JSON");
 		}
 		dal_http_answer_deinit(&answer);
 	} while (cursor.size > 0);
@@ -152,7 +156,8 @@ static int settle_some(struct dead *d, const char *verb, const struct dal_buffer
 		return status;
 	}
 	*more = false;
-	if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+	if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) ==
+	    0) {
 		*done += dal_member_integer(d->reader, DAL_JSON_ROOT, member);
 		*more = dal_member_true(d->reader, DAL_JSON_ROOT, "more");
 		print_unknown(d);
@@ -187,7 +192,8 @@ static int total_find(struct dead *d)
 	if (status != DAL_EXIT_DONE) {
 		return status;
 	}
-	if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+	if (dal_json_parse(d->reader, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) ==
+	    0) {
 		d->total = dal_member_integer(d->reader, DAL_JSON_ROOT, "dead_rows");
 	}
 	dal_http_answer_deinit(&answer);

@@ -78,7 +78,7 @@ static int print(const struct asked *asked, struct dal_slice answer)
 	size_t matched;
 	int64_t left;
 
-	if (dal_json_parse(json, answer, 0, NULL) != 0) {
+	if (dal_json_parse(json, answer, DAL_JSON_TRUSTED, NULL) != 0) {
 		dal_json_free(json);
 		return dal_fail(asked->command, DAL_EXIT_UNREACHABLE, "the answer is no JSON");
 	}

@@ -148,7 +148,7 @@ static int on_line(void *own, struct dal_slice line)
 	if (line.size == 0) {
 		return 0;
 	}
-	if (dal_json_parse(g->json, line, 0, NULL) != 0 ||
+	if (dal_json_parse(g->json, line, DAL_JSON_TRUSTED, NULL) != 0 ||
 	    !dal_place_parse(dal_member_text(g->json, DAL_JSON_ROOT, "position"), NULL,
 			     &record.place) ||
 	    !dal_clock_parse(dal_member_text(g->json, DAL_JSON_ROOT, "appended"),
@@ -249,7 +249,7 @@ static int http_open(struct dal_history *h, const char *url)
 		return status;
 	}
 	json = dal_json_new();
-	if (dal_json_parse(json, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+	if (dal_json_parse(json, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) == 0) {
 		uint32_t log = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("log"));
 		dal_slice_to_u64(dal_member_text(json, log, "end"), &end);
 	}

@@ -17,7 +17,8 @@ struct query {
 
 static int parse(struct query *q, const struct dal_http_answer *answer)
 {
-	if (dal_json_parse(q->reader, dal_buffer_slice(&answer->body), 0, NULL) != 0) {
+	if (dal_json_parse(q->reader, dal_buffer_slice(&answer->body), DAL_JSON_TRUSTED, NULL) !=
+	    0) {
 		return dal_fail(q->remote.command, DAL_EXIT_UNREACHABLE, "the answer is no JSON");
 	}
 	return DAL_EXIT_DONE;
@@ -163,7 +164,7 @@ static int on_change(void *own, struct dal_slice data)
 	struct query *q = own;
 	struct dal_slice event = dal_buffer_slice(&q->sse.event);
 
-	if (dal_json_parse(q->reader, data, 0, NULL) != 0) {
+	if (dal_json_parse(q->reader, data, DAL_JSON_TRUSTED, NULL) != 0) {
 		return 0;
 	}
 	if (dal_slice_is(event, "entry") || (q->json && dal_slice_is(event, "gone"))) {

@@ -93,7 +93,7 @@ int dal_remote_refused(struct dal_remote *remote, const struct dal_http_answer *
 	struct dal_json *json = dal_json_new();
 	int status = status_of(answer->status);
 
-	if (dal_json_parse(json, dal_buffer_slice(&answer->body), 0, NULL) == 0) {
+	if (dal_json_parse(json, dal_buffer_slice(&answer->body), DAL_JSON_TRUSTED, NULL) == 0) {
 		uint32_t node = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("detail"));
 		if (node == DAL_JSON_NONE) {
 			node = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("title"));

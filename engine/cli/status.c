@@ -116,7 +116,8 @@ static int show(struct dal_remote *remote, bool as_json)
 	json = dal_json_new();
 	if (as_json) {
 		dal_print_document(stdout, dal_buffer_slice(&answer.body));
-	} else if (dal_json_parse(json, dal_buffer_slice(&answer.body), 0, NULL) != 0) {
+	} else if (dal_json_parse(json, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) !=
+		   0) {
 		status = dal_fail(remote->command, DAL_EXIT_UNREACHABLE, "the answer is no JSON");
 	} else {
 		print_text(json);

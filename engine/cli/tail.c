@@ -45,8 +45,11 @@ static int print_line(struct tail *tail, struct dal_slice line)
 	if (tail->json) {
 		fwrite(line.data, 1, line.size, stdout);
 		fputc('\n', stdout);
-	} else if (dal_json_parse(tail->reader, line, 0, NULL) == 0) {
+	} else if (dal_json_parse(tail->reader, line, DAL_JSON_TRUSTED, NULL) == 0) {
 		print_event(tail);
+	} else {
+		fprintf(stderr, "dalamb tail: the engine sent a line that is no event\n");
+		return -1;
 	}
 	return fflush(stdout) == 0 ? 0 : -1;
 }
@@ -105,7 +108,7 @@ static int last_find(struct tail *tail, struct dal_buffer *from)
 		return status;
 	}
 	json = dal_json_new();
-	if (dal_json_parse(json, dal_buffer_slice(&answer.body), 0, NULL) == 0) {
+	if (dal_json_parse(json, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) == 0) {
 		uint32_t log = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("log"));
 		dal_slice_to_u64(dal_member_text(json, log, "end"), &end);
 	}

@@ -60,7 +60,8 @@ enum dal_json_flags {
 	 * outlive the use of the tape; otherwise the parser keeps a copy. */
 	DAL_JSON_PADDED = 1,
 	/* The text was validated before (it comes from the log): duplicates and surrogates are not
-	 * looked for again; memory stays safe on any input. */
+	 * looked for again, and it may nest DAL_LIMIT_JSON_WRAPPED_DEPTH deep: what came in through
+	 * the door is wrapped on its way. Memory stays safe on any input. */
 	DAL_JSON_TRUSTED = 2,
 	/* Of duplicate keys the last one counts (records that others wrote to Kafka). */
 	DAL_JSON_LAST_WINS = 4,

@@ -34,7 +34,7 @@ struct walk {
 	size_t keys;
 	bool trusted, last_wins;
 	struct dal_json_error *error;
-	struct frame *frames; /* DAL_LIMIT_JSON_DEPTH of them */
+	struct frame *frames; /* DAL_LIMIT_JSON_WRAPPED_DEPTH of them */
 	int depth;
 };
 
@@ -325,7 +325,7 @@ HOT enum step close_container(struct walk *walk)
 
 HOT enum step open_container(struct walk *walk, enum dal_json_kind kind)
 {
-	if (walk->depth == DAL_LIMIT_JSON_DEPTH) {
+	if (walk->depth == (walk->trusted ? DAL_LIMIT_JSON_WRAPPED_DEPTH : DAL_LIMIT_JSON_DEPTH)) {
 		return refuse(walk->error, *walk->place, "nested too deep");
 	}
 	walk->frames[walk->depth++] = (struct frame){.node = walk->count, .keys = walk->keys};
@@ -386,7 +386,7 @@ HOT enum step after_value(struct walk *walk)
 bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
 		   struct dal_json_error *error)
 {
-	struct frame frames[DAL_LIMIT_JSON_DEPTH];
+	struct frame frames[DAL_LIMIT_JSON_WRAPPED_DEPTH];
 	struct walk walk = {
 		.json = json,
 		.text = json->text,

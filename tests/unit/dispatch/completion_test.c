@@ -138,6 +138,48 @@ static void failure_lists_its_tries(void **own)
 	dal_json_free(json);
 }
 
+static void nest(struct dal_buffer *out, int depth)
+{
+	for (int i = 0; i < depth; i++) {
+		dal_buffer_byte(out, '[');
+	}
+	for (int i = 0; i < depth; i++) {
+		dal_buffer_byte(out, ']');
+	}
+}
+
+/* A result as deep as may be is deeper inside its completion, which the worker must read all the
+ * same. */
+static void the_deepest_result_can_be_read(void **own)
+{
+	struct dal_json *json = dal_json_new();
+	struct dal_buffer out = {0}, tries = {0};
+	struct dal_event event;
+
+	(void)own;
+	for (int depth = 62; depth <= 65; depth++) {
+		struct dal_outcome outcome = {
+			.outcome = DAL_INVOKE_FAILED, .memory_mb = -1, .cpu_us = -1};
+		struct dal_row tried = row;
+
+		nest(&outcome.result, depth);
+		nest(&outcome.error_trace, depth);
+		dal_buffer_clear(&tries);
+		dal_tries_add((struct dal_slice){0}, &outcome, &tries);
+		tried.tries = dal_buffer_slice(&tries);
+		dal_buffer_clear(&out);
+		dal_completion_build("shop", &tried, &outcome, "attempts", 256, &out);
+		assert_int_equal(
+			dal_json_parse(json, dal_buffer_slice(&out), DAL_JSON_TRUSTED, NULL), 0);
+		dal_event_view(&event, json);
+		expect(&event, depth <= 64 ? ".result_base64" : ".result", NULL);
+		dal_outcome_deinit(&outcome);
+	}
+	dal_buffer_deinit(&out);
+	dal_buffer_deinit(&tries);
+	dal_json_free(json);
+}
+
 static void a_row_that_was_never_tried(void **own)
 {
 	struct dal_json *json = dal_json_new();
@@ -159,6 +201,7 @@ int main(void)
 		cmocka_unit_test(success_has_result_and_measures),
 		cmocka_unit_test(a_result_that_is_no_json),
 		cmocka_unit_test(failure_lists_its_tries),
+		cmocka_unit_test(the_deepest_result_can_be_read),
 		cmocka_unit_test(a_row_that_was_never_tried),
 	};
 
