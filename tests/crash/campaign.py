@@ -2,6 +2,7 @@
 rest, and what is left is evidence for the checker."""
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ from support.engine import (
     offset_of,
     wait_for,
 )
+
+# For longer hunts, see README.md.
+KILLS = int(os.environ.get("DALAMB_TEST_KILLS", 100))
+POWER_LOSSES = int(os.environ.get("DALAMB_TEST_POWER_LOSSES", 20))
+SEED = int(os.environ.get("DALAMB_TEST_SEED", 1))
 
 QUIET_EVERY = 10  # each tenth kill comes when all that was said has been written down
 QUIET_S = 1.0

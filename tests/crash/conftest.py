@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -6,14 +5,9 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from campaign import Campaign  # noqa: E402
+from campaign import KILLS, POWER_LOSSES, SEED, Campaign  # noqa: E402
 from checker import check  # noqa: E402
 from volume import Volume, unavailable  # noqa: E402
-
-# For longer hunts, see README.md.
-KILLS = int(os.environ.get("DALAMB_TEST_KILLS", 100))
-POWER_LOSSES = int(os.environ.get("DALAMB_TEST_POWER_LOSSES", 20))
-SEED = int(os.environ.get("DALAMB_TEST_SEED", 1))
 
 
 class Verdict:

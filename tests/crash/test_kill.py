@@ -1,8 +1,8 @@
 """kill -9 under load, at random moments."""
 
 import pytest
+from campaign import KILLS
 from checker import INVARIANTS
-from conftest import KILLS
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS)

@@ -1,8 +1,8 @@
 """The power is cut under load: what was not synced is gone."""
 
 import pytest
+from campaign import POWER_LOSSES
 from checker import INVARIANTS
-from conftest import POWER_LOSSES
 
 # These look into the state that a kill leaves; a power cut sets it back, as it may.
 OF_KILLS = {"committed_first", "orphans", "retries_kept", "tries_listed"}

@@ -1,6 +1,5 @@
 """Fixtures: engines on free ports and temporary data; what a machine lacks is skipped by name."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -11,10 +10,8 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
+from support.apps import need  # noqa: E402
 from support.engine import PROGRAM, ROOT, Engine, write_app  # noqa: E402
-
-RUNTIME = (ROOT / "tests/support/runtime.py").read_text()
-SANITIZED = "san" in PROGRAM.parent.name  # memory is not what it will be
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -51,29 +48,6 @@ def engine(request, folder):
         one.close()
         if getattr(request.node, "failed", False) and one.process:
             print("--- the engine on port %d said:\n%s" % (one.port, one.said()[-4000:]))
-
-
-def function(name, code, sandbox=False, **fields):
-    """The files of a function in Python, and its declaration with these fields (Lua text)."""
-    declared = "".join("  %s = %s,\n" % field for field in fields.items())
-    command = '{ "/usr/bin/python3", "-I", "-S", "app.py" }'
-    return {
-        "functions/%s/app.py" % name: RUNTIME + code + "\n\nserve(handler)\n",
-        "functions/%s.lua"
-        % name: 'func "%s" {\n  command = %s,\n  sandbox = %s,\n%s}\n'
-        % (name, command, "true" if sandbox else "false", declared),
-    }
-
-
-def lua(value):
-    return json.dumps(str(value))
-
-
-def need(tool):
-    found = shutil.which(tool)
-    if not found:
-        pytest.skip("there is no " + tool)
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from conftest import SANITIZED, function, lua
+from support.apps import SANITIZED, function, lua
 from support.engine import Refused, offset_of, wait_for
 from support.mounts import mount, unmount
 

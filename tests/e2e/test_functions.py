@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import SANITIZED, function, lua, need
+from support.apps import SANITIZED, function, lua, need
 from support.engine import alive, descendants, wait_for
 
 RULES = """

@@ -8,7 +8,7 @@ import tarfile
 import urllib.parse
 
 import pytest
-from conftest import need
+from support.apps import need
 from support.engine import offset_of
 
 PACKAGE = "@octokit/webhooks-examples@7.6.1"

@@ -9,7 +9,7 @@ import threading
 import pytest
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent
-from conftest import SANITIZED, need
+from support.apps import SANITIZED, need
 from support.engine import offset_of
 
 APP = {

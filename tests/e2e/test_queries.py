@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import need
+from support.apps import need
 from support.engine import Refused, offset_of
 
 APP = {

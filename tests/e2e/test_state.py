@@ -4,7 +4,7 @@ called again, and what is not."""
 import json
 import shutil
 
-from conftest import function, lua
+from support.apps import function, lua
 from support.engine import offset_of, wait_for, write_app
 from test_functions import completions, lines
 
