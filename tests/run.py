@@ -49,6 +49,7 @@ SANITIZER_ENVIRONMENT = {
 PREPARED = {
     "DALAMB_TEST_AWSLAMBDARIC": BUILD / "lambda-python",
     "DALAMB_TEST_GO_LAMBDA": BUILD / "lambda-go/bootstrap",
+    "DALAMB_TEST_GITHUB_EXAMPLES": BUILD / "e2e/webhooks-examples.json",
 }
 
 # How many passed, and the names of the others.
