@@ -389,6 +389,15 @@ static bool convert(struct converting *c, const struct dal_field *field, int ind
 	return done;
 }
 
+static void complete(struct dal_loader *loader, struct dal_declaration *declaration)
+{
+	size_t before = loader->errors->count + loader->errors->dropped;
+	dal_declaration_complete(declaration, loader->errors);
+	if (loader->errors->count + loader->errors->dropped > before) {
+		declaration->invalid = true;
+	}
+}
+
 void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable *what,
 			 const char *name, int line, int table)
 {
@@ -400,10 +409,10 @@ void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable 
 		.loader = loader, .lua = loader->sandbox->lua, .what = text, .line = line};
 	dal_declaration_init(&declaration, what, name, dal_loader_source(loader)->name, line);
 	check_names(&c, what->fields, table);
-	convert_fields(&c, what->fields, table, declaration.values);
+	declaration.invalid = !convert_fields(&c, what->fields, table, declaration.values);
 	if (loader->checking) {
 		dal_loader_name(loader, what->name, name, line);
-		dal_declaration_complete(&declaration, loader->errors);
+		complete(loader, &declaration);
 		declaration.index = set->declaration_count;
 		DAL_GROW(set->declarations, set->declaration_count, set->declaration_capacity);
 		set->declarations[set->declaration_count++] = declaration;

@@ -305,7 +305,11 @@ int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **r
 		dal_errors_sort(warnings);
 	}
 	if (errors->count + errors->dropped > before) {
-		set_free(set);
+		if (options->keep_invalid) {
+			*rules = set;
+		} else {
+			set_free(set);
+		}
 		return DAL_RULES_INVALID;
 	}
 	build_matcher(set);

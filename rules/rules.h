@@ -48,12 +48,17 @@ struct dal_rules_options {
 	const struct dal_declarable *const *declarables; /* NULL-terminated: of the other folders */
 	const char *call_declarable; /* which of them a rule's `call` names: "func"; NULL: any name
 					goes */
+	bool keep_invalid; /* hand out a set with mistakes too, see dal_rules_load */
 };
 
 enum { DAL_RULES_INVALID = 1 };
 
-/* 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL):
- * rules that can never match, functions that no one calls. */
+/*
+ * 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL):
+ * rules that can never match, functions that no one calls. With `keep_invalid`, *rules is there
+ * in both cases, so that what it declares is checked further: of a set with mistakes only the
+ * rules', projections' and declarations' own fields may be read, no matcher and no index.
+ */
 int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **rules,
 		   struct dal_errors *errors, struct dal_errors *warnings);
 struct dal_rules *dal_rules_ref(struct dal_rules *rules);

@@ -126,7 +126,7 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 		}
 		if (d->what == &dal_github_declarable) {
 			app->github = d;
-		} else if (d->what == &dal_function_declarable) {
+		} else if (d->what == &dal_function_declarable && !d->invalid) {
 			struct dal_function *function = dal_function_new(
 				d, options->offline ? NULL : app->folder, errors);
 			if (function) {
@@ -152,7 +152,8 @@ static int rules_load(struct dal_app *app, const struct dal_app_options *options
 	r = dal_rules_load(&(struct dal_rules_options){.sources = files.sources,
 						       .count = files.count,
 						       .declarables = declarables,
-						       .call_declarable = "func"},
+						       .call_declarable = "func",
+						       .keep_invalid = true},
 			   &app->rules, errors, warnings);
 	dal_folder_deinit(&files);
 	return r;

@@ -107,7 +107,7 @@ static void section(const struct dal_rules *rules, const struct dal_declarable *
 			     found ? found->line : 0);
 	dal_declaration_environment(out, environment, errors);
 	dal_declaration_complete(out, errors);
-	*written = found;
+	*written = found && !found->invalid ? found : NULL;
 }
 
 /* The environment's word, else the file's, else the default. */

@@ -90,6 +90,7 @@ struct dal_declaration {
 	char *file; /* as shown to people */
 	int line;
 	size_t index;             /* in the order of declaration, over the whole app */
+	bool invalid;             /* a value is wrong, and reported: they are not to be relied on */
 	struct dal_value *values; /* one a field, in the table's order */
 	size_t count;
 };

@@ -137,6 +137,49 @@ static void all_mistakes_at_once(void **own)
 	dal_errors_deinit(&errors);
 }
 
+/* Those of rules keep neither secrets nor settings nor functions from being checked. */
+static void mistakes_of_all_kinds_at_once(void **own)
+{
+	static const struct {
+		const char *file;
+		int line;
+		const char *text;
+	} expected[] = {
+		{"dalamb.lua", 1, "\"NOPE\" is missing or empty"},
+		{"dalamb.lua", 2, "is no name"},
+		{"dalamb.lua", 3, "timeout"},
+		{"dalamb.lua", 4, "there is no folder"},
+		{"rules/a.lua", 1, "unknown field 'wen'"},
+		{"rules/b.lua", 4, "changes 'n', a local outside of the function"},
+	};
+	struct dal_errors errors = {0};
+	struct dal_app *app = NULL;
+
+	write_file(*own, "dalamb.lua",
+		   "github { secret = secret 'NOPE' }\n"
+		   "log { topics = { 'No Name' } }\n"
+		   "func 'a' { command = 'no-such-program', timeout = false }\n"
+		   "func 'b' { command = 'no-such-program' }\n");
+	write_file(*own, "rules/a.lua",
+		   "rule 'a' { on = { type = 'x' }, wen = function() return true end }\n");
+	write_file(*own, "rules/b.lua",
+		   "local n = 0\n"
+		   "projection 'b' { on = { type = 'x' }, key = 'subject',\n"
+		   "  fold = function()\n"
+		   "    n = n + 1\n"
+		   "  end }\n");
+	assert_int_equal(load(*own, none, &app, &errors), DAL_APP_INVALID);
+	assert_int_equal(errors.count, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < errors.count; i++) {
+		assert_string_equal(errors.items[i].file, expected[i].file);
+		assert_int_equal(errors.items[i].line, expected[i].line);
+		if (!strstr(errors.items[i].text, expected[i].text)) {
+			fail_msg("no \"%s\" in %s", expected[i].text, errors.items[i].text);
+		}
+	}
+	dal_errors_deinit(&errors);
+}
+
 static void beyond_loopback_only_with_tokens(void **own)
 {
 	write_file(*own, "dalamb.lua", "http { listen = '0.0.0.0:80' }\n");
@@ -202,7 +245,7 @@ int main(void)
 		CASE(an_empty_folder_has_defaults), CASE(the_file_and_over_it_the_environment),
 		CASE(all_mistakes_at_once),         CASE(beyond_loopback_only_with_tokens),
 		CASE(a_secret_that_lacks),          CASE(a_folder_that_is_not_there),
-		CASE(tokens_are_made_and_known),
+		CASE(tokens_are_made_and_known),    CASE(mistakes_of_all_kinds_at_once),
 	};
 
 	return cmocka_run_group_tests_name("app", tests, NULL, NULL);

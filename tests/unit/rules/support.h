@@ -46,7 +46,7 @@ static inline int fixture_try(struct fixture *f, const struct dal_rules_source *
 			      const char *call)
 {
 	*f = (struct fixture){0};
-	struct dal_rules_options options = {sources, count, declarables, call};
+	struct dal_rules_options options = {sources, count, declarables, call, false};
 	return dal_rules_load(&options, &f->rules, &f->errors, &f->warnings);
 }
 
