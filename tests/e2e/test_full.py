@@ -145,9 +145,14 @@ def handler(event, key):
     one.send("go")
     wait_for(lambda: (folder / "begun").exists(), what="the call")
     fill(small_disk, 20)
+    tried = iter(range(10000))
+    wait_for(
+        lambda: one.ask("POST", "/v1/events", batch("x", next(tried), 1, 10), BATCH).status == 503,
+        what="that the engine notices",
+    )
     (folder / "go").touch()
     wait_for(lambda: (folder / "ended").exists(), what="the answer")
-    time.sleep(0.5)  # it tries to keep it
+    time.sleep(0.5)  # it tries to keep it; were it kept, it would be there by now
     assert one.events(type="dalamb.function.succeeded") == []
     assert one.stop() == 0
     (small_disk / "filler").unlink()
