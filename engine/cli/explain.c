@@ -239,6 +239,7 @@ static int event_load(const struct asked *asked, const char *app, struct dal_rec
 		r = dal_fail(asked->command, DAL_EXIT_USAGE, "%s: %s", asked->event, error.text);
 	}
 	dal_buffer_deinit(&text);
+	DAL_ASSERT(r != DAL_EXIT_DONE || recorded->count > 0);
 	return r;
 }
 
