@@ -142,6 +142,18 @@ static struct dal_value *add_item(struct dal_value *value)
 	return &value->items[value->count++];
 }
 
+/* Has the table nothing but the values 1 to `size`. */
+static bool is_list(lua_State *lua, int table, lua_Integer size)
+{
+	lua_Integer count = 0;
+	lua_pushnil(lua);
+	while (lua_next(lua, table)) {
+		lua_pop(lua, 1);
+		count++;
+	}
+	return count == size;
+}
+
 /* One string or secret, or a list of them. */
 static bool convert_list(struct converting *c, const struct dal_field *field, int index,
 			 struct dal_value *value)
@@ -149,6 +161,11 @@ static bool convert_list(struct converting *c, const struct dal_field *field, in
 	bool secrets = field->kind == DAL_FIELD_SECRETS,
 	     table = lua_type(c->lua, index) == LUA_TTABLE;
 	lua_Integer size = table ? (lua_Integer)lua_rawlen(c->lua, index) : 1;
+	if (table && !is_list(c->lua, index, size)) {
+		return refuse(c, "has fields, expected a list of %s",
+			      secrets ? "secrets, { secret \"A\", secret \"B\" }"
+				      : "names, { \"a\", \"b\" }");
+	}
 	for (lua_Integer i = 1; i <= size; i++) {
 		if (table) {
 			lua_rawgeti(c->lua, index, i);

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/event/event.h"
+#include "engine/log/disk.h"
 
 extern char **environ;
 
@@ -67,7 +70,7 @@ static const struct dal_field limits_fields[] = {
 	{.name = "disk_free",
 	 .kind = DAL_FIELD_SIZE,
 	 .fallback = "512MB",
-	 .doc = "Below this ingress answers 503."},
+	 .doc = "Below this ingress answers 503; at least 64MiB."},
 	{.name = "rows",
 	 .kind = DAL_FIELD_INTEGER,
 	 .fallback = "5000000",
@@ -91,10 +94,15 @@ const struct dal_declarable dal_limits_declarable = {
 	.doc = "Bounds of the engine.",
 };
 
+struct sections {
+	struct dal_declaration over;
+	const struct dal_declaration *written; /* NULL: nowhere, or with mistakes */
+	bool invalid;                          /* with mistakes, all reported */
+};
+
 /* A table as it was written, or an empty one; with the environment over it, defaults under it. */
 static void section(const struct dal_rules *rules, const struct dal_declarable *what,
-		    char *const *environment, struct dal_declaration *out,
-		    const struct dal_declaration **written, struct dal_errors *errors)
+		    char *const *environment, struct sections *out, struct dal_errors *errors)
 {
 	const struct dal_declaration *found = NULL;
 
@@ -103,33 +111,52 @@ static void section(const struct dal_rules *rules, const struct dal_declarable *
 			found = dal_rules_declaration(rules, i);
 		}
 	}
-	dal_declaration_init(out, what, "", found ? found->file : "environment",
+	dal_declaration_init(&out->over, what, "", found ? found->file : "environment",
 			     found ? found->line : 0);
-	dal_declaration_environment(out, environment, errors);
-	dal_declaration_complete(out, errors);
-	*written = found && !found->invalid ? found : NULL;
+	dal_declaration_environment(&out->over, environment, errors);
+	dal_declaration_complete(&out->over, errors);
+	out->invalid = found && found->invalid;
+	out->written = out->invalid ? NULL : found;
 }
 
 /* The environment's word, else the file's, else the default. */
-static const struct dal_value *value(const struct dal_declaration *over,
-				     const struct dal_declaration *written, const char *field)
+static const struct dal_value *value(const struct sections *s, const char *field)
 {
-	const struct dal_value *value = dal_declaration_get(over, field);
+	const struct dal_value *value = dal_declaration_get(&s->over, field);
 
-	if (value->written || !written) {
+	if (value->written || !s->written) {
 		return value;
 	}
-	return dal_declaration_get(written, field);
+	return dal_declaration_get(s->written, field);
 }
 
-struct sections {
-	struct dal_declaration over;
-	const struct dal_declaration *written;
+/* What a number may be; in the words that people write. */
+struct bound {
+	const char *field;
+	int64_t least;
+	const char *least_text;
+	int64_t most; /* 0: any */
+	const char *most_text;
 };
+
+static void bound_check(const struct sections *s, const struct bound *bound,
+			struct dal_errors *errors)
+{
+	const struct dal_value *v = value(s, bound->field);
+	bool over = dal_declaration_get(&s->over, bound->field)->written;
+	const char *file = over ? "environment" : s->over.file;
+	bool small = v->number < bound->least;
+
+	if (v->set && (small || (bound->most && v->number > bound->most))) {
+		dal_errors_add(errors, file, over ? 0 : v->line, "%s.%s must be at %s %s",
+			       s->over.what->name, bound->field, small ? "least" : "most",
+			       small ? bound->least_text : bound->most_text);
+	}
+}
 
 static void log_read(const struct sections *s, struct dal_settings *settings)
 {
-	const struct dal_value *topics = value(&s->over, s->written, "topics");
+	const struct dal_value *topics = value(s, "topics");
 
 	settings->topics = dal_calloc(topics->count + 1, sizeof(*settings->topics));
 	for (size_t i = 0; i < topics->count; i++) {
@@ -150,29 +177,107 @@ static void topics_check(const struct sections *s, const struct dal_settings *se
 	}
 }
 
+static const struct bound dedup_bound = {"dedup", 1000, "1ms", 0, NULL};
+
 static void http_read(const struct sections *s, const struct dal_app_options *options,
 		      const char *data, struct dal_settings *settings)
 {
-	const struct dal_value *tokens = value(&s->over, s->written, "tokens");
+	const struct dal_value *tokens = value(s, "tokens");
 
-	settings->listen = dal_strdup(
-		options->listen ? options->listen : value(&s->over, s->written, "listen")->text);
-	settings->dedup_us = value(&s->over, s->written, "dedup")->number;
+	settings->listen = dal_strdup(options->listen ? options->listen : value(s, "listen")->text);
+	settings->dedup_us = value(s, "dedup")->number;
 	settings->tokens = tokens->set ? dal_strdup(tokens->text) : dal_asprintf("%s/tokens", data);
 	settings->tokens_there = access(settings->tokens, F_OK) == 0;
 }
 
+static const struct bound limits_bounds[] = {
+	{"event", 1, "1B", DAL_LIMIT_JSON_BYTES, "64MiB"},
+	{"body", 1, "1B", 0, NULL},
+	{"disk_free", DAL_DISK_MARK_MIN_BYTES, "64MiB", 0, NULL},
+	{"rows", 1, "1", 0, NULL},
+	{"memory", 1, "1B: leave it out for no bound", 0, NULL},
+	{"instances", 1, "1", UINT32_MAX, "4294967295"},
+	{"grace", 0, "0", 0, NULL},
+};
+
+_Static_assert(DAL_LIMIT_JSON_BYTES == 64 * DAL_MIB && DAL_DISK_MARK_MIN_BYTES == 64 * DAL_MIB,
+	       "as the bounds' words say");
+
+static void limits_check(const struct sections *s, struct dal_errors *errors)
+{
+	for (size_t i = 0; i < sizeof(limits_bounds) / sizeof(limits_bounds[0]); i++) {
+		bound_check(s, &limits_bounds[i], errors);
+	}
+}
+
 static void limits_read(const struct sections *s, struct dal_settings *settings)
 {
-	const struct dal_value *memory = value(&s->over, s->written, "memory");
+	const struct dal_value *memory = value(s, "memory");
 
-	settings->event_bytes = (uint64_t)value(&s->over, s->written, "event")->number;
-	settings->body_bytes = (uint64_t)value(&s->over, s->written, "body")->number;
-	settings->disk_free_bytes = (uint64_t)value(&s->over, s->written, "disk_free")->number;
-	settings->rows = (uint64_t)value(&s->over, s->written, "rows")->number;
+	settings->event_bytes = (uint64_t)value(s, "event")->number;
+	settings->body_bytes = (uint64_t)value(s, "body")->number;
+	settings->disk_free_bytes = (uint64_t)value(s, "disk_free")->number;
+	settings->rows = (uint64_t)value(s, "rows")->number;
 	settings->memory_bytes = memory->set ? (uint64_t)memory->number : 0;
-	settings->instances = (uint32_t)value(&s->over, s->written, "instances")->number;
-	settings->grace_us = value(&s->over, s->written, "grace")->number;
+	settings->instances = (uint32_t)value(s, "instances")->number;
+	settings->grace_us = value(s, "grace")->number;
+}
+
+/* --- topics that rules name --- */
+
+/* A topic that isn't declared has no events: whoever names it means another. */
+static void topics_known(const char *const *topics, const char *const *known, size_t count,
+			 const char *file, int line, const char *what, struct dal_errors *errors)
+{
+	for (; *topics; topics++) {
+		const char *nearest;
+		size_t i = 0;
+
+		while (i < count && strcmp(*topics, known[i]) != 0) {
+			i++;
+		}
+		if (i < count) {
+			continue;
+		}
+		nearest = dal_error_suggest(*topics, known, count);
+		dal_errors_add(
+			errors, file, line,
+			"%s: on: there is no topic \"%s\"%s%s%s (log { topics = { \"%s\" } } "
+			"in dalamb.lua declares it)",
+			what, *topics, nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+			nearest ? "\"?" : "", *topics);
+	}
+}
+
+static void rules_topics_check(const struct dal_rules *rules, const struct dal_settings *settings,
+			       struct dal_errors *errors)
+{
+	const char **known = NULL;
+	size_t count = 0, capacity = 0;
+
+	DAL_GROW(known, count, capacity);
+	known[count++] = DAL_TOPIC_EVENTS;
+	DAL_GROW(known, count, capacity);
+	known[count++] = DAL_TOPIC_SYSTEM;
+	for (const char **topic = settings->topics; *topic; topic++) {
+		DAL_GROW(known, count, capacity);
+		known[count++] = *topic;
+	}
+	for (size_t i = 0; i < dal_rules_rule_count(rules); i++) {
+		const struct dal_rule *rule = dal_rules_rule(rules, i);
+		char *what = dal_asprintf("rule \"%s\"", rule->name);
+
+		topics_known(rule->topics, known, count, rule->file, rule->line, what, errors);
+		free(what);
+	}
+	for (size_t i = 0; i < dal_rules_projection_count(rules); i++) {
+		const struct dal_projection *p = dal_rules_projection(rules, i);
+		char *what = dal_asprintf("projection \"%s\"", p->name);
+
+		topics_known(p->topics, known, count, p->file, p->line, what, errors);
+		free(what);
+	}
+	free(known);
 }
 
 bool dal_settings_loopback(const char *listen)
@@ -187,13 +292,18 @@ void dal_settings_read(const struct dal_rules *rules, const struct dal_app_optio
 	char *const *environment = options->environment ? options->environment : environ;
 	struct sections log, http, limits;
 
-	section(rules, &dal_log_declarable, environment, &log.over, &log.written, errors);
-	section(rules, &dal_http_declarable, environment, &http.over, &http.written, errors);
-	section(rules, &dal_limits_declarable, environment, &limits.over, &limits.written, errors);
+	section(rules, &dal_log_declarable, environment, &log, errors);
+	section(rules, &dal_http_declarable, environment, &http, errors);
+	section(rules, &dal_limits_declarable, environment, &limits, errors);
 	log_read(&log, settings);
 	topics_check(&log, settings, errors);
 	http_read(&http, options, data, settings);
+	bound_check(&http, &dedup_bound, errors);
 	limits_read(&limits, settings);
+	limits_check(&limits, errors);
+	if (rules && !log.invalid) {
+		rules_topics_check(rules, settings, errors);
+	}
 	if (!dal_settings_loopback(settings->listen) && !settings->tokens_there &&
 	    !options->offline) {
 		dal_errors_add(errors, http.over.file, http.over.line,

@@ -198,6 +198,14 @@ static bool split(const char *text, char **name, char **port, char **host)
 	return true;
 }
 
+/* getaddrinfo takes "0x50" for 80, and 99999 for 34463. */
+static bool is_port(const char *text)
+{
+	uint64_t port;
+
+	return strlen(text) <= 5 && dal_slice_to_u64(dal_slice_text(text), &port) && port <= 65535;
+}
+
 static bool is_loopback(const struct sockaddr *address)
 {
 	if (address->sa_family == AF_INET) {
@@ -252,6 +260,11 @@ static int bind_address(struct dal_http_server *server, struct dal_error *error)
 			      server->listen);
 		return -EINVAL;
 	}
+	if (!is_port(port)) {
+		dal_error_set(error, "can't listen on \"%s\": the port is a number from 0 to 65535",
+			      server->listen);
+		goto out;
+	}
 	code = getaddrinfo(name[0] == 0 ? NULL : name, port, &hints, &found);
 	if (code != 0) {
 		dal_error_set(error, "can't listen on \"%s\": %s", server->listen,
@@ -260,6 +273,7 @@ static int bind_address(struct dal_http_server *server, struct dal_error *error)
 		fd = bind_found(server, found, error);
 		freeaddrinfo(found);
 	}
+out:
 	free(name);
 	free(port);
 	return fd;

@@ -83,6 +83,18 @@ static void expect_error(const char *folder, char *const *environment, const cha
 
 static char *const none[] = {NULL};
 
+static void expect_none(const char *folder)
+{
+	struct dal_errors errors = {0};
+	struct dal_app *app = NULL;
+
+	if (load(folder, none, &app, &errors) != 0) {
+		fail_msg("%s:%d: %s", errors.items[0].file, errors.items[0].line,
+			 errors.items[0].text);
+	}
+	dal_app_free(app);
+}
+
 static void an_empty_folder_has_defaults(void **own)
 {
 	struct dal_errors errors = {0};
@@ -180,6 +192,57 @@ static void mistakes_of_all_kinds_at_once(void **own)
 	dal_errors_deinit(&errors);
 }
 
+static void numbers_have_bounds(void **own)
+{
+	static const struct {
+		const char *written, *text;
+	} cases[] = {
+		{"limits { rows = 0 }", "limits.rows must be at least 1"},
+		{"limits { rows = -1 }", "limits.rows must be at least 1"},
+		{"limits { instances = 0 }", "limits.instances must be at least 1"},
+		{"limits { instances = 4294967296 }",
+		 "limits.instances must be at most 4294967295"},
+		{"limits { event = 0 }", "limits.event must be at least 1B"},
+		{"limits { event = '65MiB' }", "limits.event must be at most 64MiB"},
+		{"limits { body = '0B' }", "limits.body must be at least 1B"},
+		{"limits { memory = 0 }", "limits.memory must be at least 1B"},
+		{"limits { disk_free = '0B' }", "limits.disk_free must be at least 64MiB"},
+		{"limits { disk_free = '67108863B' }", "limits.disk_free must be at least 64MiB"},
+		{"limits { grace = '-1s' }", "grace"},
+		{"http { dedup = '0' }", "http.dedup must be at least 1ms"},
+	};
+	static char *const environment[] = {(char *)"DALAMB_LIMITS_ROWS=0", NULL};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_file(*own, "dalamb.lua", cases[i].written);
+		expect_error(*own, none, "dalamb.lua", cases[i].text);
+	}
+	write_file(*own, "dalamb.lua",
+		   "limits { rows = 1, instances = 1, event = 1, body = 1, disk_free = '64MiB', "
+		   "grace = '0' }\n");
+	expect_error(*own, environment, "environment", "limits.rows must be at least 1");
+	expect_none(*own);
+}
+
+static void topics_are_declared(void **own)
+{
+	static const char rules[] =
+		"rule 'r' {\n"
+		"  on = { topic = { 'events', 'orders' }, type = 'a' }, emit = function() end }\n"
+		"projection 'p' { on = { topic = 'ordres', type = 'a' }, key = 'subject',\n"
+		"  fold = function() end }\n";
+	static const char told[] = "projection \"p\": on: there is no topic \"ordres\", did you "
+				   "mean \"orders\"?";
+
+	write_file(*own, "rules/a.lua", rules);
+	write_file(*own, "dalamb.lua", "log { topics = { 'orders' } }\n");
+	expect_error(*own, none, "rules/a.lua", told);
+	write_file(*own, "dalamb.lua", "log { topics = { orders = { key = 'x' } } }\n");
+	expect_error(*own, none, "dalamb.lua", "'topics' has fields, expected a list of names");
+	write_file(*own, "dalamb.lua", "log { topics = { 'orders', 'ordres' } }\n");
+	expect_none(*own);
+}
+
 static void beyond_loopback_only_with_tokens(void **own)
 {
 	write_file(*own, "dalamb.lua", "http { listen = '0.0.0.0:80' }\n");
@@ -246,6 +309,7 @@ int main(void)
 		CASE(all_mistakes_at_once),         CASE(beyond_loopback_only_with_tokens),
 		CASE(a_secret_that_lacks),          CASE(a_folder_that_is_not_there),
 		CASE(tokens_are_made_and_known),    CASE(mistakes_of_all_kinds_at_once),
+		CASE(numbers_have_bounds),          CASE(topics_are_declared),
 	};
 
 	return cmocka_run_group_tests_name("app", tests, NULL, NULL);

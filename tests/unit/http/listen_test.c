@@ -344,6 +344,24 @@ static void test_port_in_use(void **state)
 	harness_stop(first);
 }
 
+static void test_not_a_port(void **state)
+{
+	static const char *const listens[] = {"127.0.0.1:99999", "127.0.0.1:65536",
+					      "127.0.0.1:0x50", "[::1]:http", "127.0.0.1:-1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
+		struct dal_http_options options = {.listen = listens[i], .descriptor = -1};
+		struct dal_http_server *server = NULL;
+		struct dal_error error;
+
+		assert_int_equal(dal_http_server_new(&options, &server, &error), 0);
+		assert_int_equal(dal_http_server_start(server, &error), -EINVAL);
+		assert_non_null(strstr(error.text, "a number from 0 to 65535"));
+		dal_http_server_free(server);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_address_limit),
 		cmocka_unit_test(test_no_address_limit),
 		cmocka_unit_test(test_port_in_use),
+		cmocka_unit_test(test_not_a_port),
 	};
 
 	return cmocka_run_group_tests_name("http listeners", tests, NULL, NULL);
