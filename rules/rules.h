@@ -48,7 +48,7 @@ struct dal_rules_options {
 	const struct dal_declarable *const *declarables; /* NULL-terminated: of the other folders */
 	const char *call_declarable; /* which of them a rule's `call` names: "func"; NULL: any name
 					goes */
-	bool keep_invalid; /* hand out a set with mistakes too, see dal_rules_load */
+	bool keep_invalid;           /* hand out a set with mistakes too, see dal_rules_load */
 };
 
 enum { DAL_RULES_INVALID = 1 };
