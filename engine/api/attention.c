@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "state/view.h"
 
@@ -96,6 +97,20 @@ static void put_dead(struct attention *a, uint64_t dead)
 	free(what);
 }
 
+static void put_disk(struct attention *a)
+{
+	struct dal_log_room room;
+	char *what;
+
+	if (dal_log_has_room(dal_engine_log(a->api->engine), &room)) {
+		return;
+	}
+	what = dal_asprintf(DAL_DISK_FULL, (unsigned long long)(room.free_bytes / DAL_MIB),
+			    (unsigned long long)(room.mark_bytes / DAL_MIB));
+	put(a->w, what, 0, NULL, DAL_REMEDY_DISK);
+	free(what);
+}
+
 void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
 		       const struct dal_worker_status *status)
 {
@@ -104,6 +119,7 @@ void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
 	dal_json_key(writer, "attention");
 	dal_json_begin_array(writer);
 	put_lane(&a, status);
+	put_disk(&a);
 	dal_dispatch_status(dal_engine_dispatch(api->engine), on_function, &a);
 	dal_view_parked_scan(dal_engine_state(api->engine), DAL_API_LANE, on_parked, &a);
 	put_dead(&a, status->dead);

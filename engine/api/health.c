@@ -1,6 +1,7 @@
 /* May it live, may it get work: for orchestrators, load balancers and scripts. No token is asked.
  */
-#include "engine/api/api_private.h"
+#include "engine/api/attention.h"
+#include "engine/base/limits.h"
 
 static void reply_ok(struct dal_http_request *request)
 {
@@ -27,16 +28,27 @@ static void refuse_building(struct dal_http_request *request,
 			 (unsigned long long)status->build_end);
 }
 
+static void refuse_full(struct dal_http_request *request, const struct dal_log_room *room)
+{
+	dal_http_problem(request, 503, DAL_DISK_FULL ": " DAL_REMEDY_DISK,
+			 (unsigned long long)(room->free_bytes / DAL_MIB),
+			 (unsigned long long)(room->mark_bytes / DAL_MIB));
+}
+
 static void get_ready(struct dal_http_request *request, void *data)
 {
 	struct dal_api *api = data;
 	struct dal_worker_status status;
+	struct dal_log_room room;
 
 	dal_api_worker_status(api, &status);
 	if (dal_engine_ready(api->engine)) {
 		reply_ok(request);
 	} else if (status.building) {
 		refuse_building(request, &status);
+	} else if (!dal_engine_broken(api->engine)) {
+		dal_log_has_room(dal_engine_log(api->engine), &room);
+		refuse_full(request, &room);
 	} else {
 		dal_http_problem(request, 503,
 				 "a write failed and the engine is stopping: it recovers by "

@@ -532,9 +532,11 @@ int64_t dal_engine_started_us(const struct dal_engine *engine)
 bool dal_engine_ready(struct dal_engine *engine)
 {
 	struct dal_worker_status status;
+	struct dal_log_room room;
 
 	dal_worker_status(engine->worker, &status);
-	return !status.building && !atomic_load(&engine->broken);
+	return !status.building && !atomic_load(&engine->broken) &&
+	       dal_log_has_room(engine->log, &room);
 }
 
 void dal_engine_listen(struct dal_engine *engine, struct dal_engine_listener *listener)

@@ -52,8 +52,8 @@ struct dal_worker *dal_engine_worker(struct dal_engine *engine);
 struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine);
 struct dal_functions *dal_engine_functions(struct dal_engine *engine);
 int64_t dal_engine_started_us(const struct dal_engine *engine);
-/* Ready: app loaded, state open, ingress accepts, no projection is being built for the first time.
- */
+/* Ready: app loaded, state open, ingress accepts (the disk has room), no projection is being built
+ * for the first time. */
 bool dal_engine_ready(struct dal_engine *engine);
 
 /* Called after the log has advanced (new events are readable) and after each commit of the worker

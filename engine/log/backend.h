@@ -32,6 +32,7 @@ struct dal_log_backend {
 	size_t (*reader_marks)(const struct dal_log_reader *reader, struct dal_log_mark *marks,
 			       size_t capacity);
 	uint64_t (*bytes)(struct dal_log *log);
+	bool (*has_room)(struct dal_log *log, struct dal_log_room *room);
 };
 
 struct dal_log {

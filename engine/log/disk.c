@@ -38,9 +38,8 @@ static bool fits(struct dal_disk *disk, uint64_t bytes, uint64_t mark)
 	return known >= mark && known - mark >= taken && known - mark - taken >= bytes;
 }
 
-bool dal_disk_room(struct dal_disk *disk, uint64_t bytes, uint64_t waiting, bool urgent)
+static bool room(struct dal_disk *disk, uint64_t bytes, uint64_t waiting, uint64_t mark)
 {
-	uint64_t mark = urgent ? disk->urgent_mark_bytes : disk->mark_bytes;
 	int64_t now_us = dal_clock_monotonic_us();
 	int64_t asked_us = atomic_load_explicit(&disk->asked_us, memory_order_relaxed);
 	/* Of what was let in much is compressed: a no that rests on it is worth a question. */
@@ -48,7 +47,17 @@ bool dal_disk_room(struct dal_disk *disk, uint64_t bytes, uint64_t waiting, bool
 	    (!fits(disk, bytes, mark) && atomic_load(&disk->taken_bytes) > 0)) {
 		ask(disk, asked_us, now_us, waiting);
 	}
-	if (!fits(disk, bytes, mark)) {
+	return fits(disk, bytes, mark);
+}
+
+bool dal_disk_has_room(struct dal_disk *disk, uint64_t waiting)
+{
+	return room(disk, 1, waiting, disk->mark_bytes);
+}
+
+bool dal_disk_room(struct dal_disk *disk, uint64_t bytes, uint64_t waiting, bool urgent)
+{
+	if (!room(disk, bytes, waiting, urgent ? disk->urgent_mark_bytes : disk->mark_bytes)) {
 		return false;
 	}
 	atomic_fetch_add_explicit(&disk->taken_bytes, bytes, memory_order_relaxed);

@@ -34,5 +34,7 @@ void dal_disk_init(struct dal_disk *disk, const char *path, uint64_t mark_bytes)
 /* Is there room for so many bytes above the mark? They count as let in then. `waiting` of those let
  * in before are not on the disk yet. */
 bool dal_disk_room(struct dal_disk *disk, uint64_t bytes, uint64_t waiting, bool urgent);
+/* Would some room be found above the mark? Nothing is counted. */
+bool dal_disk_has_room(struct dal_disk *disk, uint64_t waiting);
 
 #endif

@@ -248,6 +248,13 @@ static uint64_t embedded_bytes(struct dal_log *log)
 	return dal_store_bytes(embedded(log)->store);
 }
 
+static bool embedded_has_room(struct dal_log *base, struct dal_log_room *room)
+{
+	struct dal_embedded *log = embedded(base);
+	*room = (struct dal_log_room){0};
+	return log->writer && dal_writer_has_room(log->writer, room);
+}
+
 static const struct dal_log_backend backend = {
 	.close = embedded_close,
 	.id = embedded_id,
@@ -262,6 +269,7 @@ static const struct dal_log_backend backend = {
 	.read = dal_embedded_read,
 	.reader_marks = dal_embedded_reader_marks,
 	.bytes = embedded_bytes,
+	.has_room = embedded_has_room,
 };
 
 int dal_embedded_open(const struct dal_log_options *options, struct dal_log **out,

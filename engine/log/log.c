@@ -38,6 +38,11 @@ uint64_t dal_log_bytes(struct dal_log *log)
 	return log->backend->bytes(log);
 }
 
+bool dal_log_has_room(struct dal_log *log, struct dal_log_room *room)
+{
+	return log->backend->has_room(log, room);
+}
+
 /* --- append --- */
 
 int dal_log_append(struct dal_log *log, struct dal_log_append *append)

@@ -159,4 +159,14 @@ void dal_log_batch_release(struct dal_log_batch *batch);
 
 uint64_t dal_log_bytes(struct dal_log *log);
 
+struct dal_log_room {
+	uint64_t
+		free_bytes; /* on the disk, when it was last asked; UINT64_MAX: it never answered */
+	uint64_t mark_bytes; /* below this ordinary appends are refused */
+};
+
+/* Would a small append that is not urgent find room on the disk? False for a read-only log, whose
+ * room is all zeros. Any thread. */
+bool dal_log_has_room(struct dal_log *log, struct dal_log_room *room);
+
 #endif

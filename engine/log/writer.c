@@ -83,6 +83,15 @@ static int reserve(struct dal_writer *writer, const struct dal_log_append *appen
 	return r;
 }
 
+bool dal_writer_has_room(struct dal_writer *writer, struct dal_log_room *room)
+{
+	struct dal_disk *disk = &writer->log->disk;
+	bool has_room = dal_disk_has_room(disk, atomic_load(&writer->pending_bytes));
+	room->free_bytes = atomic_load(&disk->free_bytes);
+	room->mark_bytes = disk->mark_bytes;
+	return has_room;
+}
+
 int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append)
 {
 	int r = atomic_load(&writer->broken) ? -EIO : reserve(writer, append);

@@ -15,5 +15,7 @@ struct dal_writer *dal_writer_new(struct dal_embedded *log, struct dal_dedup *de
 void dal_writer_free(struct dal_writer *writer);
 /* Any thread; as dal_log_append, `bytes` and the items' private part are set. */
 int dal_writer_push(struct dal_writer *writer, struct dal_log_append *append);
+/* Any thread; as dal_log_has_room. */
+bool dal_writer_has_room(struct dal_writer *writer, struct dal_log_room *room);
 
 #endif

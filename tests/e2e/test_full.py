@@ -98,7 +98,9 @@ def handler(event, key):
     assert done[0]["event"]["data"]["result"] == "there was room"
 
     one.kill()
-    one.start()  # also on a full disk
+    one.launch()  # also on a full disk
+    wait_for(lambda: says_full(one), what="that it is up, and not ready")
+    assert any("disk" in item["what"] for item in one.status()["attention"])
     assert one.events(type="dalamb.function.succeeded") == done
 
     (small_disk / "filler").unlink()
@@ -113,6 +115,14 @@ def handler(event, key):
     offsets = [offset_of(item["position"]) for item in one.events()]
     assert offsets == list(range(1, len(offsets) + 1))
     assert one.entry("count", "t", last).json["value"]["n"] == len(on_log) - 1
+
+
+def says_full(one):
+    try:
+        answer = one.get("/readyz")
+    except (OSError, http.client.HTTPException):
+        return False
+    return answer.status == 503 and "limits.disk_free" in answer.json["detail"]
 
 
 def fill(disk, left_mb):

@@ -170,10 +170,14 @@ static void test_disk_mark(void **own)
 {
 	struct fixture *f = *own;
 	uint64_t free_bytes = 0;
+	struct dal_log_room room;
 	assert_int_equal(dal_disk_free_bytes(f->folder, &free_bytes), 0);
 	f->options.disk_free_bytes = free_bytes * 4;
 	fixture_open(f);
 	assert_int_equal(append_urgent(f, false), DAL_LOG_DISK);
+	assert_false(dal_log_has_room(f->log, &room));
+	assert_int_equal(room.mark_bytes, free_bytes * 4);
+	assert_in_range(room.free_bytes, 1, room.mark_bytes);
 	assert_int_equal(append_urgent(f, true), 0);
 	f->options.disk_free_bytes = free_bytes * 16;
 	fixture_reopen(f);
@@ -181,6 +185,7 @@ static void test_disk_mark(void **own)
 	assert_int_equal(append_urgent(f, true), DAL_LOG_DISK);
 	f->options.disk_free_bytes = 1;
 	fixture_reopen(f);
+	assert_true(dal_log_has_room(f->log, &room));
 	assert_int_equal(append_urgent(f, false), 0);
 	assert_int_equal(log_end(f), 3);
 }
