@@ -105,6 +105,19 @@ static const struct dal_path *path_field(const struct declaring *d, const char *
 	return path;
 }
 
+static void warn_never(const struct declaring *d, const struct dal_pattern *pattern)
+{
+	struct dal_errors *warnings = d->loader->warnings;
+	const char *name = pattern != NULL ? dal_pattern_never(pattern) : NULL;
+	if (name != NULL && warnings != NULL) {
+		dal_errors_add(warnings, dal_loader_source(d->loader)->name,
+			       dal_loader_field_line(d->loader, line_of(d, "on"), name),
+			       "%s can never match: '%s' is text in every event, and is compared "
+			       "with none",
+			       d->what, name);
+	}
+}
+
 static struct dal_pattern *on_field(const struct declaring *d, const char *const **topics)
 {
 	*topics = dal_calloc(1, sizeof(**topics));
@@ -119,6 +132,7 @@ static struct dal_pattern *on_field(const struct declaring *d, const char *const
 	free((void *)*topics);
 	struct dal_pattern *pattern = dal_operators_pattern(d->loader, d->what, line_of(d, "on"),
 							    lua_gettop(d->lua), topics);
+	warn_never(d, pattern);
 	lua_pop(d->lua, 1);
 	return pattern;
 }

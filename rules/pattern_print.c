@@ -226,3 +226,35 @@ bool dal_pattern_names_system(const struct dal_pattern *pattern)
 {
 	return object_names_system(&pattern->root);
 }
+
+static bool holds_for_text(const struct dal_operator *op)
+{
+	return op->kind != DAL_OPERATOR_FALSE && op->kind != DAL_OPERATOR_TRUE &&
+	       op->kind != DAL_OPERATOR_NUMBER && op->kind != DAL_OPERATOR_RANGE;
+}
+
+/* Of a leaf: does text satisfy none of its operators? */
+static bool refuses_text(const struct dal_pattern_field *field)
+{
+	for (uint32_t i = 0; i < field->operator_count; i++) {
+		if (holds_for_text(&field->operators[i])) {
+			return false;
+		}
+	}
+	return field->operator_count > 0;
+}
+
+const char *dal_pattern_never(const struct dal_pattern *pattern)
+{
+	static const char *const texts[] = {"type", "source", "subject", "id", "time"};
+
+	for (uint32_t i = 0; i < pattern->root.field_count; i++) {
+		const struct dal_pattern_field *field = &pattern->root.fields[i];
+		for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
+			if (dal_slice_is(field->name, texts[t]) && refuses_text(field)) {
+				return texts[t];
+			}
+		}
+	}
+	return NULL;
+}

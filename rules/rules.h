@@ -55,7 +55,8 @@ enum { DAL_RULES_INVALID = 1 };
 
 /*
  * 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL):
- * rules that can never match, functions that no one calls. With `keep_invalid`, *rules is there
+ * rules and projections that can never match, as they compare an attribute that is text with
+ * numbers or booleans only; functions that no one calls. With `keep_invalid`, *rules is there
  * in both cases, so that what it declares is checked further: of a set with mistakes only the
  * rules', projections' and declarations' own fields may be read, no matcher and no index.
  */

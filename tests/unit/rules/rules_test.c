@@ -327,6 +327,26 @@ static void test_tests(void **state)
 	fixture_free(&f);
 }
 
+static void test_what_never_matches(void **state)
+{
+	(void)state;
+	static const char rules[] =
+		"rule \"a\" {\n  on = { type = \"x\",\n    subject = { 5, true } } }\n"
+		"projection \"b\" { on = { time = numeric(\">\", 0) }, key = \"subject\",\n"
+		"  fold = function() end }\n"
+		"rule \"c\" { on = { type = \"x\", subject = { 5, \"5\" } } }\n"
+		"rule \"d\" { on = { type = \"x\", subject = null, data = { type = 5 } } }\n"
+		"rule \"e\" { on = { type = anything_but(5), size = 5, id = exists(false) } }\n";
+	struct fixture f;
+	fixture_load(&f, rules);
+	assert_int_equal(f.warnings.count, 2);
+	assert_int_equal(f.warnings.items[0].line, 3);
+	assert_non_null(strstr(f.warnings.items[0].text, "rule \"a\" can never match: 'subject'"));
+	assert_int_equal(f.warnings.items[1].line, 4);
+	assert_non_null(strstr(f.warnings.items[1].text, "projection \"b\" can never match"));
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_foreign_mistakes),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_tests),
+		cmocka_unit_test(test_what_never_matches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
