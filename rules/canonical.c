@@ -14,24 +14,6 @@ void dal_canonical_push(lua_State *lua, const struct dal_json *json, uint32_t no
 	luaL_checkstack(lua, 8, "nested too deep");
 	uint32_t count = dal_json_count(json, node), child = node + 1;
 	switch (dal_json_kind(json, node)) {
-	case DAL_JSON_NULL:
-		dal_push_null(lua);
-		break;
-	case DAL_JSON_FALSE:
-	case DAL_JSON_TRUE:
-		lua_pushboolean(lua, dal_json_kind(json, node) == DAL_JSON_TRUE);
-		break;
-	case DAL_JSON_INTEGER:
-		lua_pushinteger(lua, dal_json_integer(json, node));
-		break;
-	case DAL_JSON_FLOAT:
-		lua_pushnumber(lua, dal_json_double(json, node));
-		break;
-	case DAL_JSON_STRING: {
-		struct dal_slice text = dal_json_string(json, node);
-		lua_pushlstring(lua, text.data, text.size);
-		break;
-	}
 	case DAL_JSON_ARRAY:
 		dal_sandbox_charge(lua, count);
 		lua_createtable(lua, (int)count, 0);
@@ -49,6 +31,9 @@ void dal_canonical_push(lua_State *lua, const struct dal_json *json, uint32_t no
 			dal_canonical_push(lua, json, child);
 			lua_rawset(lua, -3);
 		}
+		break;
+	default:
+		dal_push_scalar(lua, json, node);
 		break;
 	}
 }

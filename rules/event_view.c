@@ -57,29 +57,10 @@ void dal_event_view_push_node(lua_State *lua, uint32_t node)
 		lua_pushnil(lua);
 		return;
 	}
-	switch (dal_json_kind(json, node)) {
-	case DAL_JSON_NULL:
-		dal_push_null(lua);
-		break;
-	case DAL_JSON_FALSE:
-	case DAL_JSON_TRUE:
-		lua_pushboolean(lua, dal_json_kind(json, node) == DAL_JSON_TRUE);
-		break;
-	case DAL_JSON_INTEGER:
-		lua_pushinteger(lua, dal_json_integer(json, node));
-		break;
-	case DAL_JSON_FLOAT:
-		lua_pushnumber(lua, dal_json_double(json, node));
-		break;
-	case DAL_JSON_STRING: {
-		struct dal_slice text = dal_json_string(json, node);
-		lua_pushlstring(lua, text.data, text.size);
-		break;
-	}
-	case DAL_JSON_ARRAY:
-	case DAL_JSON_OBJECT:
+	if (dal_json_kind(json, node) >= DAL_JSON_ARRAY) {
 		push_container(lua, node);
-		break;
+	} else {
+		dal_push_scalar(lua, json, node);
 	}
 }
 

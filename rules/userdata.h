@@ -41,6 +41,26 @@ static inline void dal_push_null(lua_State *lua)
 	lua_pushlightuserdata(lua, NULL);
 }
 
+/* Null, a boolean, a number or a string of the tape; not for containers. Inline: guards touch
+ * fields. */
+static inline void dal_push_scalar(lua_State *lua, const struct dal_json *json, uint32_t node)
+{
+	enum dal_json_kind kind = dal_json_kind(json, node);
+
+	if (kind == DAL_JSON_STRING) {
+		struct dal_slice text = dal_json_string(json, node);
+		lua_pushlstring(lua, text.data, text.size);
+	} else if (kind == DAL_JSON_INTEGER) {
+		lua_pushinteger(lua, dal_json_integer(json, node));
+	} else if (kind == DAL_JSON_FLOAT) {
+		lua_pushnumber(lua, dal_json_double(json, node));
+	} else if (kind == DAL_JSON_NULL) {
+		dal_push_null(lua);
+	} else {
+		lua_pushboolean(lua, kind == DAL_JSON_TRUE);
+	}
+}
+
 struct dal_event_view {
 	enum dal_tag tag;
 	uint32_t node;
