@@ -9,7 +9,7 @@
 #include "engine/base/slice.h"
 #include "state/state.h"
 
-#define DAL_STATE_VERSION 1
+#define DAL_STATE_VERSION 2
 #define DAL_KEY_FORMAT "F" /* one byte: no lane's key is that short */
 
 enum dal_key_kind {
@@ -21,6 +21,7 @@ enum dal_key_kind {
 	DAL_KEY_DELIVERED = 'L',
 	DAL_KEY_OPEN = 'O',
 	DAL_KEY_POSITION = 'P',
+	DAL_KEY_REPEAT = 'R',
 	DAL_KEY_ENTRY = 'V',
 	DAL_KEY_EXPIRY = 'X',
 };

@@ -177,27 +177,29 @@ void dal_outbox_drop(struct dal_store_batch *batch, uint16_t lane, const struct 
 
 /* --- completions that came too late --- */
 
-static void ignored_key(uint16_t lane, uint64_t offset, struct dal_buffer *out)
+static void ignored_key(uint16_t lane, const struct dal_place *place, struct dal_buffer *out)
 {
 	dal_key_begin(out, lane, DAL_KEY_IGNORED);
-	dal_buffer_u64be(out, offset);
+	dal_key_name(out, place->topic);
+	dal_buffer_u64be(out, place->offset);
 }
 
-void dal_outbox_ignore(struct dal_store_batch *batch, uint16_t lane, uint64_t offset)
+void dal_outbox_ignore(struct dal_store_batch *batch, uint16_t lane, const struct dal_place *place)
 {
 	struct dal_buffer key = {0};
 
-	ignored_key(lane, offset, &key);
+	ignored_key(lane, place, &key);
 	dal_store_batch_put(batch, dal_buffer_slice(&key), dal_slice("", 0));
 	dal_buffer_deinit(&key);
 }
 
-int dal_outbox_ignored(struct dal_state *state, uint16_t lane, uint64_t offset, bool *ignored)
+int dal_outbox_ignored(struct dal_state *state, uint16_t lane, const struct dal_place *place,
+		       bool *ignored)
 {
 	struct dal_buffer key = {0}, value = {0};
 	int r;
 
-	ignored_key(lane, offset, &key);
+	ignored_key(lane, place, &key);
 	r = dal_store_get(dal_state_store(state), NULL, dal_buffer_slice(&key), &value);
 	*ignored = r == 0;
 	dal_buffer_deinit(&key);

@@ -86,10 +86,12 @@ void dal_outbox_drop(struct dal_store_batch *batch, uint16_t lane, const struct 
 int dal_outbox_expire(struct dal_state *state, struct dal_store_batch *batch, uint16_t lane,
 		      int64_t now_us, size_t limit);
 
-/* A completion that is not its row's first is ignored: so it must be by a projection that is built
- * later, when the row may be forgotten. It is remembered by its offset; there are few. */
-void dal_outbox_ignore(struct dal_store_batch *batch, uint16_t lane, uint64_t offset);
-int dal_outbox_ignored(struct dal_state *state, uint16_t lane, uint64_t offset, bool *ignored);
+/* A completion that is not its row's first is ignored, and so is a repeat: so they must be by a
+ * projection that is built later, when they can't be told any more. They are remembered by their
+ * places; there are few. */
+void dal_outbox_ignore(struct dal_store_batch *batch, uint16_t lane, const struct dal_place *place);
+int dal_outbox_ignored(struct dal_state *state, uint16_t lane, const struct dal_place *place,
+		       bool *ignored);
 
 /*
  * The status of a function's row by its id; for OPEN, DELIVERED and DEAD, `function` (slice of

@@ -133,30 +133,46 @@ struct dal_store *dal_state_store(struct dal_state *state)
 
 /* --- positions --- */
 
+static void marks_put(struct dal_buffer *out, const struct dal_position *position)
+{
+	dal_buffer_varint(out, position->count);
+	for (size_t i = 0; i < position->count; i++) {
+		dal_buffer_sized(out, position->marks[i].topic);
+		dal_buffer_varint(out, position->marks[i].next);
+	}
+}
+
+static bool marks_take(struct dal_slice *value, uint16_t lane, struct dal_position *position)
+{
+	struct dal_slice topic;
+	uint64_t count, next;
+
+	if (!dal_slice_take_varint(value, &count)) {
+		return false;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if (!dal_slice_take_sized(value, &topic) || !dal_slice_take_varint(value, &next)) {
+			return false;
+		}
+		dal_position_set(position, topic, lane, next);
+	}
+	return true;
+}
+
 void dal_state_position_deinit(struct dal_state_position *position)
 {
-	free(position->marks);
+	dal_position_deinit(&position->next);
 	dal_buffer_deinit(&position->memory);
 	*position = (struct dal_state_position){0};
 }
 
-static bool position_decode(struct dal_slice value, struct dal_state_position *position)
+static bool position_decode(struct dal_slice value, uint16_t lane,
+			    struct dal_state_position *position)
 {
-	uint64_t count, appended;
+	uint64_t appended;
 
-	/* Each mark takes two bytes at least, which bounds what a broken count can ask for. */
-	if (!dal_slice_take_varint(&value, &count) || count > value.size / 2) {
-		return false;
-	}
-	position->marks = dal_calloc(count ? count : 1, sizeof(*position->marks));
-	position->count = count;
-	for (size_t i = 0; i < count; i++) {
-		if (!dal_slice_take_sized(&value, &position->marks[i].topic) ||
-		    !dal_slice_take_varint(&value, &position->marks[i].next)) {
-			return false;
-		}
-	}
-	if (!dal_slice_take_varint(&value, &appended) ||
+	if (!marks_take(&value, lane, &position->next) ||
+	    !dal_slice_take_varint(&value, &appended) ||
 	    !dal_slice_take_varint(&value, &position->sequence) ||
 	    !dal_slice_take_sized(&value, &position->generation)) {
 		return false;
@@ -175,7 +191,7 @@ int dal_state_position_get(struct dal_state *state, uint16_t lane,
 	dal_key_begin(&key, lane, DAL_KEY_POSITION);
 	r = dal_store_get(state->store, NULL, dal_buffer_slice(&key), &position->memory);
 	dal_buffer_deinit(&key);
-	if (r == 0 && !position_decode(dal_buffer_slice(&position->memory), position)) {
+	if (r == 0 && !position_decode(dal_buffer_slice(&position->memory), lane, position)) {
 		r = -EBADMSG;
 	}
 	if (r != 0) {
@@ -191,11 +207,7 @@ void dal_state_position_put(struct dal_store_batch *batch, uint16_t lane,
 	struct dal_buffer key = {0}, value = {0};
 
 	dal_key_begin(&key, lane, DAL_KEY_POSITION);
-	dal_buffer_varint(&value, position->count);
-	for (size_t i = 0; i < position->count; i++) {
-		dal_buffer_sized(&value, position->marks[i].topic);
-		dal_buffer_varint(&value, position->marks[i].next);
-	}
+	marks_put(&value, &position->next);
 	dal_buffer_varint(&value, (uint64_t)position->appended_us);
 	dal_buffer_varint(&value, position->sequence);
 	dal_buffer_sized(&value, position->generation);
@@ -222,7 +234,7 @@ void dal_state_projection_put(struct dal_store_batch *batch, uint16_t lane,
 	projection_key(lane, DAL_KEY_PROJECTION, projection->name, projection->version, &key);
 	dal_buffer_sized(&value, projection->digest);
 	dal_buffer_byte(&value, projection->built);
-	dal_buffer_varint(&value, projection->next);
+	marks_put(&value, &projection->next);
 	dal_store_batch_put(batch, dal_buffer_slice(&key), dal_buffer_slice(&value));
 	dal_buffer_deinit(&key);
 	dal_buffer_deinit(&value);
@@ -253,7 +265,7 @@ void dal_state_projection_drop(struct dal_store_batch *batch, uint16_t lane, str
 }
 
 /* `key` is what follows lane and kind. */
-static bool projection_decode(struct dal_slice key, struct dal_slice value,
+static bool projection_decode(struct dal_slice key, struct dal_slice value, uint16_t lane,
 			      struct dal_state_projection *projection)
 {
 	uint8_t built;
@@ -262,7 +274,7 @@ static bool projection_decode(struct dal_slice key, struct dal_slice value,
 	    !dal_slice_take_u32be(&key, &projection->version) ||
 	    !dal_slice_take_sized(&value, &projection->digest) ||
 	    !dal_slice_take_u8(&value, &built) || built > 1 ||
-	    !dal_slice_take_varint(&value, &projection->next)) {
+	    !marks_take(&value, lane, &projection->next)) {
 		return false;
 	}
 	projection->built = built;
@@ -283,11 +295,15 @@ int dal_state_projections(struct dal_state *state, uint16_t lane,
 	while ((r = dal_key_walk_next(walk, &key, &value)) == 0) {
 		struct dal_state_projection projection = {0};
 
-		if (!projection_decode(key, value, &projection)) {
+		bool whole = projection_decode(key, value, lane, &projection);
+		if (whole) {
+			each(&projection, own);
+		}
+		dal_position_deinit(&projection.next);
+		if (!whole) {
 			r = -EBADMSG;
 			break;
 		}
-		each(&projection, own);
 	}
 	dal_store_iterator_free(walk);
 	dal_buffer_deinit(&from);

@@ -6,7 +6,7 @@
  * it is rebuilt from the log. A state belongs to one log: it records the log's id and is refused
  * with another. An unknown format version is refused.
  *
- * Keys (format version 1); a lane is a u16be, numbers are big-endian, 0x00 ends a name:
+ * Keys (format version 2); a lane is a u16be, numbers are big-endian, 0x00 ends a name:
  *
  *	'F'                              format: u8 version, log id; no other key has one byte
  *	lane 'P'                         position
@@ -16,12 +16,15 @@
  *	lane 'O' target 0 u64            an open row, by its sequence (outbox.h)
  *	lane 'L' target 0 u64            a delivered row, not yet settled
  *	lane 'D' target 0 u64            a dead letter
- *	lane 'G' u64                     the offset of a completion that came too late; empty
+ *	lane 'G' topic 0 u64             the offset of an event that is ignored: a completion that
+ *	                                 came too late, a repeat; empty
  *	lane 'I' digest(16)              a row's status, by the digest of its id
+ *	lane 'R' u64 digest(16)          what a batch adds to the deduplication (repeat.h)
  *	lane 'X' u64 digest(16)          when (us) a settled id may be forgotten; empty
  *
- * Position: varint count, for each mark sized topic and varint next; then varint appended_us,
- * varint sequence, sized generation. Projection: sized digest, u8 built, varint next.
+ * Marks: varint count, for each sized topic and varint next (the partition is the lane's number).
+ * Position: marks, varint appended_us, varint sequence, sized generation. Projection: sized digest,
+ * u8 built, marks.
  *
  * Threads: the worker of a lane alone writes its keys (dal_store_write); any thread reads.
  */
@@ -33,21 +36,15 @@
 
 #include "engine/base/error.h"
 #include "engine/base/slice.h"
+#include "engine/event/position.h"
 #include "state/store.h"
 
 struct dal_state;
 
 enum { DAL_STATE_ABSENT = 1, DAL_STATE_FOREIGN = 2 };
 
-/* Where a lane stands in one topic (embedded: one mark, topic "*", over all topics). */
-struct dal_state_mark {
-	struct dal_slice topic;
-	uint64_t next; /* the first offset that is not folded in */
-};
-
 struct dal_state_position {
-	struct dal_state_mark *marks; /* owned by whoever read it; topics point into `memory` */
-	size_t count;
+	struct dal_position next;    /* the first offsets that are not folded in */
 	int64_t appended_us;         /* append time of the last event folded in; 0 if none */
 	uint64_t sequence;           /* the next row's sequence, from 1 */
 	struct dal_slice generation; /* digest (hex) of the rules that run; may be empty */
@@ -77,7 +74,7 @@ struct dal_state_projection {
 	uint32_t version;
 	struct dal_slice digest; /* of its declaration */
 	bool built;              /* follows the lane; else it is being built, up to `next` */
-	uint64_t next;
+	struct dal_position next;
 };
 
 void dal_state_projection_put(struct dal_store_batch *batch, uint16_t lane,

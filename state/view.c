@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "engine/base/memory.h"
 #include "state/key.h"
 #include "state/place.h"
 
@@ -129,27 +130,52 @@ static void bounds_init(struct bounds *bounds, const struct dal_view_name *name,
 	}
 }
 
-static int scan(struct dal_store_iterator *iterator, size_t head, size_t limit,
-		bool (*each)(struct dal_slice key, const struct dal_view_entry *entry, void *own),
-		void *own, bool *more)
-{
-	struct dal_view_entry entry;
-	struct dal_slice key, value;
-	int r;
+/* --- cursors --- */
 
-	for (size_t n = 0; (r = dal_store_iterator_next(iterator, &key, &value)) == 0; n++) {
-		if (limit > 0 && n == limit) {
-			*more = true;
-			return 0;
-		}
-		if (!dal_view_decode(value, &entry)) {
-			return -EBADMSG;
-		}
-		if (!each(dal_slice(key.data + head, key.size - head), &entry, own)) {
-			return 0;
-		}
+struct dal_view_cursor {
+	struct dal_store_iterator *iterator; /* NULL: the range is empty */
+	size_t head;                         /* as of the bounds */
+};
+
+struct dal_view_cursor *dal_view_cursor_new(struct dal_state *state,
+					    const struct dal_store_snapshot *snapshot,
+					    const struct dal_view_name *name,
+					    const struct dal_view_range *range)
+{
+	struct dal_view_cursor *cursor = dal_calloc(1, sizeof(*cursor));
+	struct bounds bounds;
+
+	bounds_init(&bounds, name, range);
+	cursor->head = bounds.head;
+	if (dal_slice_compare(dal_buffer_slice(&bounds.from), dal_buffer_slice(&bounds.to)) < 0) {
+		cursor->iterator = dal_store_iterator_new(dal_state_store(state), snapshot,
+							  dal_buffer_slice(&bounds.from),
+							  dal_buffer_slice(&bounds.to));
 	}
-	return r == DAL_STORE_ABSENT ? 0 : r;
+	bounds_deinit(&bounds);
+	return cursor;
+}
+
+void dal_view_cursor_free(struct dal_view_cursor *cursor)
+{
+	if (cursor) {
+		dal_store_iterator_free(cursor->iterator);
+		free(cursor);
+	}
+}
+
+int dal_view_cursor_next(struct dal_view_cursor *cursor, struct dal_slice *key,
+			 struct dal_view_entry *entry)
+{
+	struct dal_slice whole, value;
+	int r = cursor->iterator ? dal_store_iterator_next(cursor->iterator, &whole, &value)
+				 : DAL_STORE_ABSENT;
+
+	if (r != 0) {
+		return r == DAL_STORE_ABSENT ? DAL_STATE_ABSENT : r;
+	}
+	*key = dal_slice(whole.data + cursor->head, whole.size - cursor->head);
+	return dal_view_decode(value, entry) ? 0 : -EBADMSG;
 }
 
 int dal_view_scan(struct dal_state *state, const struct dal_store_snapshot *snapshot,
@@ -157,21 +183,20 @@ int dal_view_scan(struct dal_state *state, const struct dal_store_snapshot *snap
 		  bool (*each)(struct dal_slice key, const struct dal_view_entry *entry, void *own),
 		  void *own, bool *more)
 {
-	struct dal_store_iterator *iterator;
-	struct bounds bounds;
-	int r = 0;
+	struct dal_view_cursor *cursor = dal_view_cursor_new(state, snapshot, name, range);
+	struct dal_view_entry entry;
+	struct dal_slice key;
+	int r;
 
 	*more = false;
-	bounds_init(&bounds, name, range);
-	if (dal_slice_compare(dal_buffer_slice(&bounds.from), dal_buffer_slice(&bounds.to)) < 0) {
-		iterator = dal_store_iterator_new(dal_state_store(state), snapshot,
-						  dal_buffer_slice(&bounds.from),
-						  dal_buffer_slice(&bounds.to));
-		r = scan(iterator, bounds.head, range->limit, each, own, more);
-		dal_store_iterator_free(iterator);
+	for (size_t n = 0; (r = dal_view_cursor_next(cursor, &key, &entry)) == 0; n++) {
+		*more = range->limit > 0 && n == range->limit;
+		if (*more || !each(key, &entry, own)) {
+			break;
+		}
 	}
-	bounds_deinit(&bounds);
-	return r;
+	dal_view_cursor_free(cursor);
+	return r == DAL_STATE_ABSENT ? 0 : r;
 }
 
 /* --- parked keys --- */

@@ -59,6 +59,19 @@ int dal_view_scan(struct dal_state *state, const struct dal_store_snapshot *snap
 		  bool (*each)(struct dal_slice key, const struct dal_view_entry *entry, void *own),
 		  void *own, bool *more);
 
+/* The same one by one, for who walks several lanes at once; `limit` is not looked at. One thread.
+ */
+struct dal_view_cursor;
+
+struct dal_view_cursor *dal_view_cursor_new(struct dal_state *state,
+					    const struct dal_store_snapshot *snapshot,
+					    const struct dal_view_name *name,
+					    const struct dal_view_range *range);
+void dal_view_cursor_free(struct dal_view_cursor *cursor); /* NULL is fine */
+/* 0 with key and entry valid until the next call; DAL_STATE_ABSENT at the end; negative. */
+int dal_view_cursor_next(struct dal_view_cursor *cursor, struct dal_slice *key,
+			 struct dal_view_entry *entry);
+
 /*
  * Parked keys have a record of their own, so that `status` can name them without a walk over all
  * entries:

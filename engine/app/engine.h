@@ -48,8 +48,10 @@ const struct dal_app *dal_engine_app(const struct dal_engine *engine);
 struct dal_http_server *dal_engine_server(struct dal_engine *engine);
 struct dal_log *dal_engine_log(struct dal_engine *engine);
 struct dal_state *dal_engine_state(struct dal_engine *engine);
-struct dal_worker *dal_engine_worker(struct dal_engine *engine);
-struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine);
+/* How many lanes there are; each has a worker and a dispatch. The embedded log has one. */
+uint16_t dal_engine_lanes(const struct dal_engine *engine);
+struct dal_worker *dal_engine_worker(struct dal_engine *engine, uint16_t lane);
+struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine, uint16_t lane);
 struct dal_functions *dal_engine_functions(struct dal_engine *engine);
 int64_t dal_engine_started_us(const struct dal_engine *engine);
 /* Ready: app loaded, state open, ingress accepts (the disk has room), no projection is being built

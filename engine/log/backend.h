@@ -13,24 +13,36 @@
 #include "engine/log/log.h"
 
 struct dal_log_backend {
+	enum dal_log_kind kind;
 	void (*close)(struct dal_log *log);
 	struct dal_slice (*id)(const struct dal_log *log);
 	uint16_t (*lanes)(const struct dal_log *log);
-	bool (*has_topic)(const struct dal_log *log, struct dal_slice topic);
+	uint32_t (*partitions)(const struct dal_log *log, struct dal_slice topic);
 	int (*append)(struct dal_log *log, struct dal_log_append *append);
 	uint64_t (*origin)(const struct dal_log *log, uint16_t lane);
-	size_t (*end)(struct dal_log *log, uint16_t lane, struct dal_log_mark *marks,
-		      size_t capacity);
-	size_t (*at)(struct dal_log *log, uint16_t lane, int64_t time_us,
-		     struct dal_log_mark *marks, size_t capacity);
-	int (*reader_new)(struct dal_log *log, uint16_t lane, const struct dal_log_mark *marks,
-			  size_t count, const char *topic, struct dal_log_reader **reader);
+	void (*start)(struct dal_log *log, uint16_t lane, struct dal_position *position);
+	void (*end)(struct dal_log *log, uint16_t lane, struct dal_position *position);
+	int (*at)(struct dal_log *log, uint16_t lane, int64_t time_us,
+		  struct dal_position *position);
+	int (*reader_new)(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+			  const char *topic, struct dal_log_reader **reader);
+	/* NULL: as reader_new. */
+	int (*follow)(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		      struct dal_log_reader **reader);
 	void (*reader_free)(struct dal_log_reader *reader);
-	/* The batch is empty. */
+	/* The batch is empty; log.c gives it its position. */
 	int (*read)(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		    struct dal_log_batch *batch);
-	size_t (*reader_marks)(const struct dal_log_reader *reader, struct dal_log_mark *marks,
-			       size_t capacity);
+	void (*reader_position)(const struct dal_log_reader *reader, struct dal_position *position);
+	/* NULL: nothing is ever lost. */
+	void (*reader_lost)(const struct dal_log_reader *reader, struct dal_place *place,
+			    struct dal_error *why);
+	/* NULL: all that is read is trusted. */
+	bool (*accept)(const struct dal_log *log, const struct dal_log_record *record,
+		       const struct dal_event *event, bool *halt, struct dal_error *why);
+	/* NULL: nobody watches. */
+	void (*committed)(struct dal_log *log, uint16_t lane, const struct dal_position *position);
+	void (*status)(struct dal_log *log, struct dal_log_status *status);
 	uint64_t (*bytes)(struct dal_log *log);
 	bool (*has_room)(struct dal_log *log, struct dal_log_room *room);
 };
@@ -46,6 +58,9 @@ struct dal_log_reader {
 /* embedded.c */
 int dal_embedded_open(const struct dal_log_options *options, struct dal_log **log,
 		      struct dal_error *error);
+/* kafka.c */
+int dal_kafka_open(const struct dal_log_options *options, struct dal_log **log,
+		   struct dal_error *error);
 
 /* Something shared that records point into. Whoever makes it has the first reference. */
 struct dal_hold {

@@ -141,8 +141,7 @@ static int open_parts(struct dal_embedded *log, const struct dal_log_options *op
 	struct tail tail = {.end = 1};
 	int r = dal_store_open(&store, &log->store, error);
 	if (r == 0) {
-		r = dal_meta_open(&log->meta, log->store, log->path, options->topics,
-				  options->read_only, error);
+		r = dal_meta_open(&log->meta, log->store, log->path, options, error);
 	}
 	if (r == 0) {
 		r = tail_read(log, &tail, error);
@@ -189,9 +188,9 @@ static int declared_topic(const struct dal_embedded *log, struct dal_slice topic
 	return number >= 0 && log->meta.topics[number].declared ? number : -1;
 }
 
-static bool embedded_has_topic(const struct dal_log *log, struct dal_slice topic)
+static uint32_t embedded_partitions(const struct dal_log *log, struct dal_slice topic)
 {
-	return declared_topic(embedded(log), topic) >= 0;
+	return declared_topic(embedded(log), topic) >= 0 ? 1 : 0;
 }
 
 struct dal_table_key dal_embedded_hash(const struct dal_embedded *log, struct dal_slice text)
@@ -256,18 +255,20 @@ static bool embedded_has_room(struct dal_log *base, struct dal_log_room *room)
 }
 
 static const struct dal_log_backend backend = {
+	.kind = DAL_LOG_EMBEDDED,
 	.close = embedded_close,
 	.id = embedded_id,
 	.lanes = embedded_lanes,
-	.has_topic = embedded_has_topic,
+	.partitions = embedded_partitions,
 	.append = embedded_append,
 	.origin = embedded_origin,
+	.start = dal_embedded_start,
 	.end = dal_embedded_end,
 	.at = dal_embedded_at,
 	.reader_new = dal_embedded_reader_new,
 	.reader_free = dal_embedded_reader_free,
 	.read = dal_embedded_read,
-	.reader_marks = dal_embedded_reader_marks,
+	.reader_position = dal_embedded_reader_position,
 	.bytes = embedded_bytes,
 	.has_room = embedded_has_room,
 };

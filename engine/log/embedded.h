@@ -41,17 +41,17 @@ struct dal_embedded {
 struct dal_table_key dal_embedded_hash(const struct dal_embedded *log, struct dal_slice text);
 
 /* embedded_read.c: the backend's functions. */
-size_t dal_embedded_end(struct dal_log *log, uint16_t lane, struct dal_log_mark *marks,
-			size_t capacity);
-size_t dal_embedded_at(struct dal_log *log, uint16_t lane, int64_t time_us,
-		       struct dal_log_mark *marks, size_t capacity);
-int dal_embedded_reader_new(struct dal_log *log, uint16_t lane, const struct dal_log_mark *marks,
-			    size_t count, const char *topic, struct dal_log_reader **reader);
+void dal_embedded_start(struct dal_log *log, uint16_t lane, struct dal_position *position);
+void dal_embedded_end(struct dal_log *log, uint16_t lane, struct dal_position *position);
+int dal_embedded_at(struct dal_log *log, uint16_t lane, int64_t time_us,
+		    struct dal_position *position);
+int dal_embedded_reader_new(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+			    const char *topic, struct dal_log_reader **reader);
 void dal_embedded_reader_free(struct dal_log_reader *reader);
 int dal_embedded_read(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		      struct dal_log_batch *batch);
-size_t dal_embedded_reader_marks(const struct dal_log_reader *reader, struct dal_log_mark *marks,
-				 size_t capacity);
+void dal_embedded_reader_position(const struct dal_log_reader *reader,
+				  struct dal_position *position);
 
 /* The last block that begins at or before `offset`: its head, whose slices die with *iterator. 0,
  * DAL_STORE_ABSENT or negative; the caller frees *iterator in each case. */

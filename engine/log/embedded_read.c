@@ -4,8 +4,6 @@
 #include "engine/base/memory.h"
 #include "engine/log/embedded.h"
 
-#define EVERY_TOPIC "*"
-
 struct embedded_reader {
 	struct dal_log_reader reader; /* first */
 	struct dal_embedded *log;
@@ -27,20 +25,22 @@ static struct embedded_reader *embedded_reader(const struct dal_log_reader *read
 	return DAL_CONTAINER(reader, struct embedded_reader, reader);
 }
 
-static size_t mark_set(uint64_t next, struct dal_log_mark *marks, size_t capacity)
+static void position_is(struct dal_position *position, uint64_t next)
 {
-	if (capacity > 0) {
-		marks[0] = (struct dal_log_mark){dal_slice_text(EVERY_TOPIC), next};
-	}
-	return 1;
+	dal_position_set(position, dal_slice_text(DAL_POSITION_ALL_TOPICS), 0, next);
 }
 
-size_t dal_embedded_end(struct dal_log *log, uint16_t lane, struct dal_log_mark *marks,
-			size_t capacity)
+void dal_embedded_start(struct dal_log *log, uint16_t lane, struct dal_position *position)
+{
+	(void)log;
+	(void)lane;
+	position_is(position, 1);
+}
+
+void dal_embedded_end(struct dal_log *log, uint16_t lane, struct dal_position *position)
 {
 	(void)lane;
-	return mark_set(atomic_load_explicit(&embedded(log)->end, memory_order_acquire), marks,
-			capacity);
+	position_is(position, atomic_load_explicit(&embedded(log)->end, memory_order_acquire));
 }
 
 /* --- finding --- */
@@ -86,8 +86,8 @@ static void report_damage(struct dal_embedded *log, uint64_t offset)
 
 /* Append times ascend with offsets, so that the offsets are bisected. A damaged block on the way
  * counts as too early. */
-size_t dal_embedded_at(struct dal_log *base, uint16_t lane, int64_t time_us,
-		       struct dal_log_mark *marks, size_t capacity)
+int dal_embedded_at(struct dal_log *base, uint16_t lane, int64_t time_us,
+		    struct dal_position *position)
 {
 	struct dal_embedded *log = embedded(base);
 	uint64_t low = 1;
@@ -108,17 +108,18 @@ size_t dal_embedded_at(struct dal_log *base, uint16_t lane, int64_t time_us,
 			high = head.first;
 		}
 	}
-	return mark_set(low, marks, capacity);
+	position_is(position, low);
+	return 0;
 }
 
 /* --- a reader --- */
 
-int dal_embedded_reader_new(struct dal_log *base, uint16_t lane, const struct dal_log_mark *marks,
-			    size_t count, const char *topic, struct dal_log_reader **out)
+int dal_embedded_reader_new(struct dal_log *base, uint16_t lane, const struct dal_position *from,
+			    const char *topic, struct dal_log_reader **out)
 {
 	struct dal_embedded *log = embedded(base);
 	int number = -1;
-	if (lane != 0) {
+	if (lane != 0 && lane != DAL_LOG_ALL_LANES) {
 		return -EINVAL;
 	}
 	if (topic && (number = dal_meta_topic(&log->meta, dal_slice_text(topic))) < 0) {
@@ -129,10 +130,8 @@ int dal_embedded_reader_new(struct dal_log *base, uint16_t lane, const struct da
 	reader->log = log;
 	reader->topic = number;
 	reader->next = 1;
-	for (size_t i = 0; i < count; i++) {
-		if (dal_slice_is(marks[i].topic, EVERY_TOPIC) && marks[i].next > 0) {
-			reader->next = marks[i].next;
-		}
+	if (from && from->count > 0 && from->marks[0].next > 0) {
+		reader->next = from->marks[0].next;
 	}
 	*out = &reader->reader;
 	return 0;
@@ -311,8 +310,8 @@ int dal_embedded_read(struct dal_log_reader *base, size_t max_events, size_t max
 	}
 }
 
-size_t dal_embedded_reader_marks(const struct dal_log_reader *reader, struct dal_log_mark *marks,
-				 size_t capacity)
+void dal_embedded_reader_position(const struct dal_log_reader *reader,
+				  struct dal_position *position)
 {
-	return mark_set(embedded_reader(reader)->next, marks, capacity);
+	position_is(position, embedded_reader(reader)->next);
 }

@@ -28,9 +28,34 @@ uint16_t dal_log_lanes(const struct dal_log *log)
 	return log->backend->lanes(log);
 }
 
+enum dal_log_kind dal_log_kind(const struct dal_log *log)
+{
+	return log->backend->kind;
+}
+
+uint32_t dal_log_partitions(const struct dal_log *log, struct dal_slice topic)
+{
+	return log->backend->partitions(log, topic);
+}
+
 bool dal_log_has_topic(const struct dal_log *log, struct dal_slice topic)
 {
-	return log->backend->has_topic(log, topic);
+	return log->backend->partitions(log, topic) > 0;
+}
+
+void dal_log_committed(struct dal_log *log, uint16_t lane, const struct dal_position *position)
+{
+	if (log->backend->committed) {
+		log->backend->committed(log, lane, position);
+	}
+}
+
+void dal_log_status(struct dal_log *log, struct dal_log_status *status)
+{
+	*status = (struct dal_log_status){0};
+	if (log->backend->status) {
+		log->backend->status(log, status);
+	}
 }
 
 uint64_t dal_log_bytes(struct dal_log *log)
@@ -96,21 +121,32 @@ uint64_t dal_log_origin(const struct dal_log *log, uint16_t lane)
 
 /* --- read --- */
 
-size_t dal_log_end(struct dal_log *log, uint16_t lane, struct dal_log_mark *marks, size_t capacity)
+void dal_log_start(struct dal_log *log, uint16_t lane, struct dal_position *position)
 {
-	return log->backend->end(log, lane, marks, capacity);
+	log->backend->start(log, lane, position);
 }
 
-size_t dal_log_at(struct dal_log *log, uint16_t lane, int64_t time_us, struct dal_log_mark *marks,
-		  size_t capacity)
+void dal_log_end(struct dal_log *log, uint16_t lane, struct dal_position *position)
 {
-	return log->backend->at(log, lane, time_us, marks, capacity);
+	log->backend->end(log, lane, position);
 }
 
-int dal_log_reader_new(struct dal_log *log, uint16_t lane, const struct dal_log_mark *marks,
-		       size_t count, const char *topic, struct dal_log_reader **reader)
+int dal_log_at(struct dal_log *log, uint16_t lane, int64_t time_us, struct dal_position *position)
 {
-	return log->backend->reader_new(log, lane, marks, count, topic, reader);
+	return log->backend->at(log, lane, time_us, position);
+}
+
+int dal_log_reader_new(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		       const char *topic, struct dal_log_reader **reader)
+{
+	return log->backend->reader_new(log, lane, from, topic, reader);
+}
+
+int dal_log_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		   struct dal_log_reader **reader)
+{
+	return log->backend->follow ? log->backend->follow(log, lane, from, reader)
+				    : dal_log_reader_new(log, lane, from, NULL, reader);
 }
 
 void dal_log_reader_free(struct dal_log_reader *reader)
@@ -120,10 +156,22 @@ void dal_log_reader_free(struct dal_log_reader *reader)
 	}
 }
 
-size_t dal_log_reader_marks(const struct dal_log_reader *reader, struct dal_log_mark *marks,
-			    size_t capacity)
+void dal_log_reader_position(const struct dal_log_reader *reader, struct dal_position *position)
 {
-	return reader->log->backend->reader_marks(reader, marks, capacity);
+	reader->log->backend->reader_position(reader, position);
+}
+
+void dal_log_reader_lost(const struct dal_log_reader *reader, struct dal_place *place,
+			 struct dal_error *why)
+{
+	reader->log->backend->reader_lost(reader, place, why);
+}
+
+bool dal_log_accept(const struct dal_log *log, const struct dal_log_record *record,
+		    const struct dal_event *event, bool *halt, struct dal_error *why)
+{
+	*halt = false;
+	return !log->backend->accept || log->backend->accept(log, record, event, halt, why);
 }
 
 /* --- batches --- */
@@ -168,8 +216,12 @@ static void batch_clear(struct dal_log_batch *batch)
 int dal_log_read(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		 struct dal_log_batch *batch)
 {
+	int r;
+
 	batch_clear(batch);
-	return reader->log->backend->read(reader, max_events, max_bytes, batch);
+	r = reader->log->backend->read(reader, max_events, max_bytes, batch);
+	dal_log_reader_position(reader, &batch->position);
+	return r;
 }
 
 void dal_log_batch_release(struct dal_log_batch *batch)
@@ -181,5 +233,6 @@ void dal_log_batch_release(struct dal_log_batch *batch)
 		free(holds);
 	}
 	free(batch->records);
+	dal_position_deinit(&batch->position);
 	*batch = (struct dal_log_batch){0};
 }

@@ -183,15 +183,15 @@ static int topic_declare(struct dal_meta *meta, const char *name, struct dal_sto
 	return 0;
 }
 
-static int topics_declare(struct dal_meta *meta, const char *const *topics,
+static int topics_declare(struct dal_meta *meta, const struct dal_log_options *options,
 			  struct dal_store_batch *batch, const char *path, struct dal_error *error)
 {
 	int r = topic_declare(meta, DAL_TOPIC_EVENTS, batch, path, error);
 	if (r == 0) {
 		r = topic_declare(meta, DAL_TOPIC_SYSTEM, batch, path, error);
 	}
-	for (size_t i = 0; r == 0 && topics && topics[i]; i++) {
-		r = topic_declare(meta, topics[i], batch, path, error);
+	for (size_t i = 0; r == 0 && i < options->topic_count; i++) {
+		r = topic_declare(meta, options->topics[i].name, batch, path, error);
 	}
 	return r;
 }
@@ -207,13 +207,13 @@ static int changes_write(struct dal_store *store, struct dal_store_batch *batch,
 }
 
 static int declare(struct dal_meta *meta, struct dal_store *store, bool is_new,
-		   const char *const *topics, const char *path, struct dal_error *error)
+		   const struct dal_log_options *options, const char *path, struct dal_error *error)
 {
 	struct dal_store_batch *batch = dal_store_batch_new();
 	if (is_new) {
 		new_log_put(meta, batch);
 	}
-	int r = topics_declare(meta, topics, batch, path, error);
+	int r = topics_declare(meta, options, batch, path, error);
 	if (r == 0) {
 		r = changes_write(store, batch, path, error);
 	}
@@ -222,7 +222,7 @@ static int declare(struct dal_meta *meta, struct dal_store *store, bool is_new,
 }
 
 int dal_meta_open(struct dal_meta *meta, struct dal_store *store, const char *path,
-		  const char *const *topics, bool read_only, struct dal_error *error)
+		  const struct dal_log_options *options, struct dal_error *error)
 {
 	*meta = (struct dal_meta){0};
 	int r = format_check(store, path, error);
@@ -230,17 +230,17 @@ int dal_meta_open(struct dal_meta *meta, struct dal_store *store, const char *pa
 		return r;
 	}
 	bool is_new = r == DAL_STORE_ABSENT;
-	if (is_new && read_only) {
+	if (is_new && options->read_only) {
 		dal_error_set(error, "%s: there is no log in this folder yet", path);
 		return -ENOENT;
 	}
 	if (!is_new && (r = records_read(meta, store, path, error)) < 0) {
 		return r;
 	}
-	for (size_t i = 0; read_only && i < meta->topics_count; i++) {
+	for (size_t i = 0; options->read_only && i < meta->topics_count; i++) {
 		meta->topics[i].declared = meta->topics[i].name.size > 0;
 	}
-	return read_only ? 0 : declare(meta, store, is_new, topics, path, error);
+	return options->read_only ? 0 : declare(meta, store, is_new, options, path, error);
 }
 
 void dal_meta_put_origin(struct dal_store_batch *batch, uint16_t lane, uint64_t origin)

@@ -20,6 +20,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/slice.h"
+#include "engine/log/log.h"
 #include "state/store.h"
 
 #define DAL_META_FORMAT 1
@@ -38,10 +39,10 @@ struct dal_meta {
 	size_t topics_count;
 };
 
-/* Reads the records; makes those of a new log and of new topics (NULL-terminated, beside the app's
- * own two), unless `read_only`. 0, or negative with `error` filled; deinit in any case. */
+/* Reads the records; makes those of a new log and of new topics, unless it is opened to
+ * be read only. 0, or negative with `error` filled; deinit in any case. */
 int dal_meta_open(struct dal_meta *meta, struct dal_store *store, const char *path,
-		  const char *const *topics, bool read_only, struct dal_error *error);
+		  const struct dal_log_options *options, struct dal_error *error);
 void dal_meta_deinit(struct dal_meta *meta);
 /* The number of a topic that the log knows, declared or not; -1 if it knows none. */
 int dal_meta_topic(const struct dal_meta *meta, struct dal_slice name);

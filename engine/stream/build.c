@@ -11,7 +11,7 @@ struct known {
 	uint32_t version;
 	char *digest;
 	bool built;
-	uint64_t next;
+	struct dal_position next;
 };
 
 struct survey {
@@ -23,14 +23,17 @@ static void on_known(const struct dal_state_projection *projection, void *own)
 {
 	struct survey *survey = own;
 
+	struct known *known;
+
 	DAL_GROW(survey->list, survey->count, survey->capacity);
-	survey->list[survey->count++] = (struct known){
+	known = &survey->list[survey->count++];
+	*known = (struct known){
 		.name = dal_slice_dup(projection->name),
 		.version = projection->version,
 		.digest = dal_slice_dup(projection->digest),
 		.built = projection->built,
-		.next = projection->next,
 	};
+	dal_position_copy(&known->next, &projection->next);
 }
 
 static void survey_free(struct survey *survey)
@@ -38,6 +41,7 @@ static void survey_free(struct survey *survey)
 	for (size_t i = 0; i < survey->count; i++) {
 		free(survey->list[i].name);
 		free(survey->list[i].digest);
+		dal_position_deinit(&survey->list[i].next);
 	}
 	free(survey->list);
 }
@@ -54,7 +58,8 @@ static const struct known *survey_find(const struct survey *survey, const char *
 	return NULL;
 }
 
-static void projection_put(struct dal_lane *lane, size_t index, bool built, uint64_t next)
+static void projection_put(struct dal_lane *lane, size_t index, bool built,
+			   const struct dal_position *next)
 {
 	const struct dal_projection *projection = dal_rules_projection(lane->options.rules, index);
 
@@ -64,8 +69,20 @@ static void projection_put(struct dal_lane *lane, size_t index, bool built, uint
 					 .version = projection->version,
 					 .digest = dal_slice_text(projection->digest),
 					 .built = built,
-					 .next = next,
+					 .next = *next,
 				 });
+}
+
+/* A new one: built if the lane has folded nothing yet, else to be built from the log's start. */
+static void projection_begin(struct dal_lane *lane, size_t index)
+{
+	struct dal_position start = {0};
+
+	if (lane->options.log) {
+		dal_log_start(lane->options.log, lane->options.number, &start);
+	}
+	projection_put(lane, index, dal_position_reached(&start, &lane->next), &start);
+	dal_position_deinit(&start);
 }
 
 static int projection_check(struct dal_lane *lane, size_t index, const struct known *known,
@@ -74,7 +91,7 @@ static int projection_check(struct dal_lane *lane, size_t index, const struct kn
 	const struct dal_projection *projection = dal_rules_projection(lane->options.rules, index);
 
 	if (!known) {
-		projection_put(lane, index, lane->next <= 1, 1);
+		projection_begin(lane, index);
 		return 0;
 	}
 	if (dal_slice_is(dal_slice_text(projection->digest), known->digest)) {
@@ -90,7 +107,7 @@ static int projection_check(struct dal_lane *lane, size_t index, const struct kn
 	}
 	dal_state_projection_drop(lane->batch, lane->options.number,
 				  dal_slice_text(projection->name), projection->version);
-	projection_put(lane, index, lane->next <= 1, 1);
+	projection_begin(lane, index);
 	return 0;
 }
 
@@ -135,10 +152,10 @@ struct build {
 	struct dal_lane *lane;
 	uint32_t *list; /* projections that are being built */
 	size_t count;
-	uint64_t next;
+	struct dal_position next;
 };
 
-/* Those that are not built, from the smallest offset that one of them has reached. */
+/* The first that is not built, and those that are as far as it is. */
 static int build_plan(struct build *build)
 {
 	struct dal_lane *lane = build->lane;
@@ -146,15 +163,16 @@ static int build_plan(struct build *build)
 	int r = dal_state_projections(lane->options.state, lane->options.number, on_known, &survey);
 
 	build->list = dal_calloc(lane->projection_count + 1, sizeof(*build->list));
-	build->next = UINT64_MAX;
 	for (size_t i = 0; r >= 0 && i < lane->projection_count; i++) {
 		const struct dal_projection *p = dal_rules_projection(lane->options.rules, i);
 		const struct known *known = survey_find(&survey, p->name, p->version);
-		if (known && !known->built && known->next < build->next) {
-			build->next = known->next;
-			build->count = 0;
+		if (!known || known->built) {
+			continue;
 		}
-		if (known && !known->built && known->next == build->next) {
+		if (build->count == 0) {
+			dal_position_copy(&build->next, &known->next);
+		}
+		if (dal_position_equal(&known->next, &build->next)) {
 			build->list[build->count++] = (uint32_t)i;
 		}
 	}
@@ -162,17 +180,17 @@ static int build_plan(struct build *build)
 	return r < 0 ? r : 0;
 }
 
-/* A completion that was ignored when the lane read it is ignored again. */
-static int build_event(struct build *build)
+/* What was ignored when the lane read it is ignored again. */
+static int build_event(struct build *build, const struct dal_log_record *record)
 {
 	struct dal_lane *lane = build->lane;
 	const struct dal_event *event = lane->event;
 	bool ignored = false;
 	int r = 0;
 
-	if (dal_event_is_system(event)) {
-		r = dal_outbox_ignored(lane->options.state, lane->options.number,
-				       event->place.offset, &ignored);
+	if (dal_event_is_system(event) || record->dedup.size > 0) {
+		r = dal_outbox_ignored(lane->options.state, lane->options.number, &event->place,
+				       &ignored);
 	}
 	for (size_t k = 0; r == 0 && !ignored && k < build->count; k++) {
 		r = dal_evaluator_fold_only(lane->evaluator, build->list[k]);
@@ -185,17 +203,20 @@ static int build_batch(struct build *build, const struct dal_log_batch *batch)
 	struct dal_lane *lane = build->lane;
 	int r = 0;
 
-	lane->events = batch;
 	for (size_t i = 0; r == 0 && i < batch->count; i++) {
-		if (batch->records[i].place.offset >= lane->next) {
-			break;
+		const struct dal_log_record *record = &batch->records[i];
+		if (!dal_position_has(&lane->next, &record->place)) {
+			continue; /* the lane has not folded it either */
 		}
-		lane->index = i;
 		lane->failures = 0;
-		r = dal_evaluator_parse(lane->evaluator, batch, i, &lane->event);
-		r = r == 0 ? build_event(build) : r;
-		build->next = batch->records[i].place.offset + 1;
+		r = dal_lane_record(lane, batch, i);
+		if (r == 0) {
+			r = build_event(build, record);
+		} else if (r > 0) {
+			r = 0; /* it was reported when the lane read it */
+		}
 	}
+	dal_position_advance(&build->next, &batch->position);
 	if (r == DAL_EVALUATOR_HALT) {
 		lane->halted = true;
 		dal_evaluator_discard(lane->evaluator);
@@ -210,10 +231,15 @@ static int build_write(struct build *build)
 	struct dal_lane *lane = build->lane;
 
 	for (size_t i = 0; i < build->count; i++) {
-		projection_put(lane, build->list[i], build->next >= lane->next, build->next);
+		projection_put(lane, build->list[i],
+			       dal_position_reached(&build->next, &lane->next), &build->next);
 	}
-	lane->batch_next = lane->next;
 	return dal_lane_write(lane);
+}
+
+static uint64_t offsets(const struct dal_position *position)
+{
+	return dal_position_distance(&(struct dal_position){0}, position);
 }
 
 static int build_read(struct build *build,
@@ -222,23 +248,26 @@ static int build_read(struct build *build,
 		      void *own)
 {
 	struct dal_lane *lane = build->lane;
-	struct dal_log_mark mark = {.topic = dal_slice_text("*"), .next = build->next};
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader;
 	int r;
 
-	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, NULL, &reader);
+	r = dal_log_reader_new(lane->options.log, lane->options.number, &build->next, NULL,
+			       &reader);
 	if (r < 0) {
 		return r;
 	}
-	while (r == 0 && build->next < lane->next) {
+	while (r == 0 && !dal_position_reached(&build->next, &lane->next)) {
 		r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 				 DAL_LIMIT_WORKER_BATCH_BYTES, &batch);
+		if (r == DAL_LOG_END && dal_position_reached(&batch.position, &lane->next)) {
+			r = 0; /* the last offsets hold no events */
+		}
 		r = r == 0 ? build_batch(build, &batch) : r;
 		r = r == 0 ? build_write(build) : r;
 		if (r == 0 && progress &&
 		    !progress(own, dal_rules_projection(lane->options.rules, build->list[0])->name,
-			      build->next, lane->next)) {
+			      offsets(&build->next), offsets(&lane->next))) {
 			r = -ECANCELED;
 		}
 	}
@@ -263,6 +292,7 @@ int dal_lane_build(struct dal_lane *lane,
 			r = build_read(&build, progress, own);
 		}
 		free(build.list);
+		dal_position_deinit(&build.next);
 	}
 	lane->building = false;
 	return r;

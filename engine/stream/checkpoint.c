@@ -118,7 +118,7 @@ static void checkpoint_print(const struct open_rows *rows, uint64_t before, stru
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data)
 {
 	struct open_rows rows = {.lane = lane};
-	uint64_t before = lane->next;
+	uint64_t before = dal_lane_next(lane);
 	int r = open_rows_walk(&rows, DAL_ROW_OPEN);
 
 	r = r < 0 ? r : open_rows_walk(&rows, DAL_ROW_DELIVERED);
@@ -216,14 +216,13 @@ static void checkpoint_take(struct dal_lane *lane, const struct dal_event *event
 /* The newest checkpoint at or behind `from`, if there is one. */
 static int find_from(struct dal_lane *lane, uint64_t from)
 {
-	struct dal_log_mark mark = {.topic = dal_slice_text("*"), .next = from};
 	struct dal_json *json = dal_json_new();
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader = NULL;
 	int r;
 
-	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, DAL_TOPIC_SYSTEM,
-			       &reader);
+	r = dal_log_reader_new(lane->options.log, lane->options.number, DAL_POSITION_AT(from),
+			       DAL_TOPIC_SYSTEM, &reader);
 	while (r == 0 && (r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 					   DAL_LIMIT_WORKER_BATCH_BYTES, &batch)) == 0) {
 		for (size_t i = 0; i < batch.count; i++) {
@@ -247,14 +246,14 @@ static int find_from(struct dal_lane *lane, uint64_t from)
 /* Backwards in windows that double: the newest one is written often, so it is near the end. */
 int dal_lane_checkpoint_find(struct dal_lane *lane)
 {
-	uint64_t window = 10000, from;
+	uint64_t window = 10000, from, end = dal_lane_offset(&lane->end);
 	int r = 0;
 
-	if (lane->next >= lane->end) {
+	if (!lane->behind) {
 		return 0; /* nothing is behind: the rows are in the state */
 	}
 	do {
-		from = lane->end > window ? lane->end - window : 1;
+		from = end > window ? end - window : 1;
 		r = find_from(lane, from);
 		window *= 8;
 	} while (r == 0 && !lane->checkpoint.open && from > 1);

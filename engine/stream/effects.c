@@ -49,14 +49,14 @@ static bool wanted(struct dal_lane *lane, const struct dal_row *row)
 
 static void row_add(struct dal_lane *lane, struct dal_row *row)
 {
-	bool check = lane->event->place.offset < lane->end || lane->reviving;
+	bool check = lane->reviving || dal_position_has(&lane->end, &lane->event->place);
 	int r;
 
 	/* A report of a past event would come out of its turn: the log's origin has passed it. */
 	if (!lane->options.outbox || lane->building || !wanted(lane, row)) {
 		return;
 	}
-	if (row->function.size == 0 && row->id.cause.offset <= lane->origin) {
+	if (row->function.size == 0 && lane->origin > 0 && row->id.cause.offset <= lane->origin) {
 		return; /* it is on the log already */
 	}
 	row->sequence = lane->batch_sequence++;
@@ -208,30 +208,62 @@ static void failure_data(const struct dal_evaluator_failure *failure, struct dal
 	dal_json_end_object(&w);
 }
 
+/* Appends to a report what it always has, builds it and makes it a row. */
+static void report_add(struct dal_lane *lane, struct dal_row *row, const char *type,
+		       struct dal_slice subject, struct dal_slice data)
+{
+	struct dal_attribute list[8];
+	struct dal_buffer texts = {0}, event = {0}, source = {0};
+	size_t count = caused_attributes(lane, row, list, &texts);
+
+	row->topic = dal_slice_text(DAL_TOPIC_SYSTEM);
+	dal_buffer_printf(&source, "/dalamb/%s", lane->options.app);
+	list[count++] = attribute("source", dal_buffer_slice(&source));
+	list[count++] = attribute("type", dal_slice_text(type));
+	list[count++] = attribute("subject", subject);
+	dal_event_build(&(struct dal_event_parts){.attributes = list, .count = count, .data = data},
+			&event);
+	row->payload = dal_buffer_slice(&event);
+	row_add(lane, row);
+	dal_buffer_deinit(&texts);
+	dal_buffer_deinit(&event);
+	dal_buffer_deinit(&source);
+}
+
 static void report(struct dal_lane *lane, const struct dal_evaluator_failure *failure)
 {
 	struct dal_row row = row_start(lane, failure->declaration, DAL_ROW_FAILED,
 				       lane->failures++);
-	struct dal_attribute list[8];
-	struct dal_buffer texts = {0}, data = {0}, event = {0}, source = {0};
-	size_t count = caused_attributes(lane, &row, list, &texts);
+	struct dal_buffer data = {0};
 
-	row.topic = dal_slice_text(DAL_TOPIC_SYSTEM);
-	dal_buffer_printf(&source, "/dalamb/%s", lane->options.app);
-	list[count++] = attribute("source", dal_buffer_slice(&source));
-	list[count++] = attribute("type", dal_slice_text("dalamb.rule.failed"));
-	list[count++] = attribute("subject", lane->event->subject);
 	failure_data(failure, &data);
-	dal_event_build(&(struct dal_event_parts){.attributes = list,
-						  .count = count,
-						  .data = dal_buffer_slice(&data)},
-			&event);
-	row.payload = dal_buffer_slice(&event);
-	row_add(lane, &row);
-	dal_buffer_deinit(&texts);
+	report_add(lane, &row, "dalamb.rule.failed", lane->event->subject, dal_buffer_slice(&data));
 	dal_buffer_deinit(&data);
-	dal_buffer_deinit(&event);
-	dal_buffer_deinit(&source);
+}
+
+/* Data of dalamb.record.refused (events.md): `position`, `reason`, `size`. */
+void dal_lane_refuse(struct dal_lane *lane)
+{
+	const struct dal_log_record *record = &lane->events->records[lane->index];
+	struct dal_row row = row_start(lane, "log", DAL_ROW_FAILED, 0);
+	struct dal_buffer data = {0}, place = {0};
+	struct dal_json_writer w = {.out = &data};
+
+	dal_place_format(&record->place, &place);
+	dal_json_begin_object(&w);
+	dal_json_key(&w, "position");
+	dal_json_put_slice(&w, dal_buffer_slice(&place));
+	dal_json_key(&w, "reason");
+	dal_json_put_text(&w, lane->reason.text);
+	dal_json_key(&w, "size");
+	dal_json_put_integer(&w, (int64_t)(record->size_bytes > 0 ? record->size_bytes
+								  : record->event.size));
+	dal_json_end_object(&w);
+	lane->refused++;
+	report_add(lane, &row, "dalamb.record.refused", record->place.topic,
+		   dal_buffer_slice(&data));
+	dal_buffer_deinit(&data);
+	dal_buffer_deinit(&place);
 }
 
 static void on_fail(void *own, const struct dal_event *event,
@@ -245,10 +277,9 @@ static void on_fail(void *own, const struct dal_event *event,
 	if (dal_slice_is(dal_slice_text(failure->effect), "halted")) {
 		lane->halt = (struct dal_lane_halt){.place = lane->event->place,
 						    .since_us = dal_clock_now_us()};
-		lane->halt.place.topic = dal_slice_text(
-			dal_slice_is(lane->event->place.topic, DAL_TOPIC_SYSTEM)
-				? DAL_TOPIC_SYSTEM
-				: DAL_TOPIC_EVENTS);
+		if (!lane->options.log) { /* the text of a batch from elsewhere goes with it */
+			lane->halt.place.topic = dal_slice_text(DAL_TOPIC_EVENTS);
+		}
 		snprintf(lane->halt.declaration, sizeof(lane->halt.declaration), "%s",
 			 failure->declaration);
 		snprintf(lane->halt.message, sizeof(lane->halt.message), "%.*s",

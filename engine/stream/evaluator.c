@@ -176,16 +176,27 @@ const struct dal_target *dal_evaluator_target(const struct dal_evaluator *e, str
 }
 
 int dal_evaluator_parse(struct dal_evaluator *e, const struct dal_log_batch *batch, size_t index,
-			const struct dal_event **event)
+			const struct dal_event **event, struct dal_error *why)
 {
 	const struct dal_log_record *record = &batch->records[index];
+	int flags = DAL_JSON_PADDED | (record->untrusted ? 0 : DAL_JSON_TRUSTED);
+	struct dal_json_error mistake;
 
 	e->batch = batch;
 	e->index = index;
-	if (dal_json_parse(e->json, record->event, DAL_JSON_PADDED | DAL_JSON_TRUSTED, NULL) != 0) {
-		return -EBADMSG;
+	if (dal_json_parse(e->json, record->event, flags, &mistake) != 0) {
+		if (!record->untrusted) {
+			return -EBADMSG;
+		}
+		dal_error_set(why, "its JSON is broken at byte %zu: %s", mistake.position,
+			      mistake.reason);
+		return DAL_EVALUATOR_BROKEN;
 	}
 	dal_event_view(&e->event, e->json);
+	if (record->foreign) {
+		e->event.hops = 0;
+		e->event.cause = (struct dal_slice){0};
+	}
 	e->event.place = record->place;
 	e->event.appended_us = record->appended_us;
 	dal_vm_event(e->vm, &e->event);

@@ -75,12 +75,12 @@ int dal_evaluator_new(const struct dal_evaluator_options *options,
 		      struct dal_evaluator **evaluator);
 void dal_evaluator_free(struct dal_evaluator *evaluator);
 
-enum { DAL_EVALUATOR_HALT = 1 };
+enum { DAL_EVALUATOR_HALT = 1, DAL_EVALUATOR_BROKEN = 2 };
 
-/* Parses record `index` of the batch; the event is valid until the next. -EBADMSG if its bytes are
- * broken. */
+/* Parses record `index` of the batch; the event is valid until the next. DAL_EVALUATOR_BROKEN, with
+ * `why`: nobody had validated it, and it is no JSON. -EBADMSG: it is damaged. */
 int dal_evaluator_parse(struct dal_evaluator *evaluator, const struct dal_log_batch *batch,
-			size_t index, const struct dal_event **event);
+			size_t index, const struct dal_event **event, struct dal_error *why);
 /*
  * Runs rules and projections on the event just parsed. `rules`: run rules too, else folds only.
  * DAL_EVALUATOR_HALT: a declaration with on_error = "halt" failed; the caller discards the batch.

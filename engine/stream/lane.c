@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
 static int on_load(void *own, uint32_t projection, struct dal_slice key,
@@ -30,41 +31,53 @@ static void names_fill(struct dal_lane *lane)
 	}
 }
 
+/* A state beyond its log's end. */
+static int end_check(struct dal_lane *lane, struct dal_errors *errors)
+{
+	for (size_t i = 0; i < lane->end.count; i++) {
+		const struct dal_mark *end = &lane->end.marks[i];
+		uint64_t next = dal_position_next(&lane->next, end->topic, end->partition);
+
+		if (next > end->next) {
+			dal_errors_add(
+				errors, NULL, 0,
+				"the state stands at offset %llu, but the log (topic %.*s, "
+				"partition %d) ends at %llu: this log lost events or is not the "
+				"one that the state was made from. Restore the log, or delete the "
+				"state folder: it is rebuilt from the log",
+				(unsigned long long)next, (int)end->topic.size, end->topic.data,
+				end->partition, (unsigned long long)end->next);
+			return DAL_LANE_REFUSED;
+		}
+	}
+	return 0;
+}
+
 static int position_read(struct dal_lane *lane, struct dal_errors *errors)
 {
 	struct dal_state_position position = {0};
-	struct dal_log_mark end = {0};
 	int r;
 
 	if (lane->options.log) {
-		dal_log_end(lane->options.log, lane->options.number, &end, 1);
+		dal_log_start(lane->options.log, lane->options.number, &lane->next);
+		dal_log_end(lane->options.log, lane->options.number, &lane->end);
 	}
-	lane->end = lane->options.log ? end.next : UINT64_MAX;
-	lane->next = 1;
 	lane->sequence = 1;
 	r = dal_state_position_get(lane->options.state, lane->options.number, &position);
-	if (r == 0 && position.count > 0) {
-		lane->next = position.marks[0].next;
+	if (r == 0) {
+		for (size_t i = 0; i < position.next.count; i++) {
+			const struct dal_mark *mark = &position.next.marks[i];
+			dal_position_set(&lane->next, mark->topic, mark->partition, mark->next);
+		}
 		lane->sequence = position.sequence;
 		lane->appended_us = position.appended_us;
 		dal_lane_generation(lane, position.generation);
 	}
 	dal_state_position_deinit(&position);
-	if (r < 0) {
-		return r;
-	}
-	lane->batch_next = lane->next;
+	dal_position_copy(&lane->batch_next, &lane->next);
 	lane->batch_sequence = lane->sequence;
-	if (lane->next > lane->end) {
-		dal_errors_add(
-			errors, NULL, 0,
-			"the state stands at offset %llu, but the log ends at %llu: this log "
-			"lost events or is not the one that the state was made from. Restore "
-			"the log, or delete the state folder: it is rebuilt from the log",
-			(unsigned long long)lane->next, (unsigned long long)lane->end);
-		return DAL_LANE_REFUSED;
-	}
-	return 0;
+	lane->behind = !dal_position_reached(&lane->next, &lane->end);
+	return r < 0 ? r : end_check(lane, errors);
 }
 
 static int outbox_read(struct dal_lane *lane)
@@ -79,7 +92,10 @@ static int outbox_read(struct dal_lane *lane)
 	lane->undelivered = open;
 	lane->dead = dead;
 	lane->origin = dal_log_origin(lane->options.log, lane->options.number);
-	return r < 0 ? r : dal_lane_checkpoint_find(lane);
+	if (r < 0 || dal_log_kind(lane->options.log) != DAL_LOG_EMBEDDED) {
+		return r < 0 ? r : 0; /* checkpoints are written on the embedded log only */
+	}
+	return dal_lane_checkpoint_find(lane);
 }
 
 static int open_all(struct dal_lane *lane, struct dal_errors *errors)
@@ -91,6 +107,9 @@ static int open_all(struct dal_lane *lane, struct dal_errors *errors)
 	}
 	if (r == 0) {
 		r = outbox_read(lane);
+	}
+	if (r == 0) {
+		r = dal_repeats_read(lane->repeats, lane->options.state, lane->options.number);
 	}
 	if (r != 0) {
 		return r;
@@ -119,6 +138,7 @@ int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
 	dal_rules_ref(options->rules);
 	lane->rows = dal_rows_new(options->state, options->number);
 	lane->batch = dal_store_batch_new();
+	lane->repeats = dal_repeats_new(options->dedup_us);
 	names_fill(lane);
 	r = open_all(lane, errors);
 	if (r != 0) {
@@ -138,6 +158,10 @@ void dal_lane_free(struct dal_lane *lane)
 	dal_lane_checkpoint_deinit(lane);
 	dal_rows_free(lane->rows);
 	dal_store_batch_free(lane->batch);
+	dal_repeats_free(lane->repeats);
+	dal_position_deinit(&lane->next);
+	dal_position_deinit(&lane->batch_next);
+	dal_position_deinit(&lane->end);
 	dal_buffer_deinit(&lane->text);
 	dal_buffer_deinit(&lane->value);
 	free(lane->names);
@@ -150,17 +174,23 @@ const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane)
 	return lane->halted ? &lane->halt : NULL;
 }
 
-size_t dal_lane_marks(const struct dal_lane *lane, struct dal_log_mark *marks, size_t capacity)
+void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
+		   const struct dal_error *why)
 {
-	if (capacity > 0) {
-		marks[0] = (struct dal_log_mark){.topic = dal_slice_text("*"), .next = lane->next};
-	}
-	return 1;
+	lane->halted = true;
+	lane->halt = (struct dal_lane_halt){.place = *place, .since_us = dal_clock_now_us()};
+	snprintf(lane->halt.message, sizeof(lane->halt.message), "%.*s",
+		 (int)sizeof(lane->halt.message) - 1, why->text);
+}
+
+const struct dal_position *dal_lane_position(const struct dal_lane *lane)
+{
+	return &lane->next;
 }
 
 uint64_t dal_lane_next(const struct dal_lane *lane)
 {
-	return lane->next;
+	return dal_lane_offset(&lane->next);
 }
 
 int64_t dal_lane_appended_us(const struct dal_lane *lane)
@@ -175,7 +205,8 @@ uint64_t dal_lane_sequence(const struct dal_lane *lane)
 
 bool dal_lane_rebuilding(const struct dal_lane *lane)
 {
-	return lane->next <= 1 || lane->next < lane->checkpoint.before;
+	return lane->behind &&
+	       (lane->appended_us == 0 || dal_lane_offset(&lane->next) < lane->checkpoint.before);
 }
 
 uint64_t dal_lane_undelivered(const struct dal_lane *lane)
@@ -191,6 +222,16 @@ uint64_t dal_lane_dead(const struct dal_lane *lane)
 uint64_t dal_lane_events(const struct dal_lane *lane)
 {
 	return lane->processed;
+}
+
+uint64_t dal_lane_refused(const struct dal_lane *lane)
+{
+	return lane->refused;
+}
+
+uint64_t dal_lane_repeated(const struct dal_lane *lane)
+{
+	return lane->repeated;
 }
 
 void dal_lane_generation(struct dal_lane *lane, struct dal_slice digest)

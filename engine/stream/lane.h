@@ -33,6 +33,7 @@ struct dal_lane_options {
 	size_t cache_entries; /* 0 keeps nothing between batches */
 	bool outbox;
 	bool unlimited_time;
+	int64_t dedup_us;     /* the window; 0: DAL_LIMIT_DEDUP_WINDOW_MS */
 	bool rebuild_changed; /* run --dev: a changed declaration without a raised version is
 				 rebuilt, not refused */
 	/* Told of the effects of events as they are evaluated (before they are committed); may be
@@ -59,17 +60,21 @@ int dal_lane_build(struct dal_lane *lane,
 		   bool (*progress)(void *own, const char *projection, uint64_t done, uint64_t end),
 		   void *own);
 
-/* Evaluates and commits the whole batch. DAL_LANE_HALTED: all before the event that halts is
- * committed; dal_lane_halt says which. */
+/* Evaluates and commits the whole batch, up to its position. A record that is no event is reported
+ * (dalamb.record.refused) and passed; a repeat of one within the window is ignored.
+ * DAL_LANE_HALTED: all before the event that halts is committed; dal_lane_halt says which. */
 int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch);
 
 struct dal_lane_halt {
-	struct dal_place place;
-	char declaration[80];
+	struct dal_place place; /* its topic's text lives as long as the log */
+	char declaration[80];   /* empty: the log itself */
 	char message[512];
 	int64_t since_us;
 };
 
+/* The log says that what comes next is gone (DAL_LOG_LOST): the lane stands still from here on. */
+void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
+		   const struct dal_error *why);
 const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane); /* NULL: it is not halted */
 
 /* --- what dispatch has to say; it goes into the next commit --- */
@@ -80,14 +85,16 @@ void dal_lane_retry(struct dal_lane *lane, struct dal_slice row_id, uint32_t att
 		    int64_t due_us, struct dal_slice tries);
 /* A row to the log has been appended. */
 void dal_lane_appended(struct dal_lane *lane, uint64_t sequence);
+/* The reader stands there, and there was no event in between (offsets without events). */
+void dal_lane_pass(struct dal_lane *lane, const struct dal_position *position);
 /* Commits what has been said, if anything has. */
 int dal_lane_commit(struct dal_lane *lane);
 
 /* --- where it stands --- */
 
-/* Marks behind the last event that is committed. Returns how many there are. */
-size_t dal_lane_marks(const struct dal_lane *lane, struct dal_log_mark *marks, size_t capacity);
-uint64_t dal_lane_next(const struct dal_lane *lane);       /* the embedded log's next offset */
+/* Behind the last event that is committed; valid until the next call that commits. */
+const struct dal_position *dal_lane_position(const struct dal_lane *lane);
+uint64_t dal_lane_next(const struct dal_lane *lane);       /* of the embedded log: its one mark's */
 int64_t dal_lane_appended_us(const struct dal_lane *lane); /* append time of the last event */
 uint64_t dal_lane_sequence(const struct dal_lane *lane);   /* the next row's */
 /* Is the log known to hold more than the state has seen once: is this a rebuild (perhaps one that
@@ -96,6 +103,8 @@ bool dal_lane_rebuilding(const struct dal_lane *lane);
 uint64_t dal_lane_undelivered(const struct dal_lane *lane); /* rows, those to the log too */
 uint64_t dal_lane_dead(const struct dal_lane *lane);        /* dead letters */
 uint64_t dal_lane_events(const struct dal_lane *lane);      /* processed since it was opened */
+uint64_t dal_lane_refused(const struct dal_lane *lane);     /* of these: no events */
+uint64_t dal_lane_repeated(const struct dal_lane *lane);    /* of these: dropped as repeats */
 /* Appends a dalamb.outbox.checkpoint's data as JSON. */
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data);
 /* Records the generation that runs from here on. */

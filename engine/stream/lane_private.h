@@ -4,6 +4,7 @@
 
 #include "engine/base/map.h"
 #include "engine/stream/lane.h"
+#include "engine/stream/repeats.h"
 #include "engine/stream/rows.h"
 #include "state/view.h"
 
@@ -24,19 +25,24 @@ struct dal_lane {
 	size_t projection_count;
 
 	/* committed, and the same with what the running batch has done */
-	uint64_t next, sequence;
-	uint64_t batch_next, batch_sequence;
+	struct dal_position next, batch_next;
+	uint64_t sequence, batch_sequence;
 	uint64_t batch_appended; /* rows to the log that are on it */
 	int64_t appended_us;
 	char generation[72];
 
 	uint64_t origin; /* emits of causes up to here are on the log (as it was opened) */
-	uint64_t end;    /* of the log, as it was opened: before it completions may precede rows */
+	/* of the log, as it was opened: before it completions may precede rows */
+	struct dal_position end;
+	bool behind; /* it was opened before that end */
 	struct dal_checkpoint checkpoint;
 	bool halted;
 	bool building; /* projections, from events that are long past */
 	struct dal_lane_halt halt;
-	int error; /* of a callback or a note, until the next write fails with it */
+	struct dal_repeats *repeats;
+	struct dal_error reason; /* why the current record is no event */
+	struct dal_event absent; /* what stands for it */
+	int error;               /* of a callback or a note, until the next write fails with it */
 
 	/* the current event */
 	const struct dal_log_batch *events;
@@ -46,13 +52,30 @@ struct dal_lane {
 	struct dal_slice reviving_id;
 	uint32_t failures; /* of this event */
 
-	uint64_t undelivered, dead, processed;
+	uint64_t undelivered, dead, processed, refused, repeated;
 	bool changed; /* there is something to commit beyond rows and entries */
 	struct dal_buffer text, value;
 };
 
+/* Of the embedded log's one mark. */
+static inline uint64_t dal_lane_offset(const struct dal_position *position)
+{
+	return position->count > 0 ? position->marks[0].next : 0;
+}
+
+/* record.c: a record of the log on its way to being an event */
+enum {
+	DAL_RECORD_REFUSED = 2, /* it is none: lane->reason says why */
+	DAL_RECORD_HALTS = 3,   /* likewise, and by its topic's policy the lane stops here */
+};
+
+/* Parses the record and sets lane->event. 0, an outcome, or negative. */
+int dal_lane_record(struct dal_lane *lane, const struct dal_log_batch *batch, size_t index);
+
 /* effects.c: the evaluator's sink */
 extern const struct dal_evaluator_sink dal_lane_sink;
+/* Reports the current record, which is refused, as an event of `system`. */
+void dal_lane_refuse(struct dal_lane *lane);
 
 /* settle.c: what dalamb's own events mean for the outbox. *ignored: a later completion, not to be
  * matched. */

@@ -40,12 +40,9 @@ static void on_change(void *own, const struct dal_cache_entry *entry, struct dal
 
 static void position_write(struct dal_lane *lane)
 {
-	struct dal_state_mark mark = {.topic = dal_slice_text("*"), .next = lane->batch_next};
-
 	dal_state_position_put(lane->batch, lane->options.number,
 			       &(struct dal_state_position){
-				       .marks = &mark,
-				       .count = 1,
+				       .next = lane->batch_next,
 				       .appended_us = lane->appended_us,
 				       .sequence = lane->batch_sequence,
 				       .generation = dal_slice_text(lane->generation),
@@ -88,6 +85,7 @@ int dal_lane_write(struct dal_lane *lane)
 		r = fault_pause(lane);
 	}
 	dal_evaluator_changes(lane->evaluator, on_change, lane);
+	dal_repeats_commit(lane->repeats, lane->batch, lane->options.number, lane->appended_us);
 	position_write(lane);
 	if (r >= 0) {
 		r = dal_store_write(store, lane->batch, false);
@@ -97,7 +95,7 @@ int dal_lane_write(struct dal_lane *lane)
 	}
 	dal_evaluator_clean(lane->evaluator);
 	dal_rows_clear(lane->rows);
-	lane->next = lane->batch_next;
+	dal_position_advance(&lane->next, &lane->batch_next);
 	lane->sequence = lane->batch_sequence;
 	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
 	lane->undelivered -= lane->batch_appended < lane->undelivered ? lane->batch_appended
@@ -120,9 +118,10 @@ static void undo(struct dal_lane *lane)
 {
 	dal_evaluator_discard(lane->evaluator);
 	dal_rows_clear(lane->rows);
+	dal_repeats_discard(lane->repeats);
 	dal_store_batch_clear(lane->batch);
 	lane->batch_appended = 0;
-	lane->batch_next = lane->next;
+	dal_position_copy(&lane->batch_next, &lane->next);
 	lane->batch_sequence = lane->sequence;
 }
 
@@ -143,24 +142,46 @@ static int event_run(struct dal_lane *lane)
 	return lane->error < 0 && r >= 0 ? lane->error : r;
 }
 
+static bool is_repeat(struct dal_lane *lane, const struct dal_log_record *record)
+{
+	if (record->dedup.size == 0 ||
+	    !dal_repeats_seen(lane->repeats, record->dedup, record->appended_us)) {
+		return false;
+	}
+	lane->repeated++;
+	dal_outbox_ignore(lane->batch, lane->options.number, &record->place);
+	return true;
+}
+
 static int event_process(struct dal_lane *lane, const struct dal_log_batch *batch, size_t index)
 {
-	bool ignored = false;
+	const struct dal_log_record *record = &batch->records[index];
+	bool ignored;
 	int r;
 
-	lane->events = batch;
-	lane->index = index;
 	lane->failures = 0;
-	r = dal_evaluator_parse(lane->evaluator, batch, index, &lane->event);
-	if (r == 0 && dal_event_is_system(lane->event)) {
-		r = dal_lane_settle(lane, &ignored);
+	r = dal_lane_record(lane, batch, index);
+	if (r == DAL_RECORD_HALTS) {
+		dal_lane_lost(lane, &record->place, &lane->reason);
+		return DAL_EVALUATOR_HALT;
 	}
-	if (r == 0 && !ignored) {
-		r = event_run(lane);
+	if (record->appended_us > lane->appended_us) { /* topics of a lane may overtake */
+		lane->appended_us = record->appended_us;
+	}
+	if (r == DAL_RECORD_REFUSED) {
+		dal_lane_refuse(lane);
+		r = 0;
+	} else if (r == 0) {
+		ignored = is_repeat(lane, record);
+		if (!ignored && dal_event_is_system(lane->event)) {
+			r = dal_lane_settle(lane, &ignored);
+		}
+		if (r == 0 && !ignored) {
+			r = event_run(lane);
+		}
 	}
 	if (r == 0) {
-		lane->batch_next = batch->records[index].place.offset + 1;
-		lane->appended_us = batch->records[index].appended_us;
+		dal_position_pass(&lane->batch_next, &record->place);
 	}
 	return r;
 }
@@ -195,6 +216,9 @@ int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 		lane->halted = true;
 		undo(lane);
 		r = range_process(lane, batch, done, &done);
+	}
+	if (r == 0 && done == batch->count) {
+		dal_position_advance(&lane->batch_next, &batch->position);
 	}
 	if (r == 0) {
 		r = dal_lane_write(lane);
@@ -240,6 +264,14 @@ void dal_lane_retry(struct dal_lane *lane, struct dal_slice row_id, uint32_t att
 	touched->row.due_us = due_us;
 	dal_rows_tries(touched, tries);
 	touched->changed = true;
+}
+
+void dal_lane_pass(struct dal_lane *lane, const struct dal_position *position)
+{
+	if (!dal_position_reached(&lane->batch_next, position)) {
+		dal_position_advance(&lane->batch_next, position);
+		lane->changed = true;
+	}
 }
 
 void dal_lane_appended(struct dal_lane *lane, uint64_t sequence)

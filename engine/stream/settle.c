@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/base/memory.h"
 #include "engine/stream/lane_private.h"
 
 #define AGE_UNKNOWN_US (24ll * 3600 * 1000000) /* of a function that is gone: the default */
@@ -48,7 +49,7 @@ static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
 
 	lane->events = cause;
 	lane->index = 0;
-	r = dal_evaluator_parse(lane->evaluator, cause, 0, &lane->event);
+	r = dal_evaluator_parse(lane->evaluator, cause, 0, &lane->event, &lane->reason);
 	if (r == 0) {
 		r = dal_lane_remake(lane, dal_slice_text(touched->id), &made);
 	}
@@ -57,8 +58,36 @@ static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
 	}
 	lane->events = events;
 	lane->index = index;
-	again = dal_evaluator_parse(lane->evaluator, events, index, &lane->event);
+	again = dal_evaluator_parse(lane->evaluator, events, index, &lane->event, &lane->reason);
 	return r == 0 ? again : r;
+}
+
+/* The one record of this place, or none. */
+static int cause_read(struct dal_lane *lane, const struct dal_place *place,
+		      struct dal_log_batch *cause)
+{
+	struct dal_position from = {0};
+	struct dal_log_reader *reader;
+	char *topic = NULL;
+	int r;
+
+	if (dal_log_kind(lane->options.log) == DAL_LOG_EMBEDDED) {
+		dal_position_copy(&from, DAL_POSITION_AT(place->offset));
+	} else {
+		dal_position_set(&from, place->topic, place->partition, place->offset);
+		topic = dal_slice_dup(place->topic);
+	}
+	r = dal_log_reader_new(lane->options.log, lane->options.number, &from, topic, &reader);
+	if (r == 0) {
+		r = dal_log_read(reader, 1, 1, cause);
+		dal_log_reader_free(reader);
+	}
+	dal_position_deinit(&from);
+	free(topic);
+	if (r == 0 && cause->records[0].place.offset != place->offset) {
+		cause->count = 0;
+	}
+	return r == -ENOENT || r == DAL_LOG_END ? 0 : r;
 }
 
 /*
@@ -69,23 +98,12 @@ static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
 static int unknown_buried(struct dal_lane *lane, struct dal_touched *touched)
 {
 	struct dal_log_batch cause = {0};
-	struct dal_log_reader *reader;
-	struct dal_log_mark mark = {.topic = dal_slice_text("*"),
-				    .next = touched->row.id.cause.offset};
-	int r;
+	int r = cause_read(lane, &touched->row.id.cause, &cause);
 
-	r = dal_log_reader_new(lane->options.log, lane->options.number, &mark, 1, NULL, &reader);
-	if (r < 0) {
-		return r;
-	}
-	r = dal_log_read(reader, 1, 1, &cause);
-	if (r == DAL_LOG_END) {
-		r = 0;
-	} else if (r == 0 && cause.records[0].place.offset == mark.next) {
+	if (r == 0 && cause.count > 0) {
 		r = cause_remade(lane, touched, &cause);
 	}
 	dal_log_batch_release(&cause);
-	dal_log_reader_free(reader);
 	if (r != 0) {
 		return r;
 	}
@@ -104,7 +122,7 @@ static int completed(struct dal_lane *lane, struct dal_touched *touched, bool fa
 	case DAL_ROW_SETTLED:
 	case DAL_ROW_DEAD:
 		*ignored = true; /* the first completion won */
-		dal_outbox_ignore(lane->batch, lane->options.number, lane->event->place.offset);
+		dal_outbox_ignore(lane->batch, lane->options.number, &lane->event->place);
 		return 0;
 	case DAL_ROW_UNKNOWN:
 		if (failed && lane->options.outbox) {

@@ -6,12 +6,14 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
+#include "engine/base/logger.h"
 #include "engine/base/memory.h"
 #include "engine/stream/checkpoint.h"
 
 #define CHECKPOINT_US (300ll * 1000000)
 #define CATCH_UP_US (10ll * 1000000)
 #define IDLE_US (1000000ll)
+#define HINT_US (1000000ll)
 #define NOTES_MAX 65536
 
 struct note {
@@ -34,14 +36,15 @@ struct dal_worker {
 	struct note *notes, **notes_tail;
 	size_t note_count;
 	struct dal_worker_waiter *waiters;
-	struct dal_worker_status status;
+	struct dal_worker_status status; /* but `end` */
 
 	/* the thread's own */
-	bool rebuilt;       /* the state was behind what the log knows of it */
-	uint64_t start_end; /* the end of the log at the start */
+	bool rebuilt;                  /* the state was behind what the log knows of it */
+	struct dal_position start_end; /* the end of the log at the start */
 	int64_t started_us;
 	int64_t checkpoint_us; /* when the last one was written */
-	uint64_t checkpoint_next, checkpoint_sequence;
+	uint64_t checkpoint_events, checkpoint_sequence;
+	int64_t hint_us; /* when the log was last told where the lane stands */
 };
 
 /* --- from other threads --- */
@@ -85,7 +88,7 @@ void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter
 	bool reached, over;
 
 	pthread_mutex_lock(&worker->lock);
-	reached = worker->status.next > waiter->offset;
+	reached = dal_position_has(&worker->status.next, &waiter->place);
 	over = worker->stopping;
 	if (!reached && !over) {
 		waiter->next = worker->waiters;
@@ -101,13 +104,29 @@ void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter
 
 void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *status)
 {
-	struct dal_log_mark end = {0};
+	struct dal_position end = {0}, next = {0};
 
-	dal_log_end(worker->log, worker->options.lane.number, &end, 1);
+	dal_log_end(worker->log, worker->options.lane.number, &end);
 	pthread_mutex_lock(&worker->lock);
 	*status = worker->status;
+	dal_position_copy(&next, &worker->status.next);
 	pthread_mutex_unlock(&worker->lock);
-	status->end = end.next;
+	status->next = next;
+	status->end = end;
+	dal_position_advance(&status->end, &next); /* it was read first, and is older */
+}
+
+void dal_worker_status_deinit(struct dal_worker_status *status)
+{
+	dal_position_deinit(&status->next);
+	dal_position_deinit(&status->end);
+}
+
+void dal_worker_position(struct dal_worker *worker, struct dal_position *next)
+{
+	pthread_mutex_lock(&worker->lock);
+	dal_position_copy(next, &worker->status.next);
+	pthread_mutex_unlock(&worker->lock);
 }
 
 /* --- the thread --- */
@@ -159,7 +178,8 @@ static struct dal_worker_waiter *waiters_take(struct dal_worker *worker, bool al
 
 	while (*link) {
 		struct dal_worker_waiter *waiter = *link;
-		if (all || worker->status.next > waiter->offset || waiter->deadline_us <= now) {
+		if (all || dal_position_has(&worker->status.next, &waiter->place) ||
+		    waiter->deadline_us <= now) {
 			*link = waiter->next;
 			waiter->next = taken;
 			taken = waiter;
@@ -175,10 +195,12 @@ static void publish(struct dal_worker *worker, bool all)
 {
 	struct dal_worker_waiter *waiter, *next;
 	const struct dal_lane_halt *halt = dal_lane_halt(worker->lane);
-	uint64_t folded = dal_lane_next(worker->lane);
+	const struct dal_position *folded = dal_lane_position(worker->lane);
 
 	pthread_mutex_lock(&worker->lock);
-	worker->status.next = folded;
+	dal_position_advance(&worker->status.next, folded);
+	worker->status.refused = dal_lane_refused(worker->lane);
+	worker->status.repeats = dal_lane_repeated(worker->lane);
 	worker->status.events = dal_lane_events(worker->lane);
 	worker->status.appended_us = dal_lane_appended_us(worker->lane);
 	worker->status.undelivered = dal_lane_undelivered(worker->lane);
@@ -191,7 +213,7 @@ static void publish(struct dal_worker *worker, bool all)
 	pthread_mutex_unlock(&worker->lock);
 	for (; waiter; waiter = next) {
 		next = waiter->next;
-		waiter->done(waiter, folded > waiter->offset);
+		waiter->done(waiter, dal_position_has(folded, &waiter->place));
 	}
 }
 
@@ -230,24 +252,28 @@ static void sleep_until_woken(struct dal_worker *worker)
 
 static int checkpoint_write(struct dal_worker *worker)
 {
-	int r = dal_checkpoint_append(worker->log, worker->lane, worker->options.lane.app);
+	int r;
 
+	if (dal_log_kind(worker->log) != DAL_LOG_EMBEDDED) {
+		return 0; /* a lost state delivers again there, and the start says so */
+	}
+	r = dal_checkpoint_append(worker->log, worker->lane, worker->options.lane.app);
 	worker->checkpoint_us = dal_clock_monotonic_us();
-	worker->checkpoint_next = dal_lane_next(worker->lane) + 1; /* its own event is no news */
+	worker->checkpoint_events = dal_lane_events(worker->lane) + 1; /* itself is no news */
 	worker->checkpoint_sequence = dal_lane_sequence(worker->lane);
 	return r == DAL_LOG_DISK || r == DAL_LOG_FULL ? 0 : r;
 }
 
 static bool checkpoint_news(const struct dal_worker *worker)
 {
-	return dal_lane_next(worker->lane) > worker->checkpoint_next ||
+	return dal_lane_events(worker->lane) > worker->checkpoint_events ||
 	       dal_lane_sequence(worker->lane) != worker->checkpoint_sequence;
 }
 
 /* Delivery may begin: all that was on the log is folded in, or a plain restart took long enough. */
 static int catch_up(struct dal_worker *worker)
 {
-	bool reached = dal_lane_next(worker->lane) >= worker->start_end;
+	bool reached = dal_position_reached(dal_lane_position(worker->lane), &worker->start_end);
 	bool late = !worker->rebuilt && dal_clock_monotonic_us() - worker->started_us > CATCH_UP_US;
 
 	if (worker->status.caught_up || (!reached && !late)) {
@@ -288,10 +314,13 @@ static bool paused(struct dal_worker *worker)
 	return yes;
 }
 
-static int work(struct dal_worker *worker, struct dal_log_batch *batch)
+static int work(struct dal_worker *worker, struct dal_log_batch *batch, bool *read)
 {
+	struct dal_place place;
+	struct dal_error why;
 	int r = DAL_LOG_END;
 
+	*read = false;
 	notes_take(worker);
 	if (!dal_lane_halt(worker->lane) && !paused(worker)) {
 		r = dal_log_read(worker->reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
@@ -300,26 +329,52 @@ static int work(struct dal_worker *worker, struct dal_log_batch *batch)
 	if (r < 0) {
 		return r;
 	}
-	r = r == 0 ? dal_lane_process(worker->lane, batch) : dal_lane_commit(worker->lane);
+	if (r == DAL_LOG_LOST) {
+		dal_log_reader_lost(worker->reader, &place, &why);
+		dal_lane_lost(worker->lane, &place, &why);
+		dal_logger_write(DAL_LOGGER_ERROR, "worker", "lane %u stands still: %s",
+				 worker->options.lane.number, why.text);
+	}
+	if (r == 0) {
+		*read = true;
+		r = dal_lane_process(worker->lane, batch);
+	} else {
+		dal_lane_pass(worker->lane, &batch->position);
+		r = dal_lane_commit(worker->lane);
+	}
 	dal_log_batch_release(batch);
 	return r < 0 ? r : 0;
 }
 
+/* Where the lane stands, for who watches from outside. */
+static void hint(struct dal_worker *worker)
+{
+	int64_t now = dal_clock_monotonic_us();
+
+	if (now - worker->hint_us >= HINT_US) {
+		dal_log_committed(worker->log, worker->options.lane.number,
+				  dal_lane_position(worker->lane));
+		worker->hint_us = now;
+	}
+}
+
 static int step(struct dal_worker *worker, struct dal_log_batch *batch)
 {
-	uint64_t next = dal_lane_next(worker->lane), sequence = dal_lane_sequence(worker->lane);
-	int r = work(worker, batch);
+	uint64_t sequence = dal_lane_sequence(worker->lane);
+	bool read;
+	int r = work(worker, batch, &read);
 
 	if (r < 0) {
 		return r;
 	}
 	publish(worker, false);
+	hint(worker);
 	if (worker->options.committed) {
 		worker->options.committed(worker->options.own,
 					  dal_lane_sequence(worker->lane) != sequence);
 	}
 	r = housekeeping(worker);
-	if (r == 0 && dal_lane_next(worker->lane) == next) {
+	if (r == 0 && !read) {
 		sleep_until_woken(worker);
 	}
 	return r;
@@ -352,11 +407,8 @@ static int build(struct dal_worker *worker)
 
 static int reader_open(struct dal_worker *worker)
 {
-	struct dal_log_mark mark;
-
-	dal_lane_marks(worker->lane, &mark, 1);
-	return dal_log_reader_new(worker->log, worker->options.lane.number, &mark, 1, NULL,
-				  &worker->reader);
+	return dal_log_follow(worker->log, worker->options.lane.number,
+			      dal_lane_position(worker->lane), &worker->reader);
 }
 
 static void *run(void *own)
@@ -394,7 +446,6 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 {
 	struct dal_worker *worker = dal_calloc(1, sizeof(*worker));
 	pthread_condattr_t attributes;
-	struct dal_log_mark end = {0};
 	int r;
 
 	worker->options = *options;
@@ -411,8 +462,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 		dal_worker_free(worker);
 		return r;
 	}
-	dal_log_end(worker->log, options->lane.number, &end, 1);
-	worker->start_end = end.next;
+	dal_log_end(worker->log, options->lane.number, &worker->start_end);
 	worker->started_us = dal_clock_monotonic_us();
 	worker->rebuilt = dal_lane_rebuilding(worker->lane);
 	if (options->generation &&
@@ -421,7 +471,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 		worker->status.new_generation = true;
 	}
 	worker->status.building = true;
-	worker->status.next = dal_lane_next(worker->lane);
+	dal_position_copy(&worker->status.next, dal_lane_position(worker->lane));
 	worker->status.undelivered = dal_lane_undelivered(worker->lane);
 	worker->status.dead = dal_lane_dead(worker->lane);
 	*out = worker;
@@ -464,6 +514,8 @@ void dal_worker_free(struct dal_worker *worker)
 		free(note);
 	}
 	dal_log_reader_free(worker->reader);
+	dal_position_deinit(&worker->status.next);
+	dal_position_deinit(&worker->start_end);
 	dal_lane_free(worker->lane);
 	pthread_cond_destroy(&worker->wake);
 	pthread_cond_destroy(&worker->room);

@@ -56,10 +56,10 @@ struct dal_worker_note {
 /* Waits while very many are not taken yet; never on the worker's own thread. */
 void dal_worker_post(struct dal_worker *worker, const struct dal_worker_note *note);
 
-/* Waits for an offset to be folded in. The caller keeps it until `done`. */
+/* Waits for an event to be folded in. The caller keeps it, and the topic's text, until `done`. */
 struct dal_worker_waiter {
-	uint64_t offset;     /* of the event that must be in */
-	int64_t deadline_us; /* monotonic */
+	struct dal_place place; /* of the event that must be in */
+	int64_t deadline_us;    /* monotonic */
 	void (*done)(struct dal_worker_waiter *waiter, bool reached);
 	void *own;
 	struct dal_worker_waiter *next; /* private */
@@ -68,17 +68,22 @@ struct dal_worker_waiter {
 void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter);
 
 struct dal_worker_status {
-	uint64_t next, end;         /* offsets: the next to fold, the log's end */
-	int64_t appended_us;        /* of the last event folded in */
-	uint64_t events;            /* since the start */
-	uint64_t undelivered, dead; /* rows */
+	struct dal_position next, end; /* the next to fold, the lane's end on the log; the caller's:
+					  dal_worker_status_deinit */
+	int64_t appended_us;           /* of the last event folded in */
+	uint64_t events;               /* since the start */
+	uint64_t undelivered, dead;    /* rows */
 	bool caught_up, paused, building, halted;
-	bool new_generation; /* the rules are not those that the state last ran */
-	char projection[80]; /* that is being built, and how far */
-	uint64_t build_done, build_end;
+	bool new_generation;            /* the rules are not those that the state last ran */
+	char projection[80];            /* that is being built, and how far */
+	uint64_t build_done, build_end; /* offsets */
 	struct dal_lane_halt halt;
+	uint64_t refused, repeats; /* records, since the start */
 };
 
 void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *status);
+void dal_worker_status_deinit(struct dal_worker_status *status);
+/* Where it stands: as status->next alone, into `next`, which it replaces. Cheap. */
+void dal_worker_position(struct dal_worker *worker, struct dal_position *next);
 
 #endif
