@@ -272,7 +272,7 @@ void dal_declare_fields(struct dal_loader *loader, const char *what, int line, i
 	lua_settop(lua, keys - 1);
 }
 
-/* Is `field` a word at `at`, with one '=' behind it. */
+/* Is `field` a word at `at` (or a key, ["field"]), with one '=' behind it. */
 static bool is_assigned(struct dal_slice line, size_t at, size_t size)
 {
 	const char *text = line.data;
@@ -281,6 +281,9 @@ static bool is_assigned(struct dal_slice line, size_t at, size_t size)
 		return false;
 	}
 	size_t i = at + size;
+	if (i + 1 < line.size && (text[i] == '"' || text[i] == '\'') && text[i + 1] == ']') {
+		i += 2;
+	}
 	while (i < line.size && (text[i] == ' ' || text[i] == '\t')) {
 		i++;
 	}

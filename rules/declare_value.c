@@ -63,6 +63,7 @@ static bool accepts(enum dal_field_kind kind, lua_State *lua, int index)
 	case DAL_FIELD_RATE:
 		return type == LUA_TSTRING || type == LUA_TNUMBER;
 	case DAL_FIELD_STRINGS:
+	case DAL_FIELD_TABLES:
 		return type == LUA_TSTRING || type == LUA_TTABLE;
 	case DAL_FIELD_SECRET:
 		return is_secret(lua, index);
@@ -70,7 +71,6 @@ static bool accepts(enum dal_field_kind kind, lua_State *lua, int index)
 		return is_secret(lua, index) || type == LUA_TTABLE;
 	case DAL_FIELD_MAP:
 	case DAL_FIELD_TABLE:
-	case DAL_FIELD_TABLES:
 		return type == LUA_TTABLE;
 	case DAL_FIELD_PATTERN:
 		return type == LUA_TTABLE || type == LUA_TUSERDATA;
@@ -214,36 +214,57 @@ static bool convert_map_item(struct converting *c, int index, struct dal_value *
 	return true;
 }
 
-/* Walks named fields in order; `each` gets the value's index. */
-static bool walk_named(struct converting *c, int table, struct dal_value *value,
-		       const struct dal_field *fields)
+/* The name at `index`, of a table with nothing in it. */
+static bool add_bare(struct converting *c, int index, struct dal_value *value)
+{
+	struct dal_value *item = add_item(value);
+	item->kind = DAL_FIELD_TABLE;
+	item->line = c->line;
+	item->key = dal_strdup(lua_tostring(c->lua, index));
+	return true;
+}
+
+/* An entry of TABLES, by `fields`, or of a MAP (NULL); its name and value are on the stack. */
+static bool convert_entry(struct converting *c, struct dal_value *value,
+			  const struct dal_field *fields)
+{
+	int index = lua_gettop(c->lua), line = c->line;
+	if (lua_type(c->lua, index - 1) != LUA_TSTRING) {
+		return fields != NULL && lua_type(c->lua, index) == LUA_TSTRING
+			       ? add_bare(c, index, value)
+			       : refuse(c, "has a value without a name: write name = value");
+	}
+	const char *name = lua_tostring(c->lua, index - 1);
+	size_t path_size = strlen(c->path);
+	snprintf(c->path + path_size, sizeof(c->path) - path_size, ".%s", name);
+	c->line = dal_loader_field_line(c->loader, line, name);
+	struct dal_value *item = add_item(value);
+	item->key = dal_strdup(name);
+	item->line = c->line;
+	struct dal_field inner = {.name = name, .kind = DAL_FIELD_TABLE, .fields = fields};
+	bool done = fields != NULL ? convert(c, &inner, index, item)
+				   : convert_map_item(c, index, item);
+	c->path[path_size] = '\0';
+	c->line = line;
+	return done;
+}
+
+static bool convert_entries(struct converting *c, int table, struct dal_value *value,
+			    const struct dal_field *fields)
 {
 	lua_State *lua = c->lua;
+	if (lua_type(lua, table) == LUA_TSTRING) {
+		return add_bare(c, table, value);
+	}
 	dal_keys_sorted(lua, table);
 	const struct dal_keys *keys = lua_touserdata(lua, -1);
 	int key_table = lua_gettop(lua) - 1;
 	bool done = true;
-	size_t path_size = strlen(c->path);
 	for (size_t i = 0; i < keys->count; i++) {
 		lua_rawgeti(lua, key_table, keys->order[i]);
-		if (lua_type(lua, -1) != LUA_TSTRING) {
-			done = refuse(c, "has a value without a name: write name = value");
-			break;
-		}
-		const char *name = lua_tostring(lua, -1);
-		snprintf(c->path + path_size, sizeof(c->path) - path_size, ".%s", name);
 		lua_pushvalue(lua, -1);
 		lua_rawget(lua, table);
-		struct dal_value *item = add_item(value);
-		item->key = dal_strdup(name);
-		struct dal_field inner = {.name = name,
-					  .kind = DAL_FIELD_TABLE,
-					  .or_kind = DAL_FIELD_NONE,
-					  .fields = fields};
-		done = (fields != NULL ? convert(c, &inner, lua_gettop(lua), item)
-				       : convert_map_item(c, lua_gettop(lua), item)) &&
-		       done;
-		c->path[path_size] = '\0';
+		done = convert_entry(c, value, fields) && done;
 		lua_pop(lua, 2);
 	}
 	lua_settop(lua, key_table - 1);
@@ -353,7 +374,7 @@ static bool convert_kind(struct converting *c, const struct dal_field *field, in
 	case DAL_FIELD_SECRETS:
 		return convert_list(c, field, index, value);
 	case DAL_FIELD_MAP:
-		return walk_named(c, index, value, NULL);
+		return convert_entries(c, index, value, NULL);
 	case DAL_FIELD_SECRET:
 		take_secret(c->lua, index, value);
 		return true;
@@ -363,7 +384,7 @@ static bool convert_kind(struct converting *c, const struct dal_field *field, in
 		value->items = dal_calloc(value->count + 1, sizeof(*value->items));
 		return convert_fields(c, field->fields, index, value->items);
 	case DAL_FIELD_TABLES:
-		return walk_named(c, index, value, field->fields);
+		return convert_entries(c, index, value, field->fields);
 	case DAL_FIELD_PATTERN:
 		return convert_pattern(c, index, value);
 	case DAL_FIELD_FUNCTION:

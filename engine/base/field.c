@@ -217,8 +217,8 @@ static void report_unknown(const struct dal_declaration *declaration, struct dal
 
 static bool fits_environment(enum dal_field_kind kind)
 {
-	return kind != DAL_FIELD_MAP && kind != DAL_FIELD_TABLE && kind != DAL_FIELD_TABLES &&
-	       kind != DAL_FIELD_PATTERN && kind != DAL_FIELD_FUNCTION && kind != DAL_FIELD_JSON;
+	return kind != DAL_FIELD_MAP && kind != DAL_FIELD_TABLE && kind != DAL_FIELD_PATTERN &&
+	       kind != DAL_FIELD_FUNCTION && kind != DAL_FIELD_JSON;
 }
 
 static void override(struct dal_declaration *declaration, size_t index, struct dal_slice text,

@@ -31,11 +31,12 @@ enum dal_field_kind {
 	DAL_FIELD_SECRET,     /* text: the secret's name until the app resolves it to its value */
 	DAL_FIELD_SECRETS,    /* items: one secret or a list */
 	DAL_FIELD_TABLE,      /* items: by the fields of `fields`, in their order */
-	DAL_FIELD_TABLES,     /* items with keys: each a TABLE by `fields` (log.topics) */
-	DAL_FIELD_PATH,       /* text: a path into the event, "data.customer" */
-	DAL_FIELD_PATTERN,    /* number: a pattern's index in the rule set */
-	DAL_FIELD_FUNCTION,   /* number: a Lua function's index in the rule set */
-	DAL_FIELD_JSON,       /* text: any plain value, as canonical JSON */
+	DAL_FIELD_TABLES,   /* items with keys: each a TABLE by `fields` (log.topics); a name alone,
+			       in a list or as text, is a table with nothing in it */
+	DAL_FIELD_PATH,     /* text: a path into the event, "data.customer" */
+	DAL_FIELD_PATTERN,  /* number: a pattern's index in the rule set */
+	DAL_FIELD_FUNCTION, /* number: a Lua function's index in the rule set */
+	DAL_FIELD_JSON,     /* text: any plain value, as canonical JSON */
 };
 
 /*
@@ -112,8 +113,8 @@ const struct dal_value *dal_value_get(const struct dal_value *table, const struc
 				      const char *field);
 /*
  * Text as a person writes it ("10s", "256MB", "true") to a value of the field's kind; lists have
- * commas between. 0, or 1: `error` says what was expected. MAP, TABLE and TABLES can only be "{}",
- * PATTERN and FUNCTION have no text; JSON is taken as it is.
+ * commas between. 0, or 1: `error` says what was expected. MAP and TABLE can only be "{}", PATTERN
+ * and FUNCTION have no text; JSON is taken as it is.
  */
 int dal_value_parse(const struct dal_field *field, struct dal_slice text, struct dal_value *out,
 		    struct dal_error *error);
@@ -124,7 +125,7 @@ bool dal_name_valid(struct dal_slice name);
 /*
  * Overrides from an environment (NULL-terminated NAME=value list), for declarables that are not
  * named: DALAMB_HTTP_LISTEN. A DALAMB_HTTP_ that is no field is an error; so is a field that only
- * a file can hold (MAP, TABLE, TABLES, PATTERN, FUNCTION, JSON).
+ * a file can hold (MAP, TABLE, PATTERN, FUNCTION, JSON).
  */
 void dal_declaration_environment(struct dal_declaration *declaration, char *const *environment,
 				 struct dal_errors *errors);

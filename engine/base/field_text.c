@@ -22,7 +22,7 @@ static const char *const expectations[] = {
 	[DAL_FIELD_SECRET] = "a secret, written secret \"NAME\"",
 	[DAL_FIELD_SECRETS] = "a secret, written secret \"NAME\", or a list of them",
 	[DAL_FIELD_TABLE] = "a table of fields",
-	[DAL_FIELD_TABLES] = "a table of names, each with a table of fields",
+	[DAL_FIELD_TABLES] = "a list of names, or a table of names, each with a table of fields",
 	[DAL_FIELD_PATH] = "a path into the event such as \"data.customer\"",
 	[DAL_FIELD_PATTERN] = "a pattern",
 	[DAL_FIELD_FUNCTION] = "a Lua function",
@@ -157,7 +157,7 @@ static bool text_set(struct dal_value *value, struct dal_slice text)
 	return true;
 }
 
-/* "a, b" to items of one kind; "" and "{}" to none. */
+/* "a, b" to items of one kind, in TABLES to their keys; "" and "{}" to none. */
 static bool list_parse(struct dal_slice text, enum dal_field_kind kind, struct dal_value *out)
 {
 	struct dal_slice rest = dal_slice_is(text, "{}") ? dal_slice(NULL, 0)
@@ -177,7 +177,11 @@ static bool list_parse(struct dal_slice text, enum dal_field_kind kind, struct d
 			.set = true,
 			.secret = kind == DAL_FIELD_SECRET,
 		};
-		text_set(&out->items[out->count++], dal_slice_trim(item));
+		if (kind == DAL_FIELD_TABLE) {
+			out->items[out->count++].key = dal_slice_dup(dal_slice_trim(item));
+		} else {
+			text_set(&out->items[out->count++], dal_slice_trim(item));
+		}
 	}
 	return true;
 }
@@ -212,9 +216,10 @@ static bool kind_parse(const struct dal_field *field, enum dal_field_kind kind,
 	case DAL_FIELD_PATH:
 	case DAL_FIELD_JSON:
 		return text.size && text_set(out, text);
+	case DAL_FIELD_TABLES:
+		return list_parse(text, DAL_FIELD_TABLE, out);
 	case DAL_FIELD_MAP:
 	case DAL_FIELD_TABLE:
-	case DAL_FIELD_TABLES:
 		return dal_slice_is(text, "{}");
 	case DAL_FIELD_PATTERN:
 	case DAL_FIELD_FUNCTION:
@@ -227,7 +232,8 @@ static bool kind_parse(const struct dal_field *field, enum dal_field_kind kind,
 static bool takes_any_text(enum dal_field_kind kind)
 {
 	return kind == DAL_FIELD_STRING || kind == DAL_FIELD_NAME || kind == DAL_FIELD_PATH ||
-	       kind == DAL_FIELD_SECRET || kind == DAL_FIELD_STRINGS || kind == DAL_FIELD_SECRETS;
+	       kind == DAL_FIELD_SECRET || kind == DAL_FIELD_STRINGS || kind == DAL_FIELD_SECRETS ||
+	       kind == DAL_FIELD_TABLES;
 }
 
 static void choices_print(const struct dal_field *field, struct dal_buffer *out)

@@ -182,6 +182,12 @@ static void parses_lists(void **state)
 	assert_true(value.items[0].secret);
 	assert_string_equal(value.items[1].text, "TWO");
 	dal_value_deinit(&value);
+	value = parse(DAL_FIELD_TABLES, "orders, clicks");
+	assert_int_equal(value.count, 2);
+	assert_string_equal(value.items[1].key, "clicks");
+	assert_int_equal(value.items[1].kind, DAL_FIELD_TABLE);
+	assert_int_equal(value.items[1].count, 0);
+	dal_value_deinit(&value);
 	refuse(DAL_FIELD_MAP, "a=b", NULL);
 	refuse(DAL_FIELD_TABLE, "a", NULL);
 	refuse(DAL_FIELD_FUNCTION, "f", NULL);
@@ -271,8 +277,10 @@ static void takes_the_environment(void **state)
 		(char *)"DALAMB_LOG_KIND=y",
 		(char *)"DALAMB_TOKEN",
 		(char *)"DALAMB_HTTP_BROKERS=a:1,b:2",
+		(char *)"DALAMB_HTTP_TOPICS=orders",
 		NULL,
 	};
+	const struct dal_value *topics;
 
 	(void)state;
 	declaration.values[1] = parse(DAL_FIELD_STRING, "from the file");
@@ -284,6 +292,9 @@ static void takes_the_environment(void **state)
 	assert_string_equal(dal_declaration_get(&declaration, "kind")->text, "kafka");
 	assert_int_equal(dal_declaration_get(&declaration, "disk_free")->number, 1048576);
 	assert_int_equal(dal_declaration_get(&declaration, "brokers")->count, 2);
+	topics = dal_declaration_get(&declaration, "topics");
+	assert_string_equal(topics->items[0].key, "orders");
+	assert_int_equal(dal_value_get(&topics->items[0], topic_fields, "partitions")->number, 1);
 }
 
 static void refuses_a_wrong_environment(void **state)
