@@ -180,7 +180,7 @@ int dal_app_load(const struct dal_app_options *options, struct dal_app **out,
 	if (app->rules) {
 		name_read(app);
 		functions_read(app, options, errors);
-		dal_settings_read(app->rules, options, app->data, &app->settings, errors);
+		dal_settings_read(app, options, errors);
 	}
 	if (r < 0 || errors->count > 0) {
 		dal_errors_sort(errors);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "engine/log/log.h"
 #include "engine/stream/evaluator.h"
 #include "functions/functions.h"
 #include "rules/rules.h"
@@ -34,10 +35,15 @@ struct dal_settings {
 	char *tokens;      /* path of the tokens file */
 	bool tokens_there; /* it exists and has a token */
 	int64_t dedup_us;
-	const char **topics; /* NULL-terminated: log.topics */
 	uint64_t event_bytes, body_bytes, disk_free_bytes, memory_bytes, rows;
 	uint32_t instances;
 	int64_t grace_us;
+	/* dal_settings_log (settings.h) gives them to the log. */
+	enum dal_log_kind log_kind;
+	char *log_path;               /* of the embedded log */
+	struct dal_log_topic *topics; /* log.topics, `events` and `system` among them if said */
+	size_t topic_count;
+	struct dal_log_kafka_options kafka;
 };
 
 struct dal_app {

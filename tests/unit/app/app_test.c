@@ -125,7 +125,7 @@ static void the_file_and_over_it_the_environment(void **own)
 	assert_int_equal(app->settings.dedup_us, 60000000);
 	assert_int_equal(app->settings.rows, 12);
 	assert_int_equal(app->settings.disk_free_bytes, 1000000000);
-	assert_string_equal(app->settings.topics[0], "audit");
+	assert_string_equal(app->settings.topics[0].name, "audit");
 	dal_app_free(app);
 	assert_int_equal(load(*own, environment, &app, &errors), 0);
 	assert_string_equal(app->settings.listen, "127.0.0.1:9");
@@ -237,8 +237,8 @@ static void topics_are_declared(void **own)
 	write_file(*own, "rules/a.lua", rules);
 	write_file(*own, "dalamb.lua", "log { topics = { 'orders' } }\n");
 	expect_error(*own, none, "rules/a.lua", told);
-	write_file(*own, "dalamb.lua", "log { topics = { orders = { key = 'x' } } }\n");
-	expect_error(*own, none, "dalamb.lua", "'topics' has fields, expected a list of names");
+	write_file(*own, "dalamb.lua", "log { topics = { orders = { key = 'subject' } } }\n");
+	expect_error(*own, none, "rules/a.lua", told);
 	write_file(*own, "dalamb.lua", "log { topics = { 'orders', 'ordres' } }\n");
 	expect_none(*own);
 }
