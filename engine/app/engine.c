@@ -8,7 +8,8 @@
 
 #include "connectors/connectors.h"
 #include "engine/app/intake.h"
-#include "engine/app/loaded.h"
+#include "engine/app/lane.h"
+#include "engine/app/settings.h"
 #include "engine/app/tokens.h"
 #include "engine/app/watch.h"
 #include "engine/base/clock.h"
@@ -28,8 +29,8 @@ struct dal_engine {
 	struct dal_state *state;
 	struct dal_functions *functions;
 	struct dal_watch *watch;
-	struct dal_worker *worker;
-	struct dal_dispatch *dispatch;
+	struct dal_app_lane **lanes; /* lane_count of them */
+	uint16_t lane_count;
 	struct dal_http_server *server;
 	struct dal_tokens *tokens;
 	struct dal_ingress *ingress;
@@ -38,7 +39,7 @@ struct dal_engine {
 	atomic_bool broken;
 
 	pthread_mutex_t listeners_lock;
-	bool started; /* there is a worker to wake */
+	bool started; /* there are workers to wake */
 	struct dal_engine_listener *listeners;
 };
 
@@ -69,9 +70,9 @@ static void on_log_broken(int error, void *own)
 	broken(own, "log", error);
 }
 
-static void on_worker_broken(void *own, int error)
+static void on_lane_broken(void *own, const char *part, int error)
 {
-	broken(own, "worker", error);
+	broken(own, part, error);
 }
 
 static void listeners_call(struct dal_engine *engine, bool advanced)
@@ -94,72 +95,16 @@ static void on_advance(void *own)
 	struct dal_engine *engine = own;
 
 	pthread_mutex_lock(&engine->listeners_lock);
-	if (engine->started) {
-		dal_worker_wake(engine->worker);
+	for (uint16_t i = 0; engine->started && i < engine->lane_count; i++) {
+		dal_app_lane_wake(engine->lanes[i]);
 	}
 	pthread_mutex_unlock(&engine->listeners_lock);
 	listeners_call(engine, true);
 }
 
-static void on_committed(void *own, bool rows)
+static void on_folded(void *own)
 {
-	struct dal_engine *engine = own;
-
-	if (rows) {
-		dal_dispatch_wake(engine->dispatch);
-	}
-	listeners_call(engine, false);
-}
-
-static void on_dispatch_broken(void *own, int error)
-{
-	broken(own, "dispatch", error);
-}
-
-static void on_caught_up(void *own)
-{
-	struct dal_engine *engine = own;
-	int r = dal_dispatch_start(engine->dispatch);
-
-	if (r < 0) {
-		broken(engine, "dispatch", r);
-	}
-}
-
-static void on_delivered(void *own, struct dal_slice row)
-{
-	struct dal_engine *engine = own;
-
-	dal_worker_post(engine->worker,
-			&(struct dal_worker_note){.kind = DAL_NOTE_DELIVERED, .row = row});
-}
-
-static void on_retry(void *own, struct dal_slice row, uint32_t attempts, int64_t due_us,
-		     struct dal_slice tries)
-{
-	struct dal_engine *engine = own;
-
-	dal_worker_post(engine->worker, &(struct dal_worker_note){.kind = DAL_NOTE_RETRY,
-								  .row = row,
-								  .attempts = attempts,
-								  .due_us = due_us,
-								  .tries = tries});
-}
-
-static void on_appended(void *own, uint64_t sequence)
-{
-	struct dal_engine *engine = own;
-
-	dal_worker_post(engine->worker,
-			&(struct dal_worker_note){.kind = DAL_NOTE_APPENDED, .sequence = sequence});
-}
-
-static void on_invocation(void *own, const struct dal_invocation *invocation, struct dal_slice row)
-{
-	struct dal_engine *engine = own;
-
-	(void)row;
-	dal_watch_invocation(engine->watch, invocation);
+	listeners_call(own, false);
 }
 
 static void on_line(void *own, const char *function, const char *request, struct dal_slice line)
@@ -218,24 +163,21 @@ static int data_open(struct dal_engine *engine, struct dal_errors *errors)
 static int log_open(struct dal_engine *engine, struct dal_errors *errors)
 {
 	const struct dal_settings *settings = &engine->app->settings;
-	char *path = dal_asprintf("%s/log", engine->app->data);
 	struct dal_error error = {0};
-	int r = dal_log_open(
-		&(struct dal_log_options){
-			.path = path,
-			.topics = settings->topics,
-			.disk_free_bytes = settings->disk_free_bytes,
-			.dedup_window_ms = (uint64_t)settings->dedup_us / 1000,
-			.on_advance = on_advance,
-			.on_broken = on_log_broken,
-			.own = engine,
-		},
-		&engine->log, &error);
+	struct dal_log_options options = {
+		.disk_free_bytes = settings->disk_free_bytes,
+		.dedup_window_ms = (uint64_t)settings->dedup_us / 1000,
+		.on_advance = on_advance,
+		.on_broken = on_log_broken,
+		.own = engine,
+	};
+	int r;
 
+	dal_settings_log(engine->app, &options);
+	r = dal_log_open(&options, &engine->log, &error);
 	if (r != 0) {
 		dal_errors_push(errors, &error);
 	}
-	free(path);
 	return r;
 }
 
@@ -277,52 +219,32 @@ static int functions_open(struct dal_engine *engine, struct dal_errors *errors)
 				       app->function_count);
 }
 
-static int worker_open(struct dal_engine *engine, struct dal_errors *errors)
+static int lanes_open(struct dal_engine *engine, struct dal_errors *errors)
 {
-	const struct dal_app *app = engine->app;
+	uint16_t count = dal_log_lanes(engine->log);
+	int r = 0;
 
-	engine->watch = dal_watch_new(app, engine->options.dev);
-	return dal_worker_new(
-		&(struct dal_worker_options){
-			.lane = {.state = engine->state,
-				 .log = engine->log,
-				 .rules = app->rules,
-				 .targets = app->targets,
-				 .target_count = app->target_count,
-				 .app = app->name,
-				 .cache_entries = DAL_LIMIT_CACHE_ENTRIES,
-				 .outbox = true,
-				 .rebuild_changed = engine->options.dev,
-				 .watch = &dal_watch_sink,
-				 .own = engine->watch},
-			.rows_max = app->settings.rows,
-			.generation = dal_rules_digest(app->rules),
-			.committed = on_committed,
-			.caught_up = on_caught_up,
-			.broken = on_worker_broken,
-			.own = engine,
-		},
-		&engine->worker, errors);
-}
-
-static void dispatch_open(struct dal_engine *engine)
-{
-	const struct dal_app *app = engine->app;
-
-	engine->dispatch = dal_dispatch_new(&(struct dal_dispatch_options){
-		.state = engine->state,
-		.log = engine->log,
-		.app = app->name,
-		.functions = engine->functions,
-		.list = (const struct dal_function *const *)app->functions,
-		.count = app->function_count,
-		.delivered = on_delivered,
-		.retry = on_retry,
-		.appended = on_appended,
-		.broken = on_dispatch_broken,
-		.watch = on_invocation,
-		.own = engine,
-	});
+	engine->watch = dal_watch_new(engine->app, engine->options.dev);
+	engine->lanes = dal_calloc(count, sizeof(struct dal_app_lane *));
+	while (r == 0 && engine->lane_count < count) {
+		r = dal_app_lane_new(
+			&(struct dal_app_lane_options){
+				.app = engine->app,
+				.log = engine->log,
+				.state = engine->state,
+				.functions = engine->functions,
+				.watch = engine->watch,
+				.number = engine->lane_count,
+				.lanes = count,
+				.dev = engine->options.dev,
+				.folded = on_folded,
+				.broken = on_lane_broken,
+				.own = engine,
+			},
+			&engine->lanes[engine->lane_count], errors);
+		engine->lane_count += r == 0;
+	}
+	return r;
 }
 
 static int connectors_open(struct dal_engine *engine, struct dal_errors *errors)
@@ -390,11 +312,8 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 	r = r == 0 ? log_open(engine, errors) : r;
 	r = r == 0 ? state_open(engine, errors) : r;
 	r = r == 0 ? functions_open(engine, errors) : r;
-	r = r == 0 ? worker_open(engine, errors) : r;
-	if (r == 0) {
-		dispatch_open(engine);
-		r = server_open(engine, errors);
-	}
+	r = r == 0 ? lanes_open(engine, errors) : r;
+	r = r == 0 ? server_open(engine, errors) : r;
 	if (r != 0) {
 		dal_engine_free(engine);
 		return r;
@@ -405,28 +324,35 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 
 /* --- running --- */
 
-int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
+static int lanes_start(struct dal_engine *engine)
 {
-	struct dal_worker_status status;
-	struct dal_error error = {0};
+	bool room = true;
 	int r = 0;
 
-	dal_worker_status(engine->worker, &status);
-	if (status.new_generation) {
-		r = dal_loaded_append(engine->log, engine->app, status.next);
-	}
-	if (r < 0) {
-		dal_error_set(&error, "the log can't be written: %s", strerror(-r));
-		dal_errors_push(errors, &error);
-		return r;
-	}
-	if (r > 0) { /* no room for it: the engine answers queries all the same */
-		dal_logger_write(DAL_LOGGER_WARN, "app",
-				 "the log has no room for dalamb.app.loaded");
-	}
 	started_set(engine, true);
-	r = dal_worker_start(engine->worker);
-	if (r == 0) {
+	for (uint16_t i = 0; r >= 0 && i < engine->lane_count; i++) {
+		r = dal_app_lane_start(engine->lanes[i]);
+		room = room && r <= 0;
+	}
+	if (!room) { /* the engine answers queries all the same */
+		dal_logger_write(DAL_LOGGER_WARN, "app",
+				 "the log does not take dalamb.app.loaded: %s",
+				 dal_log_kind(engine->log) == DAL_LOG_KAFKA
+					 ? "no broker answers"
+					 : "the disk has no room for it");
+	}
+	return r < 0 ? r : 0;
+}
+
+int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
+{
+	struct dal_error error = {0};
+	int r = lanes_start(engine);
+
+	if (r < 0) {
+		dal_error_set(&error, "the log can't be written, or a thread can't be started: %s",
+			      strerror(-r));
+	} else {
 		r = dal_http_server_start(engine->server, &error);
 	}
 	if (r != 0) {
@@ -443,17 +369,14 @@ void dal_engine_stop(struct dal_engine *engine)
 	if (engine->server) {
 		dal_http_server_stop(engine->server, STOP_REQUESTS_MS);
 	}
-	if (engine->dispatch) {
-		dal_dispatch_drain(engine->dispatch);
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		dal_app_lane_drain(engine->lanes[i]);
 	}
 	if (engine->functions) {
 		dal_functions_stop(engine->functions);
 	}
-	if (engine->dispatch) {
-		dal_dispatch_stop(engine->dispatch);
-	}
-	if (engine->worker) {
-		dal_worker_stop(engine->worker);
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		dal_app_lane_stop(engine->lanes[i]);
 	}
 }
 
@@ -467,11 +390,13 @@ void dal_engine_free(struct dal_engine *engine)
 	dal_github_free(engine->github);
 	dal_ingress_free(engine->ingress);
 	dal_tokens_free(engine->tokens);
-	dal_dispatch_free(engine->dispatch);
-	dal_functions_free(engine->functions);
-	/* Its last checkpoint is on the log, but the writer may still be about to say so. */
+	/* The last checkpoints are on the log, but the writer may still be about to say so. */
 	started_set(engine, false);
-	dal_worker_free(engine->worker);
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		dal_app_lane_free(engine->lanes[i]);
+	}
+	free(engine->lanes);
+	dal_functions_free(engine->functions);
 	dal_watch_free(engine->watch);
 	dal_log_close(engine->log);
 	dal_state_close(engine->state);
@@ -509,14 +434,19 @@ struct dal_state *dal_engine_state(struct dal_engine *engine)
 	return engine->state;
 }
 
-struct dal_worker *dal_engine_worker(struct dal_engine *engine)
+uint16_t dal_engine_lanes(const struct dal_engine *engine)
 {
-	return engine->worker;
+	return engine->lane_count;
 }
 
-struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine)
+struct dal_worker *dal_engine_worker(struct dal_engine *engine, uint16_t lane)
 {
-	return engine->dispatch;
+	return dal_app_lane_worker(engine->lanes[lane]);
+}
+
+struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine, uint16_t lane)
+{
+	return dal_app_lane_dispatch(engine->lanes[lane]);
 }
 
 struct dal_functions *dal_engine_functions(struct dal_engine *engine)
@@ -531,12 +461,13 @@ int64_t dal_engine_started_us(const struct dal_engine *engine)
 
 bool dal_engine_ready(struct dal_engine *engine)
 {
-	struct dal_worker_status status;
 	struct dal_log_room room;
+	bool building = false;
 
-	dal_worker_status(engine->worker, &status);
-	return !status.building && !atomic_load(&engine->broken) &&
-	       dal_log_has_room(engine->log, &room);
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		building = building || dal_worker_building(dal_engine_worker(engine, i));
+	}
+	return !building && !atomic_load(&engine->broken) && dal_log_has_room(engine->log, &room);
 }
 
 void dal_engine_listen(struct dal_engine *engine, struct dal_engine_listener *listener)

@@ -5,7 +5,8 @@
 #include "engine/event/event.h"
 #include "engine/event/json_write.h"
 
-static void data_write(const struct dal_app *app, uint64_t from, struct dal_buffer *data)
+static void data_write(const struct dal_app *app, const struct dal_position *from,
+		       struct dal_buffer *data)
 {
 	struct dal_json_writer w = {.out = data};
 
@@ -20,13 +21,16 @@ static void data_write(const struct dal_app *app, uint64_t from, struct dal_buff
 	dal_json_put_integer(&w, (int64_t)dal_rules_projection_count(app->rules));
 	dal_json_key(&w, "from");
 	dal_json_begin_object(&w);
-	dal_json_key(&w, "*");
-	dal_json_put_integer(&w, (int64_t)from);
+	for (size_t i = 0; i < from->count; i++) {
+		dal_json_key_slice(&w, from->marks[i].topic);
+		dal_json_put_integer(&w, (int64_t)from->marks[i].next);
+	}
 	dal_json_end_object(&w);
 	dal_json_end_object(&w);
 }
 
-int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint64_t from)
+int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint16_t lane,
+		      const struct dal_position *from)
 {
 	struct dal_buffer data = {0}, event = {0}, source = {0};
 	char id[DAL_UUID_TEXT_BYTES], time[DAL_CLOCK_TEXT_BYTES];
@@ -48,6 +52,8 @@ int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint64_t f
 						  .data = dal_buffer_slice(&data)},
 			&event);
 	struct dal_log_item item = {.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
+				    .placed = true,
+				    .lane = lane,
 				    .event = dal_buffer_slice(&event)};
 	r = dal_log_append_wait(
 		log, &(struct dal_log_append){.items = &item, .count = 1, .urgent = true});

@@ -1,5 +1,5 @@
 /*
- * dalamb.app.loaded (events.md): a generation of the app begins at a place of the log.
+ * dalamb.app.loaded (events.md): a generation of the app begins at a place of a lane.
  */
 #ifndef DAL_APP_LOADED_H
 #define DAL_APP_LOADED_H
@@ -8,6 +8,7 @@
 #include "engine/log/log.h"
 
 /* Appends it and waits. Outcomes of dal_log_append. */
-int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint64_t from);
+int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint16_t lane,
+		      const struct dal_position *from);
 
 #endif

@@ -139,6 +139,8 @@ static void append(struct dal_delivery *delivery)
 
 	delivery->appending = true;
 	delivery->item = (struct dal_log_item){.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
+					       .placed = true,
+					       .lane = delivery->dispatch->options.lane,
 					       .event = dal_buffer_slice(&delivery->event)};
 	delivery->append = (struct dal_log_append){.items = &delivery->item,
 						   .count = 1,

@@ -1,8 +1,9 @@
 /*
  * Rows to the log: emitted events and reports of failures, in the order of their causes.
  *
- * All rows of one cause are appended together, and the batch that appends them records the cause as
- * the log's last origin (log.h): so a restart neither repeats nor misses one.
+ * All rows of one cause are appended together. The embedded log records the cause as its last
+ * origin in the batch that appends them (log.h): so a restart neither repeats nor misses one. On
+ * Kafka they are appended under their ids, and the lane that reads a repeat drops it.
  */
 #include <errno.h>
 
@@ -16,13 +17,16 @@ enum { EMITTING_MAX = 256, GATHER_MAX = 2000 };
 
 struct emission_row {
 	uint64_t sequence;
-	struct dal_buffer topic, event;
+	struct dal_buffer topic, event, id;
+	bool report; /* of this lane; not an event of somebody's */
 };
 
 /* The rows of one cause. */
 struct dal_emission {
 	struct dal_dispatch *dispatch;
-	uint64_t cause, first_sequence;
+	struct dal_place cause;
+	char *cause_topic;
+	uint64_t first_sequence;
 	struct emission_row *rows;
 	size_t count, capacity;
 	struct dal_log_item *items;
@@ -36,7 +40,9 @@ static void emission_free(struct dal_emission *emission)
 	for (size_t i = 0; i < emission->count; i++) {
 		dal_buffer_deinit(&emission->rows[i].topic);
 		dal_buffer_deinit(&emission->rows[i].event);
+		dal_buffer_deinit(&emission->rows[i].id);
 	}
+	free(emission->cause_topic);
 	free(emission->rows);
 	free(emission->items);
 	free(emission);
@@ -95,25 +101,38 @@ void dal_emission_finish(struct dal_dispatch *dispatch)
 	}
 }
 
+static void items_fill(struct dal_dispatch *dispatch, struct dal_emission *emission)
+{
+	bool embedded = dal_log_kind(dispatch->options.log) == DAL_LOG_EMBEDDED;
+
+	emission->items = dal_calloc(emission->count, sizeof(*emission->items));
+	for (size_t i = 0; i < emission->count; i++) {
+		const struct emission_row *row = &emission->rows[i];
+		emission->items[i] = (struct dal_log_item){
+			.topic = dal_buffer_slice(&row->topic),
+			.event = dal_buffer_slice(&row->event),
+			.dedup = embedded ? (struct dal_slice){0} : dal_buffer_slice(&row->id),
+			.placed = row->report,
+			.lane = dispatch->options.lane,
+		};
+	}
+}
+
 /* Queues the append of one cause; takes the emission. */
 static int send_take(struct dal_dispatch *dispatch, struct dal_emission *emission)
 {
 	int r;
 
-	if (emission->cause <= dispatch->origin) {
+	if (emission->cause.offset <= dispatch->origin && dispatch->origin > 0) {
 		removed(dispatch, emission); /* it was appended before the restart */
 		emission_free(emission);
 		return 0;
 	}
-	emission->items = dal_calloc(emission->count, sizeof(*emission->items));
-	for (size_t i = 0; i < emission->count; i++) {
-		emission->items[i].topic = dal_buffer_slice(&emission->rows[i].topic);
-		emission->items[i].event = dal_buffer_slice(&emission->rows[i].event);
-	}
+	items_fill(dispatch, emission);
 	emission->append = (struct dal_log_append){.items = emission->items,
 						   .count = emission->count,
 						   .urgent = true,
-						   .origin = emission->cause,
+						   .origin = emission->cause.offset,
 						   .done = on_appended,
 						   .own = emission};
 	dispatch->emitting++;
@@ -150,24 +169,41 @@ static bool gather_flush(struct gather *gather)
 	return gather->refused == 0;
 }
 
+static bool same_cause(const struct dal_emission *emission, const struct dal_place *cause)
+{
+	return emission && emission->cause.offset == cause->offset &&
+	       dal_slice_equal(emission->cause.topic, cause->topic);
+}
+
+static struct dal_emission *emission_new(struct dal_dispatch *dispatch, const struct dal_row *row)
+{
+	struct dal_emission *emission = dal_calloc(1, sizeof(*emission));
+
+	emission->dispatch = dispatch;
+	emission->cause = row->id.cause;
+	emission->cause_topic = dal_slice_dup(row->id.cause.topic);
+	emission->cause.topic = dal_slice_text(emission->cause_topic);
+	emission->first_sequence = row->sequence;
+	return emission;
+}
+
 static bool on_row(const struct dal_row *row, void *own)
 {
 	struct gather *gather = own;
 	struct emission_row *to;
 
-	if (!gather->emission || gather->emission->cause != row->id.cause.offset) {
+	if (!same_cause(gather->emission, &row->id.cause)) {
 		if (!gather_flush(gather) || gather->rows >= GATHER_MAX ||
 		    gather->dispatch->emitting >= EMITTING_MAX) {
 			return false;
 		}
-		gather->emission = dal_calloc(1, sizeof(*gather->emission));
-		gather->emission->dispatch = gather->dispatch;
-		gather->emission->cause = row->id.cause.offset;
-		gather->emission->first_sequence = row->sequence;
+		gather->emission = emission_new(gather->dispatch, row);
 	}
 	DAL_GROW(gather->emission->rows, gather->emission->count, gather->emission->capacity);
 	to = &gather->emission->rows[gather->emission->count++];
-	*to = (struct emission_row){.sequence = row->sequence};
+	*to = (struct emission_row){.sequence = row->sequence,
+				    .report = dal_slice_is(row->id.target, DAL_ROW_FAILED)};
+	dal_row_id_format(&row->id, &to->id);
 	dal_buffer_slice_append(&to->topic, row->topic);
 	dal_buffer_slice_append(&to->event, row->payload);
 	gather->dispatch->emit_cursor = row->sequence + 1;

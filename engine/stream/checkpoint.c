@@ -159,6 +159,8 @@ int dal_checkpoint_append(struct dal_log *log, struct dal_lane *lane, const char
 			&event);
 	if (r == 0) {
 		struct dal_log_item item = {.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
+					    .placed = true,
+					    .lane = lane->options.number,
 					    .event = dal_buffer_slice(&event)};
 		r = dal_log_append_wait(
 			log, &(struct dal_log_append){.items = &item, .count = 1, .urgent = true});

@@ -129,6 +129,16 @@ void dal_worker_position(struct dal_worker *worker, struct dal_position *next)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+bool dal_worker_building(struct dal_worker *worker)
+{
+	bool building;
+
+	pthread_mutex_lock(&worker->lock);
+	building = worker->status.building;
+	pthread_mutex_unlock(&worker->lock);
+	return building;
+}
+
 /* --- the thread --- */
 
 static bool stopping(struct dal_worker *worker)

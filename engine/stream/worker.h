@@ -85,5 +85,6 @@ void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *stat
 void dal_worker_status_deinit(struct dal_worker_status *status);
 /* Where it stands: as status->next alone, into `next`, which it replaces. Cheap. */
 void dal_worker_position(struct dal_worker *worker, struct dal_position *next);
+bool dal_worker_building(struct dal_worker *worker);
 
 #endif
