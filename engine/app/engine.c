@@ -324,11 +324,30 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 
 /* --- running --- */
 
+/* There are no checkpoints of the outbox on Kafka: what was called for the events that are read
+ * again may be called again, unless its completion is read first. */
+static void warn_of_rebuild(struct dal_engine *engine)
+{
+	struct dal_worker_status status;
+	bool rebuilding;
+
+	dal_worker_status(dal_engine_worker(engine, 0), &status);
+	rebuilding = status.rebuilding;
+	dal_worker_status_deinit(&status);
+	if (rebuilding && dal_log_kind(engine->log) == DAL_LOG_KAFKA) {
+		dal_logger_write(DAL_LOGGER_WARN, "app",
+				 "the state is new and the log is not: it is rebuilt from the "
+				 "topics' start, and functions may be called again for past "
+				 "events, with the same keys");
+	}
+}
+
 static int lanes_start(struct dal_engine *engine)
 {
 	bool room = true;
 	int r = 0;
 
+	warn_of_rebuild(engine);
 	started_set(engine, true);
 	for (uint16_t i = 0; r >= 0 && i < engine->lane_count; i++) {
 		r = dal_app_lane_start(engine->lanes[i]);

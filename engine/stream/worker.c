@@ -284,7 +284,8 @@ static bool checkpoint_news(const struct dal_worker *worker)
 static int catch_up(struct dal_worker *worker)
 {
 	bool reached = dal_position_reached(dal_lane_position(worker->lane), &worker->start_end);
-	bool late = !worker->rebuilt && dal_clock_monotonic_us() - worker->started_us > CATCH_UP_US;
+	bool late = !worker->status.rebuilding &&
+		    dal_clock_monotonic_us() - worker->started_us > CATCH_UP_US;
 
 	if (worker->status.caught_up || (!reached && !late)) {
 		return 0;
@@ -474,7 +475,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	}
 	dal_log_end(worker->log, options->lane.number, &worker->start_end);
 	worker->started_us = dal_clock_monotonic_us();
-	worker->rebuilt = dal_lane_rebuilding(worker->lane);
+	worker->status.rebuilding = dal_lane_rebuilding(worker->lane);
 	if (options->generation &&
 	    !dal_slice_is(dal_lane_generation_get(worker->lane), options->generation)) {
 		dal_lane_generation(worker->lane, dal_slice_text(options->generation));
