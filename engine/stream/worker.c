@@ -39,7 +39,6 @@ struct dal_worker {
 	struct dal_worker_status status; /* but `end` */
 
 	/* the thread's own */
-	bool rebuilt;                  /* the state was behind what the log knows of it */
 	struct dal_position start_end; /* the end of the log at the start */
 	int64_t started_us;
 	int64_t checkpoint_us; /* when the last one was written */

@@ -74,8 +74,9 @@ struct dal_worker_status {
 	uint64_t events;               /* since the start */
 	uint64_t undelivered, dead;    /* rows */
 	bool caught_up, paused, building, halted;
-	bool new_generation;            /* the rules are not those that the state last ran */
-	char projection[80];            /* that is being built, and how far */
+	bool new_generation; /* the rules are not those that the state last ran */
+	bool rebuilding;     /* it was opened with a state that knew less than the log holds */
+	char projection[80]; /* that is being built, and how far */
 	uint64_t build_done, build_end; /* offsets */
 	struct dal_lane_halt halt;
 	uint64_t refused, repeats; /* records, since the start */
