@@ -92,17 +92,19 @@ uint64_t append_event(struct fixture *f, const char *event)
 
 uint64_t log_end(struct fixture *f)
 {
-	struct dal_log_mark mark = {0};
-	assert_int_equal(dal_log_end(f->log, 0, &mark, 1), 1);
-	assert_true(dal_slice_is(mark.topic, "*"));
-	return mark.next;
+	struct dal_position end = {0};
+	dal_log_end(f->log, 0, &end);
+	assert_int_equal(end.count, 1);
+	assert_true(dal_slice_is(end.marks[0].topic, "*"));
+	uint64_t next = end.marks[0].next;
+	dal_position_deinit(&end);
+	return next;
 }
 
 struct dal_log_reader *reader_at(struct fixture *f, uint64_t next, const char *topic)
 {
-	struct dal_log_mark mark = {DAL_SLICE_LITERAL("*"), next};
 	struct dal_log_reader *reader = NULL;
-	assert_int_equal(dal_log_reader_new(f->log, 0, &mark, 1, topic, &reader), 0);
+	assert_int_equal(dal_log_reader_new(f->log, 0, DAL_POSITION_AT(next), topic, &reader), 0);
 	return reader;
 }
 

@@ -170,8 +170,9 @@ static void test_an_empty_append_is_done(void **own)
 static void test_topics(void **own)
 {
 	struct fixture *f = *own;
-	const char *const topics[] = {"orders", "stock", NULL};
+	const struct dal_log_topic topics[] = {{.name = "orders"}, {.name = "stock"}};
 	f->options.topics = topics;
+	f->options.topic_count = 2;
 	fixture_open(f);
 	assert_true(dal_log_has_topic(f->log, dal_slice_text("events")));
 	assert_true(dal_log_has_topic(f->log, dal_slice_text("system")));
@@ -189,19 +190,20 @@ static void test_topics(void **own)
 		fixture_reopen(f);
 	}
 	struct dal_log_reader *reader = NULL;
-	assert_int_equal(dal_log_reader_new(f->log, 0, NULL, 0, "nothing", &reader), -ENOENT);
+	assert_int_equal(dal_log_reader_new(f->log, 0, NULL, "nothing", &reader), -ENOENT);
 }
 
 /* A topic that is no longer declared takes nothing, and what it has is still there. */
 static void test_a_topic_that_went(void **own)
 {
 	struct fixture *f = *own;
-	const char *const before[] = {"old", NULL};
-	const char *const after[] = {"new", NULL};
+	const struct dal_log_topic before[] = {{.name = "old"}};
+	const struct dal_log_topic after[] = {{.name = "new"}};
 	struct dal_log_item item = {.topic = DAL_SLICE_LITERAL("old"),
 				    .event = DAL_SLICE_LITERAL("{}")};
 	struct dal_log_append append = {.items = &item, .count = 1};
 	f->options.topics = before;
+	f->options.topic_count = 1;
 	fixture_open(f);
 	append_to(f, "old", "{}", NULL, NULL);
 	f->options.topics = after;
@@ -235,9 +237,11 @@ static void test_topics_within_a_block(void **own)
 
 static uint64_t offset_at(struct fixture *f, int64_t time_us)
 {
-	struct dal_log_mark mark = {0};
-	assert_int_equal(dal_log_at(f->log, 0, time_us, &mark, 1), 1);
-	return mark.next;
+	struct dal_position at = {0};
+	assert_int_equal(dal_log_at(f->log, 0, time_us, &at), 0);
+	uint64_t next = at.marks[0].next;
+	dal_position_deinit(&at);
+	return next;
 }
 
 static void test_time_search(void **own)
@@ -283,9 +287,11 @@ static void test_batch_bytes_are_bounded(void **own)
 	assert_int_equal(batch.bytes, 30);
 	assert_int_equal(dal_log_read(reader, 100, 1, &batch), 0);
 	assert_int_equal(batch.count, 1);
-	struct dal_log_mark mark;
-	assert_int_equal(dal_log_reader_marks(reader, &mark, 1), 1);
-	assert_int_equal(mark.next, 5);
+	struct dal_position position = {0};
+	dal_log_reader_position(reader, &position);
+	assert_int_equal(position.count, 1);
+	assert_int_equal(position.marks[0].next, 5);
+	dal_position_deinit(&position);
 	dal_log_batch_release(&batch);
 	dal_log_reader_free(reader);
 }
@@ -365,11 +371,13 @@ static void test_read_only(void **own)
 	struct dal_log_item item = {.topic = DAL_SLICE_LITERAL("events"),
 				    .event = DAL_SLICE_LITERAL("{}")};
 	struct dal_log_append append = {.items = &item, .count = 1};
-	const char *const topics[] = {"orders", NULL};
+	const struct dal_log_topic topics[] = {{.name = "orders"}};
 	f->options.topics = topics;
+	f->options.topic_count = 1;
 	fixture_open(f);
 	append_to(f, "orders", "{}", NULL, NULL);
 	f->options.topics = NULL;
+	f->options.topic_count = 0;
 	f->options.read_only = true;
 	fixture_reopen(f);
 	assert_int_equal(read_all(f, 1, NULL, 10), 1);

@@ -44,7 +44,7 @@ static void *follow(void *own)
 	struct dal_log_batch batch = {0};
 	uint64_t next[PRODUCERS] = {0};
 	uint64_t last = 0;
-	DAL_ASSERT(dal_log_reader_new(f->log, 0, NULL, 0, NULL, &reader) == 0);
+	DAL_ASSERT(dal_log_reader_new(f->log, 0, NULL, NULL, &reader) == 0);
 	while (last < PRODUCERS * EACH) {
 		int r = dal_log_read(reader, 50, 1 << 16, &batch);
 		DAL_ASSERT(r == 0 || r == DAL_LOG_END);
