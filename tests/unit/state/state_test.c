@@ -21,10 +21,9 @@ static struct dal_slice text(const char *t)
 
 static void put_position(struct dal_state *state, uint16_t lane, uint64_t next)
 {
-	struct dal_state_mark marks[] = {{text("events"), next}, {text("system"), 2}};
+	struct dal_mark marks[] = {{text("events"), lane, next}, {text("system"), lane, 2}};
 	struct dal_state_position position = {
-		.marks = marks,
-		.count = 2,
+		.next = {.marks = marks, .count = 2},
 		.appended_us = 1000,
 		.sequence = 5,
 		.generation = text("ab"),
@@ -60,7 +59,7 @@ static void put_projection(struct dal_state *state, const char *name, uint32_t v
 		.version = version,
 		.digest = text("d1"),
 		.built = version == 1,
-		.next = 300,
+		.next = *DAL_POSITION_AT(300),
 	};
 	struct dal_store_batch *batch = dal_store_batch_new();
 
@@ -79,16 +78,25 @@ static void test_layout(void **own)
 	put_entry(state, "totals", 1, "k", "{}");
 	dump = fixture_dump(state);
 	assert_string_equal(dump,
-			    /* 'J' "totals" 0 1: sized "d1", built, 300 */
-			    "00004a746f74616c730000000001=02643101ac02\n"
+			    /* 'J' "totals" 0 1: sized "d1", built, 1 mark: "*" 300 */
+			    "00004a746f74616c730000000001=0264310101012aac02\n"
 			    /* 'V' "totals" 0 1 "k": no flags, 17, "events", 0, JSON */
 			    "000056746f74616c7300000000016b=0011066576656e7473007b7d\n"
 			    /* lane 0x0102 'P': 2 marks, 1000 us, sequence 5, "ab" */
 			    "010250=02066576656e7473ac020673797374656d02e80705026162\n"
-			    /* 'F': version 1, "testlog" */
-			    "46=01746573746c6f67\n");
+			    /* 'F': version 2, "testlog" */
+			    "46=02746573746c6f67\n");
 	free(dump);
 	dal_state_close(state);
+}
+
+static void expect_mark(const struct dal_position *position, size_t index, const char *topic,
+			int32_t partition, uint64_t next)
+{
+	assert_true(index < position->count);
+	assert_true(dal_slice_is(position->marks[index].topic, topic));
+	assert_int_equal(position->marks[index].partition, partition);
+	assert_true(position->marks[index].next == next);
 }
 
 static void test_position(void **own)
@@ -97,7 +105,7 @@ static void test_position(void **own)
 	struct dal_state_position position;
 
 	assert_int_equal(dal_state_position_get(state, 7, &position), DAL_STATE_ABSENT);
-	assert_int_equal(position.count, 0);
+	assert_int_equal(position.next.count, 0);
 	assert_int_equal(position.sequence, 1);
 	dal_state_position_deinit(&position);
 
@@ -106,11 +114,9 @@ static void test_position(void **own)
 	dal_state_close(state);
 	state = fixture_state(*own);
 	assert_int_equal(dal_state_position_get(state, 7, &position), 0);
-	assert_int_equal(position.count, 2);
-	assert_true(dal_slice_is(position.marks[0].topic, "events"));
-	assert_true(position.marks[0].next == UINT64_MAX);
-	assert_true(dal_slice_is(position.marks[1].topic, "system"));
-	assert_int_equal(position.marks[1].next, 2);
+	expect_mark(&position.next, 0, "events", 7, UINT64_MAX);
+	expect_mark(&position.next, 1, "system", 7, 2);
+	assert_int_equal(position.next.count, 2);
 	assert_int_equal(position.appended_us, 1000);
 	assert_int_equal(position.sequence, 5);
 	assert_true(dal_slice_is(position.generation, "ab"));
@@ -132,7 +138,7 @@ static void test_broken_position_is_refused(void **own)
 	for (size_t size = 0; size < value.size; size++) {
 		fixture_put(state, key, dal_slice(value.data, size));
 		assert_int_equal(dal_state_position_get(state, 7, &position), -EBADMSG);
-		assert_null(position.marks);
+		assert_null(position.next.marks);
 	}
 	dal_buffer_byte(&value, 0);
 	fixture_put(state, key, dal_buffer_slice(&value));
@@ -148,7 +154,7 @@ static void gather(const struct dal_state_projection *projection, void *own)
 	dal_buffer_printf(own, "%.*s/%u %.*s %d %llu;", (int)projection->name.size,
 			  projection->name.data, projection->version, (int)projection->digest.size,
 			  projection->digest.data, projection->built,
-			  (unsigned long long)projection->next);
+			  (unsigned long long)projection->next.marks[0].next);
 }
 
 static void expect_projections(struct dal_state *state, const char *expected)
@@ -245,11 +251,11 @@ static void test_unknown_version_is_refused(void **own)
 	struct dal_state *state = fixture_state(*own);
 	struct dal_error error = {0};
 
-	fixture_put(state, text("F"), text("\x02testlog"));
+	fixture_put(state, text("F"), text("\x03testlog"));
 	dal_state_close(state);
 	assert_int_equal(dal_state_open(fixture_path(*own), text("testlog"), false, &state, &error),
 			 -ENOTSUP);
-	assert_non_null(strstr(error.text, "format version 2, this dalamb knows 1"));
+	assert_non_null(strstr(error.text, "format version 3, this dalamb knows 2"));
 }
 
 static void test_other_store_is_refused(void **own)
@@ -282,7 +288,7 @@ static void test_read_only(void **own)
 	assert_int_equal(dal_state_open(fixture_path(*own), text("testlog"), true, &state, &error),
 			 0);
 	assert_int_equal(dal_state_position_get(state, 0, &position), 0);
-	assert_int_equal(position.marks[0].next, 300);
+	assert_int_equal(position.next.marks[0].next, 300);
 	dal_state_position_deinit(&position);
 	dal_state_close(state);
 }
@@ -309,7 +315,7 @@ static void test_killed_process_loses_nothing(void **own)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	state = fixture_state(*own);
 	assert_int_equal(dal_state_position_get(state, 0, &position), 0);
-	assert_int_equal(position.marks[0].next, BATCHES);
+	assert_int_equal(position.next.marks[0].next, BATCHES);
 	for (uint64_t i = 1; i <= BATCHES; i++) {
 		assert_true(has(state, "totals", 1, (char[]){(char)i, 0}));
 	}
