@@ -176,11 +176,10 @@ int fixture_run(struct fixture *f)
 {
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader;
-	struct dal_log_mark mark;
 	int r;
 
-	dal_lane_marks(f->lane, &mark, 1);
-	assert_int_equal(dal_log_reader_new(f->log, 0, &mark, 1, NULL, &reader), 0);
+	assert_int_equal(dal_log_reader_new(f->log, 0, dal_lane_position(f->lane), NULL, &reader),
+			 0);
 	while ((r = dal_log_read(reader, f->batch_events, 1 << 20, &batch)) == 0) {
 		r = dal_lane_process(f->lane, &batch);
 		if (r != 0) {
