@@ -258,7 +258,7 @@ static void search_log(struct rig *rig, struct search *search)
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader;
 
-	assert_int_equal(dal_log_reader_new(rig->f->log, 0, NULL, 0, NULL, &reader), 0);
+	assert_int_equal(dal_log_reader_new(rig->f->log, 0, NULL, NULL, &reader), 0);
 	while (dal_log_read(reader, 1000, 1 << 20, &batch) == 0) {
 		for (size_t i = 0; i < batch.count; i++) {
 			char *text = dal_slice_dup(batch.records[i].event);
@@ -303,21 +303,29 @@ void rig_wait(struct rig *rig, const char *what, size_t count)
 	}
 }
 
-void rig_settle(struct rig *rig)
+static bool unsettled(struct rig *rig, uint64_t *events, uint64_t *rows)
 {
-	int64_t until = dal_clock_monotonic_us() + PATIENCE_US;
 	struct dal_worker_status status;
 
 	dal_worker_status(rig->worker, &status);
-	while (status.next < status.end || status.undelivered > 0) {
+	*events = dal_position_distance(&status.next, &status.end);
+	*rows = status.undelivered;
+	dal_worker_status_deinit(&status);
+	return *events > 0 || *rows > 0;
+}
+
+void rig_settle(struct rig *rig)
+{
+	int64_t until = dal_clock_monotonic_us() + PATIENCE_US;
+	uint64_t events, rows;
+
+	while (unsettled(rig, &events, &rows)) {
 		if (dal_clock_monotonic_us() > until) {
-			fail_msg("stands at %llu of %llu, %llu rows undelivered",
-				 (unsigned long long)status.next, (unsigned long long)status.end,
-				 (unsigned long long)status.undelivered);
+			fail_msg("%llu events not folded in, %llu rows undelivered",
+				 (unsigned long long)events, (unsigned long long)rows);
 		}
 		dal_worker_wake(rig->worker);
 		(void)usleep(5000);
-		dal_worker_status(rig->worker, &status);
 	}
 }
 
