@@ -46,14 +46,16 @@ static void folder_close(struct folder *folder)
 static int position_print(const struct folder *folder)
 {
 	struct dal_state_position position = {0};
-	struct dal_log_mark end = {0};
+	struct dal_position end = {0};
 	int r = dal_state_position_get(folder->state, 0, &position);
 
 	if (r >= 0) {
-		dal_log_end(folder->log, 0, &end, 1);
-		printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", end.next,
-		       position.count > 0 ? position.marks[0].next : 1, position.sequence);
+		dal_log_end(folder->log, 0, &end);
+		printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", end.marks[0].next,
+		       position.next.count > 0 ? position.next.marks[0].next : 1,
+		       position.sequence);
 	}
+	dal_position_deinit(&end);
 	dal_state_position_deinit(&position);
 	return r < 0 ? r : 0;
 }
