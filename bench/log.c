@@ -200,7 +200,7 @@ static void scan(struct dal_log *log, const char *what)
 	uint64_t bytes = 0;
 	int64_t start_us = dal_clock_monotonic_us();
 	int64_t start_cpu_us = cpu_us();
-	DAL_ASSERT(dal_log_reader_new(log, 0, NULL, 0, NULL, &reader) == 0);
+	DAL_ASSERT(dal_log_reader_new(log, 0, NULL, NULL, &reader) == 0);
 	while (dal_log_read(reader, 4096, 8 << 20, &batch) == 0) {
 		events += batch.count;
 		bytes += batch.bytes;

@@ -127,7 +127,6 @@ static void fold(struct dal_log *log, struct dal_state *state, uint64_t events, 
 	struct dal_errors errors = {0};
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader;
-	struct dal_log_mark mark;
 	struct dal_lane *lane;
 	int64_t start = dal_clock_monotonic_us();
 	double cpu = cpu_s();
@@ -140,8 +139,7 @@ static void fold(struct dal_log *log, struct dal_state *state, uint64_t events, 
 			     &lane, &errors);
 
 	r = r == 0 ? dal_lane_build(lane, NULL, NULL) : r;
-	dal_lane_marks(lane, &mark, 1);
-	dal_log_reader_new(log, 0, &mark, 1, NULL, &reader);
+	dal_log_reader_new(log, 0, dal_lane_position(lane), NULL, &reader);
 	while (r == 0 && (r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 					   DAL_LIMIT_WORKER_BATCH_BYTES, &batch)) == 0) {
 		r = dal_lane_process(lane, &batch);
