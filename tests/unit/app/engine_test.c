@@ -163,7 +163,7 @@ static unsigned on_log(struct dal_engine *engine, const char *what)
 	struct dal_log_reader *reader;
 	unsigned count = 0;
 
-	assert_int_equal(dal_log_reader_new(dal_engine_log(engine), 0, NULL, 0, NULL, &reader), 0);
+	assert_int_equal(dal_log_reader_new(dal_engine_log(engine), 0, NULL, NULL, &reader), 0);
 	while (dal_log_read(reader, 1000, 1 << 20, &batch) == 0) {
 		for (size_t i = 0; i < batch.count; i++) {
 			char *text = dal_slice_dup(batch.records[i].event);
