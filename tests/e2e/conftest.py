@@ -10,6 +10,13 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
+from neighbours.fixtures import (  # noqa: E402, F401
+    broker,
+    broker_folder,
+    kafka,
+    own_broker,
+    podman,
+)
 from support.apps import need  # noqa: E402
 from support.engine import PROGRAM, ROOT, Engine, write_app  # noqa: E402
 

@@ -1,0 +1,74 @@
+"""Fixtures: one broker and one container engine for all tests of a run; skipped, by name, where a
+machine can't have them."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from neighbours import broker as brokers
+from neighbours import podman as podmans
+
+
+@pytest.fixture(scope="session")
+def broker_folder():
+    path = Path(tempfile.mkdtemp(prefix="dalamb-kafka-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def skip_without_broker():
+    why = brokers.missing()
+    if why:
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def broker(broker_folder):
+    """Shared: each test has topics of its own, and nobody ends it (for that: own_broker)."""
+    skip_without_broker()
+    one = brokers.Broker(broker_folder / "shared", secure=True, java=brokers.QUICK)
+    try:
+        yield one.start()
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def own_broker(broker_folder, request):
+    """For one test, which may do anything with it."""
+    skip_without_broker()
+    one = brokers.Broker(broker_folder / request.node.name, java=brokers.QUICK)
+    try:
+        yield one.start()
+    finally:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def kafka(broker):
+    """A client of the shared broker."""
+    from neighbours.kafka import Kafka
+
+    return Kafka(broker.address)
+
+
+@pytest.fixture(scope="session")
+def podman():
+    """A container engine that has run a container."""
+    why = podmans.missing()
+    if why:
+        pytest.skip(why)
+    one = podmans.Podman()
+    try:
+        try:
+            one.start()
+            one.build_static("localhost/dalamb-static", "/bin/busybox")
+            one.run("run", "--rm", "--network", "none", "localhost/dalamb-static", "true")
+        except (podmans.Failed, OSError, AssertionError) as error:
+            pytest.skip("podman can't run a container here: %s" % error)
+        yield one
+        one.remove()
+    finally:
+        one.close()
