@@ -5,13 +5,21 @@
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 
-/* lopcodes.h: the operation in bits 0-6, A in 7-14, k in 15, B in 16-23, C in 24-31; Bx in 15-31.
+/* lopcodes.h: the operation in bits 0-6, A in 7-14, k in 15, B in 16-23, C in 24-31; Bx in 15-31;
+ * Ax in 7-31.
  */
 enum {
 	OP_LOADK = 3,
+	OP_LOADKX = 4,
+	OP_GETUPVAL = 9,
 	OP_SETUPVAL = 10,
 	OP_GETTABUP = 11,
+	OP_GETTABLE = 12,
 	OP_SETTABUP = 15,
+	OP_JMP = 56,
+	OP_CALL = 68,
+	OP_TAILCALL = 69,
+	OP_EXTRAARG = 82,
 };
 
 enum {
@@ -176,7 +184,7 @@ void dal_chunk_deinit(struct dal_chunk *chunk)
 }
 
 struct instruction {
-	unsigned op, a, b, c, bx;
+	unsigned op, a, b, c, bx, ax;
 };
 
 static struct instruction instruction_at(const struct dal_proto *proto, size_t pc)
@@ -187,7 +195,8 @@ static struct instruction instruction_at(const struct dal_proto *proto, size_t p
 				    .a = word >> 7 & 0xFF,
 				    .b = word >> 16 & 0xFF,
 				    .c = word >> 24,
-				    .bx = word >> 15};
+				    .bx = word >> 15,
+				    .ax = word >> 7};
 }
 
 static bool is_environment(const struct dal_proto *proto, unsigned upvalue)
@@ -195,16 +204,58 @@ static bool is_environment(const struct dal_proto *proto, unsigned upvalue)
 	return dal_slice_is(proto->upvalues[upvalue].name, "_ENV");
 }
 
+/* A use of a global by name. */
+struct access {
+	struct dal_slice name;
+	unsigned a;  /* the register that a read goes to */
+	size_t next; /* the instruction behind it */
+	bool write;
+};
+
+/*
+ * GETTABUP and SETTABUP name a global by one of the first 256 constants; where a function has more,
+ * or a name is long, the environment is fetched, then the name, then the field.
+ */
+static bool access_at(const struct dal_proto *proto, size_t pc, struct access *out)
+{
+	struct instruction i = instruction_at(proto, pc);
+	*out = (struct access){.a = i.a, .next = pc + 1};
+	if (i.op == OP_GETTABUP && is_environment(proto, i.b)) {
+		out->name = proto->constants[i.c].bytes;
+		return true;
+	}
+	if (i.op == OP_SETTABUP && is_environment(proto, i.a)) {
+		out->name = proto->constants[i.b].bytes;
+		out->write = true;
+		return true;
+	}
+	if (i.op != OP_GETUPVAL || !is_environment(proto, i.b)) {
+		return false;
+	}
+	struct instruction name = instruction_at(proto, pc + 1);
+	bool far = name.op == OP_LOADKX;
+	if (!far && name.op != OP_LOADK) {
+		return false;
+	}
+	out->next = pc + 2 + far;
+	out->name = proto->constants[far ? instruction_at(proto, pc + 2).ax : name.bx].bytes;
+	struct instruction use = instruction_at(proto, out->next);
+	out->write = use.op != OP_GETTABLE || use.b != i.a || use.c != name.a;
+	if (!out->write) {
+		out->a = use.a;
+		out->next++;
+	}
+	return true;
+}
+
 void dal_chunk_globals(const struct dal_proto *proto,
 		       void (*found)(void *own, struct dal_slice name, int line, bool write),
 		       void *own)
 {
 	for (size_t pc = 0; pc < proto->code_count; pc++) {
-		struct instruction i = instruction_at(proto, pc);
-		if (i.op == OP_GETTABUP && is_environment(proto, i.b)) {
-			found(own, proto->constants[i.c].bytes, proto->lines[pc], false);
-		} else if (i.op == OP_SETTABUP && is_environment(proto, i.a)) {
-			found(own, proto->constants[i.b].bytes, proto->lines[pc], true);
+		struct access access;
+		if (access_at(proto, pc, &access)) {
+			found(own, access.name, proto->lines[pc], access.write);
 		}
 	}
 	for (size_t i = 0; i < proto->proto_count; i++) {
@@ -212,22 +263,92 @@ void dal_chunk_globals(const struct dal_proto *proto,
 	}
 }
 
-void dal_chunk_calls(const struct dal_proto *proto, const char *function,
-		     void (*found)(void *own, struct dal_slice argument, int line), void *own)
+static bool is_string(const struct dal_constant *constant)
 {
-	for (size_t pc = 0; pc + 1 < proto->code_count; pc++) {
-		struct instruction i = instruction_at(proto, pc),
-				   next = instruction_at(proto, pc + 1);
-		if (i.op == OP_GETTABUP && is_environment(proto, i.b) && next.op == OP_LOADK &&
-		    next.a == i.a + 1 && dal_slice_is(proto->constants[i.c].bytes, function)) {
-			const struct dal_constant *argument = &proto->constants[next.bx];
-			if (argument->type == CONSTANT_SHORT || argument->type == CONSTANT_LONG) {
-				found(own, argument->bytes, proto->lines[pc]);
+	return constant->type == CONSTANT_SHORT || constant->type == CONSTANT_LONG;
+}
+
+/*
+ * A function was fetched: the literal string that it is called with first, by the call at
+ * `function`. It stands in the register behind the fetched one, and stays there up to the call.
+ */
+static struct dal_slice literal_argument(const struct dal_proto *proto, const struct access *access,
+					 unsigned function)
+{
+	struct instruction first = instruction_at(proto, access->next);
+	if (first.op != OP_LOADK || first.a != access->a + 1 ||
+	    !is_string(&proto->constants[first.bx])) {
+		return (struct dal_slice){0};
+	}
+	for (size_t pc = access->next + 1; pc < proto->code_count; pc++) {
+		struct instruction i = instruction_at(proto, pc);
+		bool call = i.op == OP_CALL || i.op == OP_TAILCALL;
+		if (call && i.a == function) {
+			return proto->constants[first.bx].bytes;
+		}
+		if (i.op != OP_JMP && i.op != OP_EXTRAARG &&
+		    (i.a == access->a || i.a == first.a || (call && i.a < access->a))) {
+			break;
+		}
+	}
+	return (struct dal_slice){0};
+}
+
+void dal_chunk_uses(const struct dal_proto *proto, const char *function,
+		    void (*found)(void *own, struct dal_slice argument, int line), void *own)
+{
+	struct access before = {0};
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		struct access access;
+		if (!access_at(proto, pc, &access)) {
+			continue;
+		}
+		if (!access.write && dal_slice_is(access.name, function)) {
+			bool protected = before.next == pc && before.a + 1 == access.a &&
+					 dal_slice_is(before.name, "pcall");
+			found(own, literal_argument(proto, &access, access.a - protected),
+			      proto->lines[pc]);
+		}
+		before = access;
+	}
+	for (size_t i = 0; i < proto->proto_count; i++) {
+		dal_chunk_uses(&proto->protos[i], function, found, own);
+	}
+}
+
+bool dal_chunk_fields(const struct dal_proto *proto, size_t upvalue,
+		      void (*found)(void *own, struct dal_slice name), void *own)
+{
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		struct instruction i = instruction_at(proto, pc);
+		if (i.op == OP_GETTABUP && i.b == upvalue) {
+			found(own, proto->constants[i.c].bytes);
+		} else if (i.op == OP_GETUPVAL && i.b == upvalue) {
+			return false;
+		}
+	}
+	for (size_t p = 0; p < proto->proto_count; p++) {
+		const struct dal_proto *inner = &proto->protos[p];
+		for (size_t u = 0; u < inner->upvalue_count; u++) {
+			if (!inner->upvalues[u].in_stack && inner->upvalues[u].index == upvalue &&
+			    !dal_chunk_fields(inner, u, found, own)) {
+				return false;
 			}
 		}
 	}
+	return true;
+}
+
+void dal_chunk_strings(const struct dal_proto *proto,
+		       void (*found)(void *own, struct dal_slice text), void *own)
+{
+	for (size_t i = 0; i < proto->constant_count; i++) {
+		if (is_string(&proto->constants[i])) {
+			found(own, proto->constants[i].bytes);
+		}
+	}
 	for (size_t i = 0; i < proto->proto_count; i++) {
-		dal_chunk_calls(&proto->protos[i], function, found, own);
+		dal_chunk_strings(&proto->protos[i], found, own);
 	}
 }
 
@@ -242,9 +363,9 @@ static bool outer_write(const struct dal_proto *proto, const bool *outer,
 							  proto->lines[pc], false};
 			return true;
 		}
-		if (i.op == OP_SETTABUP && is_environment(proto, i.a)) {
-			*write = (struct dal_chunk_write){proto->constants[i.b].bytes,
-							  proto->lines[pc], true};
+		struct access access;
+		if (access_at(proto, pc, &access) && access.write) {
+			*write = (struct dal_chunk_write){access.name, proto->lines[pc], true};
 			return true;
 		}
 	}

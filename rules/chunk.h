@@ -53,9 +53,19 @@ void dal_chunk_deinit(struct dal_chunk *chunk);
 void dal_chunk_globals(const struct dal_proto *proto,
 		       void (*found)(void *own, struct dal_slice name, int line, bool write),
 		       void *own);
-/* Every call of the global `function` whose first argument is a literal string. */
-void dal_chunk_calls(const struct dal_proto *proto, const char *function,
-		     void (*found)(void *own, struct dal_slice argument, int line), void *own);
+/*
+ * Every use of the global `function`: with its first argument where it is called with a literal
+ * string (by pcall, too); any other use, handed on or kept, has no argument (no data).
+ */
+void dal_chunk_uses(const struct dal_proto *proto, const char *function,
+		    void (*found)(void *own, struct dal_slice argument, int line), void *own);
+/* The fields by which the function reads the table in its upvalue, from 0. False: it may do more
+ * with it than that. */
+bool dal_chunk_fields(const struct dal_proto *proto, size_t upvalue,
+		      void (*found)(void *own, struct dal_slice name), void *own);
+/* Every constant that is a string. */
+void dal_chunk_strings(const struct dal_proto *proto,
+		       void (*found)(void *own, struct dal_slice text), void *own);
 
 struct dal_chunk_write {
 	struct dal_slice name;

@@ -201,6 +201,7 @@ static void rule_fields(const struct declaring *d, struct dal_rule_own *own)
 	own->rule.calls = call_field(d);
 	own->rule.on_error = on_error_field(d, DAL_ON_ERROR_SKIP);
 	own->rule.system = own->pattern != NULL && dal_pattern_names_system(own->pattern);
+	own->rule.system_only = own->pattern != NULL && dal_pattern_only_system(own->pattern);
 }
 
 void dal_declare_rule(struct dal_loader *loader, const char *name, int line, int table)
@@ -262,6 +263,7 @@ static void projection_fields(const struct declaring *d, struct dal_projection_o
 			   sizeof(names) / sizeof(names[0]));
 	own->pattern = on_field(d, &own->projection.topics);
 	own->projection.system = own->pattern != NULL && dal_pattern_names_system(own->pattern);
+	own->projection.system_only = own->pattern != NULL && dal_pattern_only_system(own->pattern);
 	own->projection.on_error = on_error_field(d, DAL_ON_ERROR_PARK);
 	version_field(d, &own->projection);
 	init_field(d, own);

@@ -249,7 +249,11 @@ static void check_global(void *own, struct dal_slice name, int line, bool write)
 
 static void check_view(void *own, struct dal_slice name, int line)
 {
-	dal_loader_use(own, DAL_USE_VIEW, line, name, NULL);
+	struct dal_loader *loader = own;
+	loader->views = true;
+	if (name.data != NULL) {
+		dal_loader_use(loader, DAL_USE_VIEW, line, name, NULL);
+	}
 }
 
 /* What can be told from the code of the file on top of the stack; its globals are at `globals`. */
@@ -261,7 +265,7 @@ static void check_code(struct dal_loader *loader, int globals)
 	dal_chunk_globals(&chunk.root, note_assigned, &check);
 	dal_chunk_globals(&chunk.root, check_global, &check);
 	if (dal_loader_source(loader)->role != DAL_RULES_TESTS) {
-		dal_chunk_calls(&chunk.root, "view", check_view, loader);
+		dal_chunk_uses(&chunk.root, "view", check_view, loader);
 	}
 	dal_map_free(check.assigned);
 	dal_chunk_deinit(&chunk);
@@ -429,7 +433,9 @@ static int load_all(lua_State *lua)
 	}
 	dal_reach_freeze(loader);
 	if (loader->checking) {
+		dal_set_names(loader);
 		dal_set_digests(loader);
+		dal_reads_find(loader);
 	}
 	return 0;
 }

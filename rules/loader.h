@@ -32,6 +32,8 @@ struct dal_loader {
 	char pending_name[64];
 	int pending_line;
 	struct dal_map *names;       /* "word name" to the struct dal_loader_use that declares it */
+	bool views;                  /* some file uses `view` */
+	struct dal_reading *reading; /* reads.c */
 	struct dal_loader_use *uses; /* names that are looked up when all is loaded */
 	size_t use_count, use_capacity;
 };
@@ -95,7 +97,12 @@ void dal_reach_freeze(struct dal_loader *loader);
 /* Digest of the declared function and all it reaches. */
 void dal_reach_digest(struct dal_loader *loader, int64_t function, struct dal_digester *digester);
 
-/* rules.c: the digests of the projections. */
+/* reads.c: which projections each function may read. Done once; freed with the loader. */
+void dal_reads_find(struct dal_loader *loader);
+void dal_reading_free(struct dal_reading *reading); /* NULL is fine */
+
+/* rules.c: the indices of rules and projections by name; the digests of the projections. */
+void dal_set_names(struct dal_loader *loader);
 void dal_set_digests(struct dal_loader *loader);
 
 #endif

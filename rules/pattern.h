@@ -38,6 +38,8 @@ void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out
 /* Does some value of its `type` name types that begin with "dalamb."? Only then it sees dalamb's
  * own events. */
 bool dal_pattern_names_system(const struct dal_pattern *pattern);
+/* Does it match no event but those? */
+bool dal_pattern_only_system(const struct dal_pattern *pattern);
 /* An attribute that is text in every event (type, source, subject, id, time) and that the pattern
  * compares with numbers and booleans only: it never matches. NULL: none is. */
 const char *dal_pattern_never(const struct dal_pattern *pattern);

@@ -227,6 +227,45 @@ bool dal_pattern_names_system(const struct dal_pattern *pattern)
 	return object_names_system(&pattern->root);
 }
 
+/* Without regard to case it matches "DALAMB.x", too, which is none of dalamb's types. */
+static bool field_only_system(const struct dal_pattern_field *field)
+{
+	for (uint32_t i = 0; i < field->operator_count; i++) {
+		const struct dal_operator *op = &field->operators[i];
+		if (!names_system(op) || op->kind == DAL_OPERATOR_FOLDED ||
+		    op->kind == DAL_OPERATOR_PREFIX_FOLDED) {
+			return false;
+		}
+	}
+	return field->operator_count > 0 && dal_slice_is(field->name, "type");
+}
+
+/* All that an object says must hold, so one field, or one `$or` in each alternative, is enough. */
+static bool object_only_system(const struct dal_pattern_object *object)
+{
+	for (uint32_t i = 0; i < object->field_count; i++) {
+		if (field_only_system(&object->fields[i])) {
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < object->or_count; i++) {
+		uint32_t j = 0;
+		while (j < object->ors[i].count &&
+		       object_only_system(&object->ors[i].alternatives[j])) {
+			j++;
+		}
+		if (j > 0 && j == object->ors[i].count) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool dal_pattern_only_system(const struct dal_pattern *pattern)
+{
+	return object_only_system(&pattern->root);
+}
+
 static bool holds_for_text(const struct dal_operator *op)
 {
 	return op->kind != DAL_OPERATOR_FALSE && op->kind != DAL_OPERATOR_TRUE &&

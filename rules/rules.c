@@ -16,6 +16,19 @@ static void hex(struct dal_digest digest, char out[2 * DAL_DIGEST_BYTES + 1])
 	dal_buffer_deinit(&text);
 }
 
+void dal_set_names(struct dal_loader *loader)
+{
+	struct dal_rules *set = loader->set;
+	for (size_t i = 0; i < set->rule_count; i++) {
+		dal_map_set(set->rule_names, dal_slice_text(set->rules[i].rule.name),
+			    (void *)(i + 1));
+	}
+	for (size_t i = 0; i < set->projection_count; i++) {
+		dal_map_set(set->projection_names,
+			    dal_slice_text(set->projections[i].projection.name), (void *)(i + 1));
+	}
+}
+
 void dal_set_digests(struct dal_loader *loader)
 {
 	static const char on_error[] = {'s', 'p', 'h'};
@@ -84,6 +97,7 @@ static void declared_free(struct dal_rules *set)
 		free((void *)own->rule.name);
 		strings_free(own->rule.topics);
 		strings_free(own->rule.calls);
+		free(own->reads.projections);
 		dal_path_free((struct dal_path *)own->rule.by);
 		dal_pattern_free(own->pattern);
 	}
@@ -103,6 +117,7 @@ static void declared_free(struct dal_rules *set)
 	}
 	for (size_t i = 0; i < set->function_count; i++) {
 		free(set->functions[i].what);
+		free(set->functions[i].reads.projections);
 	}
 	for (size_t i = 0; i < set->test_count; i++) {
 		dal_rules_test_deinit(&set->tests[i]);
@@ -161,16 +176,8 @@ static void number_patterns(struct dal_value *values, size_t count, size_t first
 	}
 }
 
-static void index_names(struct dal_rules *set)
+static void number_declarations(struct dal_rules *set)
 {
-	for (size_t i = 0; i < set->rule_count; i++) {
-		dal_map_set(set->rule_names, dal_slice_text(set->rules[i].rule.name),
-			    (void *)(i + 1));
-	}
-	for (size_t i = 0; i < set->projection_count; i++) {
-		dal_map_set(set->projection_names,
-			    dal_slice_text(set->projections[i].projection.name), (void *)(i + 1));
-	}
 	for (size_t i = 0; i < set->declaration_count; i++) {
 		number_patterns(set->declarations[i].values, set->declarations[i].count,
 				set->rule_count + set->projection_count);
@@ -270,6 +277,7 @@ static void loader_deinit(struct dal_loader *loader)
 	}
 	free(loader->uses);
 	free((void *)loader->lines);
+	dal_reading_free(loader->reading);
 }
 
 static void load(struct dal_rules *set, struct dal_errors *errors, struct dal_errors *warnings)
@@ -313,7 +321,7 @@ int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **r
 		return DAL_RULES_INVALID;
 	}
 	build_matcher(set);
-	index_names(set);
+	number_declarations(set);
 	*rules = set;
 	return 0;
 }
@@ -367,6 +375,18 @@ long dal_rules_projection_index(const struct dal_rules *rules, struct dal_slice 
 long dal_rules_rule_index(const struct dal_rules *rules, struct dal_slice name)
 {
 	return (long)(uintptr_t)dal_map_get(rules->rule_names, name) - 1;
+}
+
+const struct dal_reads *dal_rules_reads(const struct dal_rules *rules, size_t rule)
+{
+	DAL_ASSERT(rule < rules->rule_count);
+	return &rules->rules[rule].reads;
+}
+
+const struct dal_reads *dal_rules_function_reads(const struct dal_rules *rules, int64_t function)
+{
+	DAL_ASSERT(function >= 1 && (size_t)function <= rules->function_count);
+	return &rules->functions[function - 1].reads;
 }
 
 const struct dal_matcher *dal_rules_matcher(const struct dal_rules *rules)

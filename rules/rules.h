@@ -75,6 +75,7 @@ struct dal_rule {
 	uint32_t pattern;          /* its id in the matcher */
 	const char *const *topics; /* NULL-terminated: those that its `on` names; empty: all */
 	bool system;               /* its pattern names a dalamb. type */
+	bool system_only;          /* and no other: only the topic `system` can feed it */
 	const struct dal_path *by; /* or NULL */
 	bool has_when, has_emit;
 	const char *const *calls; /* NULL-terminated function names */
@@ -87,7 +88,7 @@ struct dal_projection {
 	uint32_t version;
 	uint32_t pattern;
 	const char *const *topics;
-	bool system;
+	bool system, system_only;
 	const struct dal_path *key; /* or NULL: a Lua function */
 	struct dal_slice init;      /* canonical JSON; empty: nil */
 	enum dal_on_error on_error;
@@ -102,6 +103,23 @@ const struct dal_projection *dal_rules_projection(const struct dal_rules *rules,
 /* The index of a projection or rule by name, or -1. */
 long dal_rules_projection_index(const struct dal_rules *rules, struct dal_slice name);
 long dal_rules_rule_index(const struct dal_rules *rules, struct dal_slice name);
+
+/*
+ * What functions may read with view(), as far as their code and all that it reaches tells: helpers,
+ * those of lib too. What a fold or `key` reaches counts likewise, though they can't call it.
+ */
+struct dal_reads {
+	uint32_t *projections; /* ascending */
+	size_t count;
+	/* A name is made as it runs, or view is handed on. `projections` has those too whose names
+	 * stand in the code as text; what else may be read can't be told. */
+	bool any;
+};
+
+/* Of a rule's `when` and `emit`. */
+const struct dal_reads *dal_rules_reads(const struct dal_rules *rules, size_t rule);
+/* Of a function of another folder's declaration (`input`), by its value's number. */
+const struct dal_reads *dal_rules_function_reads(const struct dal_rules *rules, int64_t function);
 
 /* Everything compiled into one; ids below rule_count are rules, then projections. */
 const struct dal_matcher *dal_rules_matcher(const struct dal_rules *rules);

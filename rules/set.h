@@ -11,6 +11,7 @@ struct dal_rule_own {
 	struct dal_rule rule;
 	struct dal_pattern *pattern;
 	int64_t when, emit; /* functions by number; 0: none */
+	struct dal_reads reads;
 };
 
 struct dal_projection_own {
@@ -25,6 +26,7 @@ struct dal_function_own {
 	size_t source;
 	int line;
 	char *what; /* `rule "x"` */
+	struct dal_reads reads;
 };
 
 struct dal_rules {

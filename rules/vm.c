@@ -203,7 +203,9 @@ static int fail_view(lua_State *lua, struct dal_vm *vm, int r, const char *name)
 		vm->fatal = r;
 		return luaL_error(lua, "view: the entry can't be read");
 	}
-	return luaL_error(lua, "view: %s is parked: %s", name, dal_buffer_cstr(message));
+	return luaL_error(lua, "view: %s %s: %s", name,
+			  r == DAL_VM_VIEW_REFUSED ? "can't be read here" : "is parked",
+			  dal_buffer_cstr(message));
 }
 
 /* view(projection, key): offered to all files as a global. */

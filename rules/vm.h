@@ -33,12 +33,19 @@ enum {
 	DAL_VM_LIMIT = 3, /* a memory or time limit: ask a fresh machine */
 };
 
+/* What a view callback may say beside 0; both raise in the script. */
+enum {
+	DAL_VM_VIEW_PARKED = 1,  /* the entry is parked */
+	DAL_VM_VIEW_REFUSED = 2, /* this declaration may not read it (on Kafka: another lane's) */
+};
+
 struct dal_vm_options {
 	struct dal_rules *rules; /* the machine takes a reference */
 	/*
 	 * view(): the entry of a projection as it was before this event. 0 with *entry (NULL: there
-	 * is none); 1: it is parked, `message` says so; negative: fatal. The entry stays the
-	 * caller's and is read-only for Lua; it must not change during the call.
+	 * is none); DAL_VM_VIEW_PARKED or DAL_VM_VIEW_REFUSED, `message` says why; negative: fatal.
+	 * The entry stays the caller's and is read-only for Lua; it must not change during the
+	 * call.
 	 */
 	int (*view)(void *own, uint32_t projection, struct dal_slice key,
 		    const struct dal_vm_entry **entry, struct dal_buffer *message);

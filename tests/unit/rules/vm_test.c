@@ -398,9 +398,12 @@ static void test_view_outcomes(void **state)
 	assert_int_equal(dal_vm_when(f.vm, 0), DAL_VM_NO); /* there is none yet */
 	assert_int_equal(dal_vm_fold(f.vm, 0, f.seen), 0);
 	assert_int_equal(dal_vm_when(f.vm, 0), 0);
-	f.view_result = 1;
+	f.view_result = DAL_VM_VIEW_PARKED;
 	assert_int_equal(dal_vm_when(f.vm, 0), DAL_VM_ERROR);
 	assert_failure(&f, "p is parked: it failed before");
+	f.view_result = DAL_VM_VIEW_REFUSED;
+	assert_int_equal(dal_vm_when(f.vm, 0), DAL_VM_ERROR);
+	assert_failure(&f, "p can't be read here: it failed before");
 	f.view_result = -5;
 	assert_int_equal(dal_vm_when(f.vm, 0), -5);
 	fixture_free(&f);
