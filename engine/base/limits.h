@@ -70,7 +70,7 @@
 #define DAL_LIMIT_DEDUP_WINDOW_MS (10 * 60 * 1000) /* http.dedup */
 #define DAL_LIMIT_DEDUP_ENTRIES 8000000            /* kept in memory, 24 bytes each at most */
 #define DAL_LIMIT_ROWS 5000000                     /* limits.rows: undelivered rows of a lane */
-#define DAL_LIMIT_WORKER_BATCH_EVENTS 4096
+#define DAL_LIMIT_WORKER_BATCH_EVENTS 16384
 #define DAL_LIMIT_WORKER_BATCH_BYTES (8 * DAL_MIB)
 #define DAL_LIMIT_CACHE_ENTRIES 65536 /* live projection entries of a worker */
 #define DAL_LIMIT_CHECKPOINT_OPEN 1000
