@@ -104,6 +104,7 @@ static int worker_open(struct dal_app_lane *lane, struct dal_errors *errors)
 				 .outbox = true,
 				 .rebuild_changed = options->dev,
 				 .dedup_us = app->settings.dedup_us,
+				 .rights = options->rights,
 				 .watch = &dal_watch_sink,
 				 .own = options->watch},
 			.rows_max = app->settings.rows,

@@ -21,7 +21,7 @@ struct dal_app_lane_options {
 	struct dal_state *state;
 	struct dal_functions *functions;
 	struct dal_watch *watch;
-	const struct dal_feeds *feeds; /* which views may be read; NULL: all */
+	const struct dal_view_rights *rights; /* NULL: rules may read all views */
 	uint16_t number;
 	uint16_t lanes; /* how many share the cache's room */
 	bool dev;

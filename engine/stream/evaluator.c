@@ -12,8 +12,13 @@ static int view_lookup(struct dal_evaluator *e, uint32_t projection, struct dal_
 		       struct dal_cache_entry **found, struct dal_buffer *message)
 {
 	struct dal_cache_entry *entry;
-	int r = dal_evaluator_entry(e, projection, key, &entry);
+	int r;
 
+	if (e->rights &&
+	    !e->rights->may_read(e->rights->own, &e->event, e->rule, projection, key, message)) {
+		return DAL_VM_VIEW_REFUSED;
+	}
+	r = dal_evaluator_entry(e, projection, key, &entry);
 	if (r < 0) {
 		return r;
 	}
@@ -23,7 +28,7 @@ static int view_lookup(struct dal_evaluator *e, uint32_t projection, struct dal_
 				  entry->parked_at.partition,
 				  (unsigned long long)entry->parked_at.offset,
 				  entry->message ? entry->message : "");
-		return 1;
+		return DAL_VM_VIEW_PARKED;
 	}
 	*found = entry;
 	return 0;
@@ -333,6 +338,7 @@ int dal_evaluator_new(const struct dal_evaluator_options *options, struct dal_ev
 	e->sink = options->sink;
 	e->own = options->own;
 	e->unlimited_time = options->unlimited_time;
+	e->rights = options->rights;
 	e->json = dal_json_new();
 	e->earlier = dal_json_new();
 	e->cache = dal_cache_new(options->cache_entries);

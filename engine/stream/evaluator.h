@@ -58,6 +58,15 @@ struct dal_evaluator_sink {
 		     const struct dal_projection *projection, struct dal_slice key);
 };
 
+/* Which views a rule may read for an event: on Kafka not every view lies beside every event, and an
+ * answer must not depend on what another lane has done. */
+struct dal_view_rights {
+	/* False with `why`. Thread: any lane's. */
+	bool (*may_read)(const void *own, const struct dal_event *event, uint32_t rule,
+			 uint32_t projection, struct dal_slice key, struct dal_buffer *why);
+	const void *own;
+};
+
 struct dal_evaluator_options {
 	struct dal_rules *rules;          /* a reference is taken */
 	const struct dal_target *targets; /* outlive the evaluator */
@@ -69,6 +78,7 @@ struct dal_evaluator_options {
 	void *own; /* for load and sink */
 	size_t cache_entries;
 	bool unlimited_time;
+	const struct dal_view_rights *rights; /* NULL: all views; else it outlives the evaluator */
 };
 
 int dal_evaluator_new(const struct dal_evaluator_options *options,

@@ -13,6 +13,7 @@ struct dal_evaluator {
 	const struct dal_evaluator_sink *sink;
 	void *own;
 	bool unlimited_time;
+	const struct dal_view_rights *rights;
 
 	struct dal_vm *vm;
 	struct dal_cache *cache;
@@ -23,6 +24,7 @@ struct dal_evaluator {
 	size_t index;
 	struct dal_json *json;
 	struct dal_event event;
+	uint32_t rule; /* whose functions run */
 
 	/* a second opinion (vm.h, DAL_VM_LIMIT): a fresh machine and what it was given to look at
 	 */

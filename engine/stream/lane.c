@@ -124,6 +124,7 @@ static int open_all(struct dal_lane *lane, struct dal_errors *errors)
 			.own = lane,
 			.cache_entries = lane->options.cache_entries,
 			.unlimited_time = lane->options.unlimited_time,
+			.rights = lane->options.rights,
 		},
 		&lane->evaluator);
 }

@@ -33,7 +33,8 @@ struct dal_lane_options {
 	size_t cache_entries; /* 0 keeps nothing between batches */
 	bool outbox;
 	bool unlimited_time;
-	int64_t dedup_us;     /* the window; 0: DAL_LIMIT_DEDUP_WINDOW_MS */
+	int64_t dedup_us;                     /* the window; 0: DAL_LIMIT_DEDUP_WINDOW_MS */
+	const struct dal_view_rights *rights; /* NULL: rules may read all views */
 	bool rebuild_changed; /* run --dev: a changed declaration without a raised version is
 				 rebuilt, not refused */
 	/* Told of the effects of events as they are evaluated (before they are committed); may be

@@ -157,6 +157,7 @@ int dal_evaluator_rule(struct dal_evaluator *e, uint32_t index)
 	const struct dal_vm *asked = e->vm;
 	int r;
 
+	e->rule = index;
 	if (!dal_evaluator_feeds(e, rule->topics, rule->system)) {
 		return 0;
 	}
@@ -179,6 +180,7 @@ int dal_evaluator_call_only(struct dal_evaluator *e, const struct dal_rule *rule
 	const struct dal_vm *asked = e->vm;
 	int r;
 
+	e->rule = (uint32_t)dal_rules_rule_index(e->rules, dal_slice_text(rule->name));
 	dal_buffer_clear(&e->payloads);
 	r = payload(e, target, &asked);
 	if (r < 0) {
@@ -197,8 +199,10 @@ int dal_evaluator_emit_only(struct dal_evaluator *e, uint32_t index)
 	const struct dal_vm_emitted *list = NULL;
 	const struct dal_vm *asked = e->vm;
 	size_t count = 0;
-	int r = emits(e, index, &list, &count, &asked);
+	int r;
 
+	e->rule = index;
+	r = emits(e, index, &list, &count, &asked);
 	if (r == DAL_VM_ERROR || r == DAL_VM_LIMIT) {
 		return rule_failed(e, rule, "emit", dal_vm_failure(asked));
 	}
