@@ -17,7 +17,7 @@ enum { DAL_KEY_ABSENT = 1, DAL_KEY_INVALID = 2 };
 
 int dal_path_parse(struct dal_slice text, struct dal_path **path, struct dal_error *error);
 void dal_path_free(struct dal_path *path);                   /* NULL is fine */
-struct dal_slice dal_path_text(const struct dal_path *path); /* as it was written */
+struct dal_slice dal_path_text(const struct dal_path *path); /* as written; NUL follows it */
 size_t dal_path_steps(const struct dal_path *path);
 struct dal_slice dal_path_step(const struct dal_path *path, size_t index);
 /* The node that the path leads to from `node`, or DAL_JSON_NONE. */

@@ -1,0 +1,1 @@
+log { topics = { "orders", clicks = { key = "data.user" } } }

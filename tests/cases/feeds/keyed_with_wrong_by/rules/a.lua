@@ -1,0 +1,10 @@
+projection "totals" {
+  on   = { type = "order.placed" },
+  key  = "data.customer",
+  fold = function(state, event) return event.data end,
+}
+rule "large" {
+  on   = { type = "order.placed" },
+  by   = "data.shop",
+  when = function(event) return view("totals", event.data.customer) ~= nil end,
+}

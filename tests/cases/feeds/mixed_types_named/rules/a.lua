@@ -1,0 +1,5 @@
+projection "all" {
+  on   = { type = { "order.placed", "dalamb.function.failed" }, topic = "events" },
+  key  = "subject",
+  fold = function(state, event) return event.data end,
+}

@@ -1,0 +1,9 @@
+projection "totals" {
+  on   = { type = "order.placed" },
+  key  = "data.customer",
+  fold = function(state, event) return event.data end,
+}
+rule "large" {
+  on   = { type = "order.placed" },
+  when = function(event) return view("totals", event.data.customer) ~= nil end,
+}

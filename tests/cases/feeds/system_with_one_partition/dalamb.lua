@@ -1,0 +1,1 @@
+log { kind = "kafka", brokers = "127.0.0.1:9092" }

@@ -1,0 +1,9 @@
+projection "failures" {
+  on   = { type = "dalamb.function.failed" },
+  key  = "data.name",
+  fold = function(state, event) return event.data end,
+}
+rule "often" {
+  on   = { type = prefix "dalamb.function." },
+  when = function(event) return view("failures", event.data.name) ~= nil end,
+}

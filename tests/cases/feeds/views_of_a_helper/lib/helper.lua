@@ -1,0 +1,1 @@
+return { total = function(event) return view("totals", event.subject) end }

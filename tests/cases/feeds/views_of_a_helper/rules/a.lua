@@ -1,0 +1,10 @@
+local helper = require "helper"
+projection "totals" {
+  on   = { type = "order.placed", topic = "orders" },
+  key  = "data.customer",
+  fold = function(state, event) return event.data end,
+}
+rule "r" {
+  on   = { type = "x", topic = "clicks" },
+  when = function(event) return helper.total(event) end,
+}
