@@ -47,6 +47,9 @@ const char *dal_sink_text(int result)
 	case DAL_SINK_CONFLICT:
 		return "this Idempotency-Key came before with another body: send each request "
 		       "with a key of its own";
+	case DAL_SINK_AWAY:
+		return "no broker of the log took the events in time: send the same ones again, "
+		       "what was kept all the same counts once";
 	default:
 		return "the events could not be written: try again, and see the engine's log";
 	}

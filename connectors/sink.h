@@ -25,6 +25,7 @@ enum {
 	DAL_SINK_FULL = 1,     /* 503, Retry-After */
 	DAL_SINK_DISK = 2,     /* 503: the disk is near its mark */
 	DAL_SINK_CONFLICT = 3, /* 422: this idempotency key came with another body */
+	DAL_SINK_AWAY = 4,     /* 503: the log's brokers are away; it may be kept all the same */
 };
 
 struct dal_sink_batch {

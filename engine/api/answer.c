@@ -1,5 +1,6 @@
 #include "engine/api/api_private.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "engine/base/logger.h"
@@ -19,7 +20,12 @@ void dal_api_put_place(struct dal_json_writer *writer, const struct dal_place *p
 	dal_buffer_deinit(&text);
 }
 
-void dal_api_put_at(struct dal_json_writer *writer, uint64_t next)
+static bool is_sequence(const struct dal_position *next)
+{
+	return next->count == 1 && dal_slice_is(next->marks[0].topic, DAL_POSITION_ALL_TOPICS);
+}
+
+static void put_last(struct dal_json_writer *writer, uint64_t next)
 {
 	struct dal_buffer text = {0};
 
@@ -28,8 +34,48 @@ void dal_api_put_at(struct dal_json_writer *writer, uint64_t next)
 	dal_buffer_deinit(&text);
 }
 
+static void put_marks(struct dal_json_writer *writer, const struct dal_position *next)
+{
+	struct dal_buffer name = {0};
+
+	for (size_t i = 0; i < next->count; i++) {
+		const struct dal_mark *mark = &next->marks[i];
+		if (mark->next == 0) {
+			continue;
+		}
+		dal_buffer_clear(&name);
+		dal_buffer_slice_append(&name, mark->topic);
+		dal_buffer_printf(&name, "/%d", mark->partition);
+		dal_json_key_slice(writer, dal_buffer_slice(&name));
+		put_last(writer, mark->next);
+	}
+	dal_buffer_deinit(&name);
+}
+
+void dal_api_put_at(struct dal_json_writer *writer, const struct dal_position *next)
+{
+	dal_api_put_stand(writer, &(struct dal_api_stand){(struct dal_position *)next, 1});
+}
+
+void dal_api_put_stand(struct dal_json_writer *writer, const struct dal_api_stand *stand)
+{
+	if (stand->count == 1 && is_sequence(&stand->lanes[0])) {
+		put_last(writer, stand->lanes[0].marks[0].next);
+		return;
+	}
+	dal_json_begin_object(writer);
+	for (uint16_t i = 0; i < stand->count; i++) {
+		put_marks(writer, &stand->lanes[i]);
+	}
+	dal_json_end_object(writer);
+}
+
 void dal_api_fail(struct dal_http_request *request, const char *what, int error)
 {
+	if (error == -EHOSTUNREACH) {
+		dal_http_problem(request, 503, "%s can't be read: " DAL_API_AWAY, what);
+		return;
+	}
 	dal_logger_write(DAL_LOGGER_ERROR, "api", "%s can't be read: %s", what, strerror(-error));
 	dal_http_problem(request, 500,
 			 "%s can't be read (%s): see the engine's log, and the state of its disk",

@@ -8,8 +8,6 @@
 #include "engine/api/api.h"
 #include "engine/event/json_write.h"
 
-#define DAL_API_LANE 0 /* the embedded log has one */
-
 /* A stream that sleeps until the log has advanced, or the lane has folded. */
 struct dal_api_sleeper {
 	struct dal_http_stream *stream;
@@ -59,27 +57,56 @@ extern const struct dal_api_routes dal_api_dead, dal_api_events, dal_api_explain
 extern const struct dal_api_routes *const dal_api_nouns[];
 extern const size_t dal_api_noun_count;
 
-/* --- where the lane stands --- */
+/* --- lanes.c: where the lanes stand --- */
 
-void dal_api_worker_status(struct dal_api *api, struct dal_worker_status *status);
-/* Events on the log that are not folded in. */
+/* Is the log one sequence of offsets over all topics (embedded)? Else its places need all their
+ * parts, and a lane has a mark for each topic. */
+bool dal_api_one_sequence(const struct dal_api *api);
+/* The caller's: dal_worker_status_deinit. */
+void dal_api_worker_status(struct dal_api *api, uint16_t lane, struct dal_worker_status *status);
+/* Of all lanes. */
+struct dal_worker_status *dal_api_lanes_take(struct dal_api *api, uint16_t *count);
+void dal_api_lanes_free(struct dal_worker_status *lanes, uint16_t count);
+
+/* Is it ready for work: dal_engine_ready, and the log's brokers give it something to do? */
+bool dal_api_ready(struct dal_api *api);
+
+/* The next offsets of every lane, at one moment: what is read afterwards is at least as new. */
+struct dal_api_stand {
+	struct dal_position *lanes;
+	uint16_t count;
+};
+
+void dal_api_stand_take(struct dal_api *api, struct dal_api_stand *stand);
+void dal_api_stand_deinit(struct dal_api_stand *stand); /* also clears it */
+bool dal_api_stand_equal(const struct dal_api_stand *a, const struct dal_api_stand *b);
+
+/* Offsets on the log that are not folded in. */
 uint64_t dal_api_lag_events(const struct dal_worker_status *status);
-/* When the event at this offset was appended; 0: it can't be read. */
-int64_t dal_api_appended_us(struct dal_api *api, uint64_t offset);
-/* For how long the oldest of them has waited. */
+/* For how long the oldest of them has waited; on Kafka the bound that is known without asking the
+ * brokers: since the last event that was folded in. */
 int64_t dal_api_lag_us(struct dal_api *api, const struct dal_worker_status *status);
+/* When this event was appended; 0: it can't be said without asking the brokers. */
+int64_t dal_api_appended_us(struct dal_api *api, const struct dal_place *place);
 
 /* --- answer.c: what the handlers say in one way --- */
 
 #define DAL_API_JSON "application/json"
+#define DAL_API_AWAY                                                                               \
+	"no broker of the log answers: ask again once one does, GET /v1/status says since when"
 
 /* Answers 200 with the JSON in `body`, which it takes. */
 void dal_api_reply(struct dal_http_request *request, struct dal_buffer *body);
 /* "events/0/17" as a value. */
 void dal_api_put_place(struct dal_json_writer *writer, const struct dal_place *place);
-/* Where a lane stands whose next offset is this: the last offset as text, "0" before the first. */
-void dal_api_put_at(struct dal_json_writer *writer, uint64_t next);
-/* For a read that failed: 500, and a line in the log. */
+/*
+ * Where something stands. On the embedded log the last offset as text, "0" before the first; else
+ * the last offset of each partition, {"events/3": "17", "system/3": "4"}: those of which nothing
+ * has been read are left out.
+ */
+void dal_api_put_at(struct dal_json_writer *writer, const struct dal_position *next);
+void dal_api_put_stand(struct dal_json_writer *writer, const struct dal_api_stand *stand);
+/* For a read that failed: 500 (503 if the log's brokers are away), and a line in the log. */
 void dal_api_fail(struct dal_http_request *request, const char *what, int error);
 
 /* --- parameters.c: query parameters, checked. False: the request has been answered. --- */
@@ -88,12 +115,25 @@ void dal_api_fail(struct dal_http_request *request, const char *what, int error)
 bool dal_api_known(struct dal_http_request *request, const char *const *names);
 /* `limit`: `fallback` if it was not given; over DAL_LIMIT_LIST_MAX is cut to that. */
 bool dal_api_limit(struct dal_http_request *request, size_t fallback, size_t *limit);
-/* A position or a bare offset; *given false: it was not there. */
-bool dal_api_position(struct dal_http_request *request, const char *name, bool *given,
-		      uint64_t *offset);
-/* A position, a time or a time back from now ("-1h"), as the first offset that it means. */
-bool dal_api_moment(struct dal_http_request *request, struct dal_log *log, const char *name,
-		    bool *given, uint64_t *offset);
+/* Is the text a position of this log? On the embedded one also a bare offset, which is of `events`;
+ * else topic and partition must be there. False: `error` says what is expected. */
+bool dal_api_place_read(const struct dal_log *log, struct dal_slice text, struct dal_place *place,
+			struct dal_error *error);
+/* The same of a parameter; *given false: it was not there. */
+bool dal_api_position(struct dal_http_request *request, const struct dal_log *log, const char *name,
+		      bool *given, struct dal_place *place);
+
+/* `from` and `to` of events: a position, a time, a time back from now ("-1h"), or so many events
+ * before the end ("-20"). */
+struct dal_api_moment {
+	enum { DAL_API_ANY, DAL_API_PLACE, DAL_API_TIME, DAL_API_LAST } kind;
+	struct dal_place place;
+	int64_t time_us;
+	uint64_t last;
+};
+
+bool dal_api_moment(struct dal_http_request *request, const struct dal_log *log, const char *name,
+		    struct dal_api_moment *moment);
 bool dal_api_duration(struct dal_http_request *request, const char *name, int64_t fallback_us,
 		      int64_t max_us, int64_t *duration_us);
 /* Answers 400: this cursor can't be one of this list. False. */

@@ -1,7 +1,8 @@
 #include "engine/api/attention.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
+#include "engine/api/figures.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "state/view.h"
@@ -11,6 +12,7 @@
 struct attention {
 	struct dal_json_writer *w;
 	struct dal_api *api;
+	uint16_t lanes;
 	size_t parked;
 };
 
@@ -33,24 +35,62 @@ static void put(struct dal_json_writer *w, const char *what, int64_t since_us,
 	dal_json_end_object(w);
 }
 
-static void put_lane(struct attention *a, const struct dal_worker_status *status)
+const char *dal_attention_remedy(const struct dal_lane_halt *halt)
 {
-	const struct dal_lane_halt *halt = &status->halt;
+	return halt->declaration[0] ? DAL_REMEDY_HALTED : DAL_REMEDY_LOG;
+}
+
+static void put_halted(struct attention *a, const char *lane, const struct dal_lane_halt *halt)
+{
+	char *what;
+
+	if (halt->declaration[0]) {
+		what = dal_asprintf("%s is halted by \"%s\": %s", lane, halt->declaration,
+				    halt->message);
+	} else {
+		what = dal_asprintf("%s is halted by the log: %s", lane, halt->message);
+	}
+	put(a->w, what, halt->since_us, &halt->place, dal_attention_remedy(halt));
+	free(what);
+}
+
+static void put_lane(struct attention *a, const char *lane, const struct dal_worker_status *status)
+{
 	char *what;
 
 	if (status->halted) {
-		what = dal_asprintf("the lane is halted by \"%s\": %s", halt->declaration,
-				    halt->message);
-		put(a->w, what, halt->since_us, &halt->place, DAL_REMEDY_HALTED);
-		free(what);
+		put_halted(a, lane, &status->halt);
 	}
 	if (status->paused) {
-		what = dal_asprintf("reading is paused: %llu calls wait for their functions",
+		what = dal_asprintf("%s is paused: %llu calls wait for their functions",
+				    a->lanes == 1 ? "reading" : lane,
 				    (unsigned long long)status->undelivered);
 		put(a->w, what, 0, NULL,
 		    "see below which functions don't get on: give them more instances, repair or "
 		    "remove them; or raise limits.rows");
 		free(what);
+	}
+}
+
+static void put_lanes(struct attention *a, const struct dal_worker_status *lanes)
+{
+	for (uint16_t i = 0; i < a->lanes; i++) {
+		char *name = a->lanes == 1 ? dal_strdup("the lane") : dal_asprintf("lane %u", i);
+		put_lane(a, name, &lanes[i]);
+		free(name);
+	}
+}
+
+static void put_log(struct attention *a)
+{
+	struct dal_log_status log;
+
+	dal_log_status(dal_engine_log(a->api->engine), &log);
+	if (log.away) {
+		put(a->w, DAL_LOG_IS_AWAY, log.away_us, NULL,
+		    log.obstacle[0] ? log.obstacle : DAL_REMEDY_AWAY);
+	} else if (log.paused) {
+		put(a->w, DAL_LOG_IS_PAUSED, 0, NULL, log.obstacle);
 	}
 }
 
@@ -63,23 +103,26 @@ static bool on_parked(const struct dal_view_name *name, struct dal_slice key,
 				  name->projection.data, (int)entry->message.size,
 				  entry->message.data);
 
-	put(a->w, what, dal_api_appended_us(a->api, entry->parked_at.offset), &entry->parked_at,
+	put(a->w, what, dal_api_appended_us(a->api, &entry->parked_at), &entry->parked_at,
 	    DAL_REMEDY_PARKED);
 	free(what);
 	return ++a->parked < PARKED_MAX;
 }
 
-static void on_function(const struct dal_dispatch_status *status, void *own)
+static void put_functions(struct attention *a)
 {
-	struct attention *a = own;
+	struct dal_figures *list;
+	size_t count = dal_figures_get(a->api, &list);
 	char *what;
 
-	if (status->obstacle[0] == '\0') {
-		return;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].obstacle[0] != '\0') {
+			what = dal_asprintf("function \"%s\" is not called", list[i].name);
+			put(a->w, what, list[i].oldest_us, NULL, list[i].obstacle);
+			free(what);
+		}
 	}
-	what = dal_asprintf("function \"%s\" is not called", status->function);
-	put(a->w, what, status->oldest_us, NULL, status->obstacle);
-	free(what);
+	free(list);
 }
 
 static void put_dead(struct attention *a, uint64_t dead)
@@ -111,17 +154,29 @@ static void put_disk(struct attention *a)
 	free(what);
 }
 
-void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
-		       const struct dal_worker_status *status)
+static void put_parked(struct attention *a)
 {
-	struct attention a = {writer, api, 0};
+	for (uint16_t i = 0; i < a->lanes && a->parked < PARKED_MAX; i++) {
+		dal_view_parked_scan(dal_engine_state(a->api->engine), i, on_parked, a);
+	}
+}
 
+void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
+		       const struct dal_worker_status *lanes, uint16_t count)
+{
+	struct attention a = {.w = writer, .api = api, .lanes = count};
+	uint64_t dead = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		dead += lanes[i].dead;
+	}
 	dal_json_key(writer, "attention");
 	dal_json_begin_array(writer);
-	put_lane(&a, status);
+	put_lanes(&a, lanes);
+	put_log(&a);
 	put_disk(&a);
-	dal_dispatch_status(dal_engine_dispatch(api->engine), on_function, &a);
-	dal_view_parked_scan(dal_engine_state(api->engine), DAL_API_LANE, on_parked, &a);
-	put_dead(&a, status->dead);
+	put_functions(&a);
+	put_parked(&a);
+	put_dead(&a, dead);
 	dal_json_end_array(writer);
 }

@@ -15,7 +15,9 @@ struct page {
 	struct dal_json *json; /* of a completion */
 	size_t limit, given;
 	bool more;
-	/* Behind this row: functions by name, then rows by sequence. */
+	uint16_t scanned; /* lane */
+	/* Behind this row: by lane, then functions by name, then rows by sequence. */
+	uint16_t lane;
 	struct dal_buffer function;
 	uint64_t sequence;
 	uint64_t after;
@@ -108,6 +110,7 @@ static bool on_row(const struct dal_row *row, void *own)
 	dal_buffer_clear(&page->function);
 	dal_buffer_slice_append(&page->function, row->function);
 	page->sequence = row->sequence;
+	page->lane = page->scanned;
 	page->given++;
 	return true;
 }
@@ -116,6 +119,7 @@ static void put_cursor(struct page *page)
 {
 	struct dal_buffer content = {0}, cursor = {0};
 
+	dal_buffer_varint(&content, page->lane);
 	dal_buffer_varint(&content, page->sequence);
 	dal_buffer_slice_append(&content, dal_buffer_slice(&page->function));
 	dal_cursor_write(DAL_CURSOR_DEAD, dal_buffer_slice(&content), &cursor);
@@ -129,6 +133,7 @@ static bool cursor_read(struct dal_http_request *request, struct page *page)
 {
 	struct dal_buffer content = {0};
 	struct dal_slice text, rest;
+	uint64_t lane;
 	bool ok;
 
 	if (!dal_http_query(request, "cursor", &text)) {
@@ -136,13 +141,31 @@ static bool cursor_read(struct dal_http_request *request, struct page *page)
 	}
 	ok = dal_cursor_read(text, DAL_CURSOR_DEAD, &content);
 	rest = dal_buffer_slice(&content);
-	ok = ok && dal_slice_take_varint(&rest, &page->after);
+	ok = ok && dal_slice_take_varint(&rest, &lane) &&
+	     lane < dal_engine_lanes(page->api->engine) &&
+	     dal_slice_take_varint(&rest, &page->after);
 	if (ok) {
+		page->lane = (uint16_t)lane;
 		dal_buffer_slice_append(&page->function, rest);
 		page->resumes = true;
 	}
 	dal_buffer_deinit(&content);
 	return ok || dal_api_cursor_wrong(request);
+}
+
+static int rows_write(struct page *page, const struct dal_slice *function)
+{
+	int r = 0;
+
+	for (page->scanned = page->lane;
+	     r == 0 && !page->more && page->scanned < dal_engine_lanes(page->api->engine);
+	     page->scanned++) {
+		r = dal_outbox_scan(dal_engine_state(page->api->engine), page->scanned,
+				    DAL_ROW_DEAD, function,
+				    function && page->resumes ? page->after : 0, on_row, page);
+		page->resumes = false; /* the next lane begins at its start */
+	}
+	return r;
 }
 
 static int page_write(struct page *page, const struct dal_slice *function)
@@ -153,8 +176,7 @@ static int page_write(struct page *page, const struct dal_slice *function)
 	dal_json_begin_object(&page->w);
 	dal_json_key(&page->w, "dead");
 	dal_json_begin_array(&page->w);
-	r = dal_outbox_scan(dal_engine_state(page->api->engine), DAL_API_LANE, DAL_ROW_DEAD,
-			    function, function && page->resumes ? page->after : 0, on_row, page);
+	r = rows_write(page, function);
 	dal_json_end_array(&page->w);
 	if (page->more) {
 		put_cursor(page);

@@ -4,10 +4,15 @@
  * It judges topic and pattern, which depend on the event alone. A guard reads the views as they
  * were before the event, so that its answer can't be given for a single event of the past.
  */
-#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/api/api_private.h"
+#include "engine/base/clock.h"
 #include "engine/base/limits.h"
+
+#define READ_US (2 * 1000000ll)
+#define READ_PAUSE_US 5000
 
 struct explained {
 	struct dal_api *api;
@@ -31,15 +36,12 @@ struct feed {
 
 /* --- the event --- */
 
-static bool event_parse(struct explained *e, struct dal_slice text)
+/* False: it is no object. */
+static bool event_parse(struct explained *e, struct dal_slice text, unsigned flags)
 {
-	struct dal_json_error error;
-
 	e->json = dal_json_new();
-	if (dal_json_parse(e->json, text, DAL_JSON_TRUSTED, &error) != 0 ||
+	if (dal_json_parse(e->json, text, flags, NULL) != 0 ||
 	    dal_json_kind(e->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		dal_http_problem(e->request, 400,
-				 "member \"event\": expected a CloudEvent, a JSON object");
 		return false;
 	}
 	dal_event_view(&e->event, e->json);
@@ -50,7 +52,9 @@ static bool event_given(struct explained *e, uint32_t node)
 {
 	uint32_t topic = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("topic"));
 
-	if (!event_parse(e, dal_json_raw(e->body, node))) {
+	if (!event_parse(e, dal_json_raw(e->body, node), DAL_JSON_TRUSTED)) {
+		dal_http_problem(e->request, 400,
+				 "member \"event\": expected a CloudEvent, a JSON object");
 		return false;
 	}
 	e->event.place.topic = dal_slice_text(DAL_TOPIC_EVENTS);
@@ -60,38 +64,72 @@ static bool event_given(struct explained *e, uint32_t node)
 	return true;
 }
 
-static int record_read(struct explained *e, uint64_t offset)
+/* The event that stands there. DAL_LOG_END: there is none. What is on a broker takes a moment to
+ * come. */
+static int record_read(struct explained *e, const struct dal_place *place)
 {
-	struct dal_log_mark mark = {dal_slice_text("*"), offset};
+	struct dal_position from = {0};
 	struct dal_log_reader *reader;
-	int r = dal_log_reader_new(dal_engine_log(e->api->engine), DAL_API_LANE, &mark, 1, NULL,
-				   &reader);
+	int64_t deadline_us = dal_clock_monotonic_us() + READ_US;
+	char *topic = dal_api_one_sequence(e->api) ? NULL : dal_slice_dup(place->topic);
+	int r;
 
+	dal_position_set(&from, dal_slice_text(topic ? topic : DAL_POSITION_ALL_TOPICS),
+			 place->partition, place->offset);
+	r = dal_log_reader_new(dal_engine_log(e->api->engine), (uint16_t)place->partition, &from,
+			       topic, &reader);
 	if (r == 0) {
 		r = dal_log_read(reader, 1, 1, &e->batch);
+		while (r == DAL_LOG_END && topic && !dal_position_has(&e->batch.position, place) &&
+		       dal_clock_monotonic_us() < deadline_us) {
+			usleep(READ_PAUSE_US);
+			r = dal_log_read(reader, 1, 1, &e->batch);
+		}
 		dal_log_reader_free(reader);
 	}
-	if (r == 0 && e->batch.records[0].place.offset != offset) {
+	if (r == 0 && e->batch.records[0].place.offset != place->offset) {
 		r = DAL_LOG_END;
 	}
+	dal_position_deinit(&from);
+	free(topic);
 	return r;
+}
+
+/* What others wrote to Kafka may be no event: the worker says so, too. */
+static bool event_accept(struct explained *e, const struct dal_log_record *record)
+{
+	struct dal_error why = {.text = "it is not JSON"};
+	bool ok = record->refused.size == 0, halt;
+
+	if (!ok) {
+		dal_error_set(&why, "%.*s", (int)record->refused.size, record->refused.data);
+	}
+	ok = ok && event_parse(e, record->event, record->untrusted ? 0 : DAL_JSON_TRUSTED);
+	e->event.place = record->place;
+	ok = ok && (!record->untrusted ||
+		    dal_log_accept(dal_engine_log(e->api->engine), record, &e->event, &halt, &why));
+	if (!ok) {
+		dal_http_problem(e->request, 404, "what stands there is no event: %s", why.text);
+	}
+	return ok;
 }
 
 static bool event_stored(struct explained *e, uint32_t node)
 {
+	struct dal_log *log = dal_engine_log(e->api->engine);
 	struct dal_slice text = {0};
 	struct dal_place place;
+	struct dal_error error;
 	int r;
 
 	if (dal_json_kind(e->body, node) == DAL_JSON_STRING) {
 		text = dal_json_string(e->body, node);
 	}
-	if (!dal_place_parse(text, DAL_TOPIC_EVENTS, &place) || place.partition != 0) {
-		dal_http_problem(e->request, 400,
-				 "member \"position\": expected a text like \"events/0/17\"");
+	if (!dal_api_place_read(log, text, &place, &error)) {
+		dal_http_problem(e->request, 400, "member \"position\": %s", error.text);
 		return false;
 	}
-	r = record_read(e, place.offset);
+	r = record_read(e, &place);
 	if (r < 0) {
 		dal_api_fail(e->request, "the log", r);
 		return false;
@@ -101,11 +139,7 @@ static bool event_stored(struct explained *e, uint32_t node)
 				 text.data);
 		return false;
 	}
-	if (!event_parse(e, e->batch.records[0].event)) {
-		return false;
-	}
-	e->event.place = e->batch.records[0].place;
-	return true;
+	return event_accept(e, &e->batch.records[0]);
 }
 
 /* --- the verdicts --- */

@@ -1,4 +1,5 @@
-/* What is known of each function, from dispatch (rows) and from the pool (instances). */
+/* What is known of each function, from dispatch (rows, of all lanes) and from the pool (instances).
+ */
 #ifndef DAL_API_FIGURES_H
 #define DAL_API_FIGURES_H
 

@@ -35,24 +35,56 @@ static void refuse_full(struct dal_http_request *request, const struct dal_log_r
 			 (unsigned long long)(room->mark_bytes / DAL_MIB));
 }
 
-static void get_ready(struct dal_http_request *request, void *data)
+static void refuse_log(struct dal_http_request *request, const struct dal_log_status *log)
 {
-	struct dal_api *api = data;
+	dal_http_problem(request, 503, "%s: %s", log->away ? DAL_LOG_IS_AWAY : DAL_LOG_IS_PAUSED,
+			 log->obstacle);
+}
+
+/* The first lane that builds. False: none does. */
+static bool building_find(struct dal_api *api, struct dal_worker_status *status)
+{
+	for (uint16_t i = 0; i < dal_engine_lanes(api->engine); i++) {
+		dal_api_worker_status(api, i, status);
+		if (status->building) {
+			return true;
+		}
+		dal_worker_status_deinit(status);
+	}
+	return false;
+}
+
+/* What stood in the way when dal_api_ready looked may be gone. */
+static void refuse_ready(struct dal_http_request *request, struct dal_api *api)
+{
+	struct dal_log *log = dal_engine_log(api->engine);
 	struct dal_worker_status status;
+	struct dal_log_status state;
 	struct dal_log_room room;
 
-	dal_api_worker_status(api, &status);
-	if (dal_engine_ready(api->engine)) {
-		reply_ok(request);
-	} else if (status.building) {
-		refuse_building(request, &status);
-	} else if (!dal_engine_broken(api->engine)) {
-		dal_log_has_room(dal_engine_log(api->engine), &room);
-		refuse_full(request, &room);
-	} else {
+	dal_log_status(log, &state);
+	if (dal_engine_broken(api->engine)) {
 		dal_http_problem(request, 503,
 				 "a write failed and the engine is stopping: it recovers by "
 				 "restart, its log says what failed");
+	} else if (building_find(api, &status)) {
+		refuse_building(request, &status);
+		dal_worker_status_deinit(&status);
+	} else if (state.away || state.paused) {
+		refuse_log(request, &state);
+	} else if (!dal_log_has_room(log, &room)) {
+		refuse_full(request, &room);
+	} else {
+		reply_ok(request);
+	}
+}
+
+static void get_ready(struct dal_http_request *request, void *data)
+{
+	if (dal_api_ready(data)) {
+		reply_ok(request);
+	} else {
+		refuse_ready(request, data);
 	}
 }
 

@@ -32,29 +32,192 @@ static void gauge_seconds(struct dal_buffer *page, const char *name, const char 
 	dal_buffer_printf(page, "%s %.6f\n", name, (double)value_us / 1e6);
 }
 
-static void print_lane(struct dal_buffer *page, struct dal_api *api)
-{
-	struct dal_worker_status status;
+/* --- lanes: without labels on the embedded log, which has one --- */
 
-	dal_api_worker_status(api, &status);
-	gauge(page, "dalamb_lane_next_offset", "The first offset that is not folded in yet.",
-	      status.next);
-	gauge(page, "dalamb_lane_lag_events", "Events on the log that are not folded in yet.",
-	      dal_api_lag_events(&status));
-	gauge_seconds(page, "dalamb_lane_lag_seconds", "For how long the oldest of them waits.",
-		      dal_api_lag_us(api, &status));
-	gauge(page, "dalamb_lane_paused", "1 while reading waits for functions (limits.rows).",
+struct lanes {
+	struct dal_api *api;
+	struct dal_worker_status *list;
+	uint16_t count;
+	bool labelled;
+};
+
+static void lanes_value(struct dal_buffer *page, const struct lanes *lanes, const char *name,
+			uint16_t lane, double value, int decimals)
+{
+	if (lanes->labelled) {
+		dal_buffer_printf(page, "%s{lane=\"%u\"} %.*f\n", name, lane, decimals, value);
+	} else {
+		dal_buffer_printf(page, "%s %.*f\n", name, decimals, value);
+	}
+}
+
+static double lag_events(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)dal_api_lag_events(&lanes->list[lane]);
+}
+
+static double lag_seconds(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)dal_api_lag_us(lanes->api, &lanes->list[lane]) / 1e6;
+}
+
+static double paused(const struct lanes *lanes, uint16_t lane)
+{
+	return lanes->list[lane].paused;
+}
+
+static double halted(const struct lanes *lanes, uint16_t lane)
+{
+	return lanes->list[lane].halted;
+}
+
+static double building(const struct lanes *lanes, uint16_t lane)
+{
+	return lanes->list[lane].building;
+}
+
+static double undelivered(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)lanes->list[lane].undelivered;
+}
+
+static double dead(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)lanes->list[lane].dead;
+}
+
+static double refused(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)lanes->list[lane].refused;
+}
+
+static double repeats(const struct lanes *lanes, uint16_t lane)
+{
+	return (double)lanes->list[lane].repeats;
+}
+
+struct lane_metric {
+	const char *name, *type, *help;
+	double (*value)(const struct lanes *lanes, uint16_t lane);
+	int decimals;
+};
+
+static const struct lane_metric lane_metrics[] = {
+	{"dalamb_lane_lag_events", "gauge", "Events on the log that are not folded in yet.",
+	 lag_events, 0},
+	{"dalamb_lane_lag_seconds", "gauge", "For how long the oldest of them waits.", lag_seconds,
+	 6},
+	{"dalamb_lane_paused", "gauge", "1 while reading waits for functions (limits.rows).",
+	 paused, 0},
+	{"dalamb_lane_halted", "gauge", "1 if a rule or projection halted the lane.", halted, 0},
+	{"dalamb_lane_building", "gauge", "1 while projections are built for the first time.",
+	 building, 0},
+	{"dalamb_outbox_undelivered_rows", "gauge", "Rows that wait for their delivery.",
+	 undelivered, 0},
+	{"dalamb_outbox_dead_rows", "gauge", "Dead letters.", dead, 0},
+};
+
+/* Of what others wrote to the brokers. */
+static const struct lane_metric record_metrics[] = {
+	{"dalamb_lane_refused_records_total", "counter",
+	 "Records that are no event (dalamb.record.refused).", refused, 0},
+	{"dalamb_lane_repeated_records_total", "counter",
+	 "Records that were appended twice, and count once.", repeats, 0},
+};
+
+static void print_lanes(struct dal_buffer *page, const struct lanes *lanes,
+			const struct lane_metric *metrics, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		family(page, metrics[i].name, metrics[i].type, metrics[i].help);
+		for (uint16_t lane = 0; lane < lanes->count; lane++) {
+			lanes_value(page, lanes, metrics[i].name, lane,
+				    metrics[i].value(lanes, lane), metrics[i].decimals);
+		}
+	}
+}
+
+/* --- partitions --- */
+
+static double next_offset(uint64_t next, uint64_t end)
+{
+	(void)end;
+	return (double)next;
+}
+
+static double end_offset(uint64_t next, uint64_t end)
+{
+	(void)next;
+	return (double)end;
+}
+
+static double behind(uint64_t next, uint64_t end)
+{
+	return (double)(end > next ? end - next : 0);
+}
+
+static const struct {
+	const char *name, *help;
+	double (*value)(uint64_t next, uint64_t end);
+} partition_metrics[] = {
+	{"dalamb_partition_next_offset", "The first offset that is not folded in yet.",
+	 next_offset},
+	{"dalamb_partition_end_offset", "The offset that the next record will have.", end_offset},
+	{"dalamb_partition_lag_events", "Offsets that are not folded in yet.", behind},
+};
+
+static void print_partitions(struct dal_buffer *page, const struct lanes *lanes)
+{
+	for (size_t i = 0; i < sizeof(partition_metrics) / sizeof(partition_metrics[0]); i++) {
+		family(page, partition_metrics[i].name, "gauge", partition_metrics[i].help);
+		for (uint16_t lane = 0; lane < lanes->count; lane++) {
+			const struct dal_position *end = &lanes->list[lane].end;
+			for (size_t k = 0; k < end->count; k++) {
+				const struct dal_mark *mark = &end->marks[k];
+				uint64_t next = dal_position_next(&lanes->list[lane].next,
+								  mark->topic, mark->partition);
+				dal_buffer_printf(page,
+						  "%s{topic=\"%.*s\",partition=\"%d\"} %.0f\n",
+						  partition_metrics[i].name, (int)mark->topic.size,
+						  mark->topic.data, mark->partition,
+						  partition_metrics[i].value(next, mark->next));
+			}
+		}
+	}
+}
+
+/* --- the log --- */
+
+static void print_log(struct dal_buffer *page, const struct lanes *lanes)
+{
+	struct dal_log *log = dal_engine_log(lanes->api->engine);
+	struct dal_log_status status;
+
+	if (!lanes->labelled) {
+		gauge(page, "dalamb_lane_next_offset",
+		      "The first offset that is not folded in yet.",
+		      dal_position_next(&lanes->list[0].next, dal_slice_text(DAL_TOPIC_EVENTS), 0));
+		gauge(page, "dalamb_log_bytes", "Size of the log on disk.", dal_log_bytes(log));
+		return;
+	}
+	print_lanes(page, lanes, record_metrics,
+		    sizeof(record_metrics) / sizeof(record_metrics[0]));
+	print_partitions(page, lanes);
+	dal_log_status(log, &status);
+	gauge(page, "dalamb_log_away", "1 while no broker of the log answers.", status.away);
+	gauge(page, "dalamb_log_paused", "1 while nothing is read: others have partitions of it.",
 	      status.paused);
-	gauge(page, "dalamb_lane_halted", "1 if a rule or projection halted the lane.",
-	      status.halted);
-	gauge(page, "dalamb_lane_building", "1 while projections are built for the first time.",
-	      status.building);
-	gauge(page, "dalamb_outbox_undelivered_rows", "Rows that wait for their delivery.",
-	      status.undelivered);
-	gauge(page, "dalamb_outbox_dead_rows", "Dead letters.", status.dead);
-	gauge(page, "dalamb_log_bytes", "Size of the log on disk.",
-	      dal_log_bytes(dal_engine_log(api->engine)));
-	gauge(page, "dalamb_ready", "What /readyz says.", dal_engine_ready(api->engine));
+}
+
+static void print_engine(struct dal_buffer *page, struct dal_api *api)
+{
+	struct lanes lanes = {.api = api, .labelled = !dal_api_one_sequence(api)};
+
+	lanes.list = dal_api_lanes_take(api, &lanes.count);
+	print_lanes(page, &lanes, lane_metrics, sizeof(lane_metrics) / sizeof(lane_metrics[0]));
+	print_log(page, &lanes);
+	dal_api_lanes_free(lanes.list, lanes.count);
+	gauge(page, "dalamb_ready", "What /readyz says.", dal_api_ready(api));
 }
 
 /* --- functions --- */
@@ -173,7 +336,7 @@ static void get_metrics(struct dal_http_request *request, void *data)
 	struct dal_buffer page = {0};
 
 	dal_metrics_print(&page);
-	print_lane(&page, api);
+	print_engine(&page, api);
 	print_functions(&page, api);
 	print_process(&page, api);
 	dal_http_reply_take(request, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &page);

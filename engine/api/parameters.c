@@ -41,10 +41,10 @@ bool dal_api_known(struct dal_http_request *request, const char *const *names)
 }
 
 static bool refuse(struct dal_http_request *request, const char *name, struct dal_slice value,
-		   const char *expected)
+		   const char *why)
 {
-	dal_http_problem(request, 400, "parameter \"%s\" is \"%.*s\": expected %s", name,
-			 (int)value.size, value.data, expected);
+	dal_http_problem(request, 400, "parameter \"%s\" is \"%.*s\": %s", name, (int)value.size,
+			 value.data, why);
 	return false;
 }
 
@@ -55,68 +55,97 @@ bool dal_api_limit(struct dal_http_request *request, size_t fallback, size_t *li
 
 	if (dal_http_query(request, "limit", &value) &&
 	    (!dal_slice_to_u64(value, &number) || number == 0)) {
-		return refuse(request, "limit", value, "a number from 1 to 1000");
+		return refuse(request, "limit", value, "expected a number from 1 to 1000");
 	}
 	*limit = number > DAL_LIMIT_LIST_MAX ? DAL_LIMIT_LIST_MAX : (size_t)number;
 	return true;
 }
 
-bool dal_api_position(struct dal_http_request *request, const char *name, bool *given,
-		      uint64_t *offset)
+bool dal_api_place_read(const struct dal_log *log, struct dal_slice text, struct dal_place *place,
+			struct dal_error *error)
 {
-	struct dal_slice value;
-	struct dal_place place;
+	bool embedded = dal_log_kind(log) == DAL_LOG_EMBEDDED;
+	uint32_t partitions;
 
-	*given = dal_http_query(request, name, &value);
-	if (!*given) {
-		return true;
+	if (!dal_place_parse(text, embedded ? DAL_TOPIC_EVENTS : NULL, place)) {
+		dal_error_set(error, "expected a position like events/0/17%s",
+			      embedded ? ", or an offset"
+				       : ": this log has offsets in each partition");
+		return false;
 	}
-	if (!dal_place_parse(value, DAL_TOPIC_EVENTS, &place) || place.partition != 0) {
-		return refuse(request, name, value, "a position like events/0/17, or an offset");
+	partitions = embedded ? 1 : dal_log_partitions(log, place->topic);
+	if (partitions == 0) {
+		dal_error_set(error, "the app reads no topic \"%.*s\"", (int)place->topic.size,
+			      place->topic.data);
+		return false;
 	}
-	*offset = place.offset;
+	if (place->partition < 0 || (uint32_t)place->partition >= partitions) {
+		dal_error_set(error, "%s has %u partition%s, from 0 on",
+			      embedded ? "the embedded log" : "this topic", partitions,
+			      partitions == 1 ? "" : "s");
+		return false;
+	}
 	return true;
 }
 
-/* "-1h" and RFC 3339. */
-static bool parse_time(struct dal_slice value, int64_t *time_us)
+bool dal_api_position(struct dal_http_request *request, const struct dal_log *log, const char *name,
+		      bool *given, struct dal_place *place)
 {
+	struct dal_slice value;
+	struct dal_error error;
+
+	*given = dal_http_query(request, name, &value);
+	return !*given || dal_api_place_read(log, value, place, &error) ||
+	       refuse(request, name, value, error.text);
+}
+
+/* "-20", "-1h" and RFC 3339. */
+static bool parse_moment(struct dal_slice value, struct dal_api_moment *moment)
+{
+	struct dal_slice back;
 	int64_t back_us;
 
 	if (!dal_slice_starts(value, "-")) {
-		return dal_clock_parse(value, time_us);
+		moment->kind = DAL_API_TIME;
+		return dal_clock_parse(value, &moment->time_us);
 	}
-	if (!dal_clock_parse_duration(dal_slice(value.data + 1, value.size - 1), &back_us)) {
+	back = dal_slice(value.data + 1, value.size - 1);
+	if (dal_slice_to_u64(back, &moment->last)) {
+		moment->kind = DAL_API_LAST;
+		return true;
+	}
+	moment->kind = DAL_API_TIME;
+	if (!dal_clock_parse_duration(back, &back_us)) {
 		return false;
 	}
-	*time_us = dal_clock_now_us() - back_us;
+	moment->time_us = dal_clock_now_us() - back_us;
 	return true;
 }
 
-bool dal_api_moment(struct dal_http_request *request, struct dal_log *log, const char *name,
-		    bool *given, uint64_t *offset)
+bool dal_api_moment(struct dal_http_request *request, const struct dal_log *log, const char *name,
+		    struct dal_api_moment *moment)
 {
 	struct dal_slice value;
 	struct dal_place place;
-	struct dal_log_mark mark = {0};
-	int64_t time_us;
+	struct dal_error error;
 
-	*given = dal_http_query(request, name, &value);
-	if (!*given) {
+	*moment = (struct dal_api_moment){0};
+	if (!dal_http_query(request, name, &value)) {
 		return true;
 	}
-	if (dal_place_parse(value, DAL_TOPIC_EVENTS, &place) && place.partition == 0) {
-		*offset = place.offset;
+	if (parse_moment(value, moment)) {
 		return true;
 	}
-	if (!parse_time(value, &time_us)) {
-		return refuse(request, name, value,
-			      "a position like events/0/17, a time like 2026-11-24T10:00:00Z, or "
-			      "a time back from now like -1h");
+	moment->kind = DAL_API_PLACE;
+	if (dal_api_place_read(log, value, &moment->place, &error)) {
+		return true;
 	}
-	dal_log_at(log, DAL_API_LANE, time_us, &mark, 1);
-	*offset = mark.next;
-	return true;
+	if (dal_place_parse(value, NULL, &place)) {
+		return refuse(request, name, value, error.text);
+	}
+	return refuse(request, name, value,
+		      "expected a position like events/0/17, a time like 2026-11-24T10:00:00Z, or "
+		      "a time back from now like -1h");
 }
 
 bool dal_api_duration(struct dal_http_request *request, const char *name, int64_t fallback_us,
@@ -127,7 +156,7 @@ bool dal_api_duration(struct dal_http_request *request, const char *name, int64_
 	*duration_us = fallback_us;
 	if (dal_http_query(request, name, &value) &&
 	    !dal_clock_parse_duration(value, duration_us)) {
-		return refuse(request, name, value, "a duration like 250ms, 10s or 1m");
+		return refuse(request, name, value, "expected a duration like 250ms, 10s or 1m");
 	}
 	*duration_us = *duration_us > max_us ? max_us : *duration_us;
 	return true;

@@ -1,8 +1,8 @@
 /* Queries: one entry of a projection, or a range of them. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "engine/api/cursor.h"
+#include "engine/api/entries.h"
 #include "engine/api/entry.h"
 #include "engine/api/watch.h"
 #include "engine/base/limits.h"
@@ -45,23 +45,16 @@ static void on_known(const struct dal_state_projection *known, void *own)
 	}
 }
 
-/* What a query would give while its projection is built is half of the truth. */
-static bool is_built(struct dal_http_request *request, struct dal_api *api,
-		     const struct dal_projection *projection)
+/* In every lane? */
+static bool is_built(struct dal_api *api, const struct dal_projection *projection)
 {
-	struct sought sought = {projection, false};
-	struct dal_worker_status status;
+	struct sought sought = {projection, true};
 
-	dal_api_worker_status(api, &status);
-	if (!status.building) {
-		return true;
-	}
-	dal_state_projections(dal_engine_state(api->engine), DAL_API_LANE, on_known, &sought);
-	if (!sought.built) {
-		dal_http_problem(request, 503,
-				 "projection \"%s\" is being built for the first time: GET /readyz "
-				 "says how far it is",
-				 projection->name);
+	for (uint16_t i = 0; sought.built && i < dal_engine_lanes(api->engine); i++) {
+		if (dal_worker_building(dal_engine_worker(api->engine, i))) {
+			sought.built = false;
+			dal_state_projections(dal_engine_state(api->engine), i, on_known, &sought);
+		}
 	}
 	return sought.built;
 }
@@ -79,7 +72,15 @@ static const struct dal_projection *find(struct dal_http_request *request, struc
 		return NULL;
 	}
 	projection = dal_rules_projection(api->app->rules, (size_t)index);
-	return is_built(request, api, projection) ? projection : NULL;
+	if (!is_built(api, projection)) {
+		/* what a query would give is half of the truth */
+		dal_http_problem(request, 503,
+				 "projection \"%s\" is being built for the first time: GET /readyz "
+				 "says how far it is",
+				 projection->name);
+		return NULL;
+	}
+	return projection;
 }
 
 static struct query *query_new(struct dal_http_request *request, struct dal_api *api,
@@ -99,18 +100,21 @@ static struct query *query_new(struct dal_http_request *request, struct dal_api 
 
 /* --- one entry --- */
 
-static void reply_absent(struct dal_http_request *request, const struct query *query, uint64_t next)
+static void reply_absent(struct dal_http_request *request, const struct query *query,
+			 const struct dal_api_stand *stand)
 {
-	char *detail = dal_asprintf(
-		"projection \"%s\" has no entry \"%.*s\" (the lane stands at %llu): see "
-		"min-position if an event that makes it was just sent",
-		query->projection->name, (int)query->key.size, query->key.data,
-		(unsigned long long)next - 1);
-	struct dal_buffer at = {0};
+	struct dal_buffer more = {0};
+	struct dal_json_writer w = {.out = &more};
+	char *detail;
 
-	dal_buffer_printf(&at, "\"at\":\"%llu\"", (unsigned long long)next - 1);
-	dal_http_problem_with(request, 404, detail, dal_buffer_cstr(&at));
-	dal_buffer_deinit(&at);
+	dal_buffer_text(&more, "\"at\":");
+	dal_api_put_stand(&w, stand);
+	detail = dal_asprintf("projection \"%s\" has no entry \"%.*s\" (as of %s): see "
+			      "min-position if an event that makes it was just sent",
+			      query->projection->name, (int)query->key.size, query->key.data,
+			      dal_buffer_cstr(&more) + strlen("\"at\":"));
+	dal_http_problem_with(request, 404, detail, dal_buffer_cstr(&more));
+	dal_buffer_deinit(&more);
 	free(detail);
 }
 
@@ -128,45 +132,46 @@ static bool is_held(struct dal_http_request *request, const char *etag)
 }
 
 static void reply_entry(struct dal_http_request *request, const struct query *query,
-			const struct dal_view_entry *entry, uint64_t next)
+			const struct dal_view_entry *entry, const struct dal_position *next)
 {
-	char etag[DAL_ETAG_BYTES];
 	struct dal_http_header_line headers[] = {
-		{"ETag", etag}, {"Cache-Control", "no-cache"}, {NULL, NULL}};
-	struct dal_buffer body = {0};
+		{"ETag", NULL}, {"Cache-Control", "no-cache"}, {NULL, NULL}};
+	struct dal_buffer body = {0}, etag = {0};
 	struct dal_json_writer w = {.out = &body};
 
-	dal_entry_etag(query->projection, entry, dal_log_id(dal_engine_log(query->api->engine)),
-		       etag);
-	if (is_held(request, etag)) {
+	dal_entry_etag(query->projection, entry, dal_engine_log(query->api->engine), &etag);
+	headers[0].value = dal_buffer_cstr(&etag);
+	if (is_held(request, headers[0].value)) {
 		dal_http_reply(request, 304, NULL, headers, (struct dal_slice){0});
-		return;
+	} else {
+		dal_entry_put(&w, query->projection, query->key, entry, next);
+		dal_buffer_byte(&body, '\n');
+		dal_http_reply_take(request, 200, DAL_API_JSON, headers, &body);
 	}
-	dal_entry_put(&w, query->projection, query->key, entry, next);
-	dal_buffer_byte(&body, '\n');
-	dal_http_reply_take(request, 200, DAL_API_JSON, headers, &body);
+	dal_buffer_deinit(&etag);
 }
 
 static void answer_entry(struct dal_api *api, struct dal_http_request *request, bool late)
 {
 	struct query *query = dal_http_attached(request);
-	struct dal_view_name name = dal_entry_view(query->projection);
-	struct dal_worker_status status;
+	struct dal_api_stand stand;
 	struct dal_view_entry entry;
 	struct dal_buffer memory = {0};
+	uint16_t lane;
 	int r;
 
-	(void)late; /* one read: the worker has time for that */
-	dal_api_worker_status(api, &status);
-	r = dal_view_get(dal_engine_state(api->engine), NULL, &name, query->key, &entry, &memory);
+	(void)late; /* one read a lane: the worker has time for that */
+	dal_api_stand_take(api, &stand);
+	r = dal_entries_get(api, query->projection, query->key, &lane, &entry, &memory);
 	if (r == DAL_STATE_ABSENT) {
-		reply_absent(request, query, status.next);
+		reply_absent(request, query, &stand);
 	} else if (r < 0) {
 		dal_api_fail(request, "the entry", r);
 	} else {
-		reply_entry(request, query, &entry, status.next);
+		reply_entry(request, query, &entry, &stand.lanes[lane]);
 	}
 	dal_buffer_deinit(&memory);
+	dal_api_stand_deinit(&stand);
 }
 
 static void get_entry(struct dal_http_request *request, void *data)
@@ -194,11 +199,12 @@ struct page {
 	const struct query *query;
 	struct dal_json_writer w;
 	struct dal_buffer last; /* key */
-	uint64_t next;
+	struct dal_api_stand stand;
 	bool full;
 };
 
-static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, void *own)
+static bool on_entry(uint16_t lane, struct dal_slice key, const struct dal_view_entry *entry,
+		     void *own)
 {
 	struct page *page = own;
 
@@ -206,7 +212,7 @@ static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, v
 		page->full = true;
 		return false;
 	}
-	dal_entry_put(&page->w, page->query->projection, key, entry, page->next);
+	dal_entry_put(&page->w, page->query->projection, key, entry, &page->stand.lanes[lane]);
 	dal_buffer_clear(&page->last);
 	dal_buffer_slice_append(&page->last, key);
 	return true;
@@ -224,27 +230,24 @@ static void put_cursor(struct page *page)
 
 static int page_write(const struct query *query, struct dal_buffer *out)
 {
-	struct dal_view_name name = dal_entry_view(query->projection);
 	struct page page = {.query = query, .w = {.out = out}};
-	struct dal_worker_status status;
 	bool more;
 	int r;
 
-	dal_api_worker_status(query->api, &status);
-	page.next = status.next;
+	dal_api_stand_take(query->api, &page.stand);
 	dal_json_begin_object(&page.w);
 	dal_json_key(&page.w, "entries");
 	dal_json_begin_array(&page.w);
-	r = dal_view_scan(dal_engine_state(query->api->engine), NULL, &name, &query->range,
-			  on_entry, &page, &more);
+	r = dal_entries_scan(query->api, query->projection, &query->range, on_entry, &page, &more);
 	dal_json_end_array(&page.w);
 	dal_json_key(&page.w, "at");
-	dal_api_put_at(&page.w, page.next);
+	dal_api_put_stand(&page.w, &page.stand);
 	if (more || page.full) {
 		put_cursor(&page);
 	}
 	dal_json_end_object(&page.w);
 	dal_buffer_deinit(&page.last);
+	dal_api_stand_deinit(&page.stand);
 	return r;
 }
 
@@ -324,15 +327,10 @@ static void get_range(struct dal_http_request *request, void *data)
 /* --- all projections --- */
 
 static void put_projection(struct dal_json_writer *w, struct dal_api *api, size_t index,
-			   const struct dal_worker_status *status)
+			   const struct dal_api_stand *stand)
 {
 	const struct dal_projection *projection = dal_rules_projection(api->app->rules, index);
-	struct sought sought = {projection, !status->building};
 
-	if (status->building) {
-		dal_state_projections(dal_engine_state(api->engine), DAL_API_LANE, on_known,
-				      &sought);
-	}
 	dal_json_begin_object(w);
 	dal_json_key(w, "name");
 	dal_json_put_text(w, projection->name);
@@ -343,9 +341,9 @@ static void put_projection(struct dal_json_writer *w, struct dal_api *api, size_
 	dal_json_key(w, "line");
 	dal_json_put_integer(w, projection->line);
 	dal_json_key(w, "built");
-	dal_json_put_boolean(w, sought.built);
+	dal_json_put_boolean(w, is_built(api, projection));
 	dal_json_key(w, "at");
-	dal_api_put_at(w, status->next);
+	dal_api_put_stand(w, stand);
 	dal_json_end_object(w);
 }
 
@@ -353,22 +351,23 @@ static void get_all(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {NULL};
 	struct dal_api *api = data;
-	struct dal_worker_status status;
+	struct dal_api_stand stand;
 	struct dal_buffer body = {0};
 	struct dal_json_writer w = {.out = &body};
 
 	if (!dal_api_known(request, names)) {
 		return;
 	}
-	dal_api_worker_status(api, &status);
+	dal_api_stand_take(api, &stand);
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "projections");
 	dal_json_begin_array(&w);
 	for (size_t i = 0; i < dal_rules_projection_count(api->app->rules); i++) {
-		put_projection(&w, api, i, &status);
+		put_projection(&w, api, i, &stand);
 	}
 	dal_json_end_array(&w);
 	dal_json_end_object(&w);
+	dal_api_stand_deinit(&stand);
 	dal_api_reply(request, &body);
 }
 

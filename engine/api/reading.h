@@ -22,10 +22,12 @@ struct dal_reading {
 	struct dal_api *api;
 	enum dal_reading_form form;
 	char *topic, *type, *subject; /* or NULL: any */
-	uint64_t next, to;            /* offsets, [next, to) */
+	uint16_t lane;                /* or DAL_LOG_ALL_LANES */
+	struct dal_position next, to; /* [next, to); of a tail `to` is not looked at */
 	uint64_t limit, given;        /* limit 0: none */
 
 	/* private */
+	int64_t read_us; /* when there was something last, monotonic */
 	struct dal_log_reader *reader;
 	struct dal_log_batch batch;
 	size_t index; /* in the batch */
@@ -35,6 +37,8 @@ struct dal_reading {
 
 /* Opens the log's reader at `next`. 0, -ENOENT: there is no such topic. */
 int dal_reading_open(struct dal_reading *reading);
+/* Of one that was not given to a stream. */
+void dal_reading_drop(struct dal_reading *reading);
 /* As `fill` and `release` of a stream; the latter frees it. */
 int dal_reading_fill(struct dal_buffer *out, void *reading);
 void dal_reading_release(void *reading);

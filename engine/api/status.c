@@ -20,18 +20,43 @@ static void put_boolean(struct dal_json_writer *w, const char *key, bool value)
 	dal_json_put_boolean(w, value);
 }
 
-static void put_log(struct dal_json_writer *w, struct dal_api *api, uint64_t end)
+static void put_time(struct dal_json_writer *w, const char *key, int64_t time_us)
+{
+	if (time_us > 0) {
+		dal_json_key(w, key);
+		dal_json_put_time(w, time_us);
+	}
+}
+
+static void put_log(struct dal_json_writer *w, struct dal_api *api)
 {
 	struct dal_log *log = dal_engine_log(api->engine);
+	struct dal_position end = {0};
+	struct dal_log_status status;
 
+	dal_log_end(log, DAL_LOG_ALL_LANES, &end);
+	dal_log_status(log, &status);
 	dal_json_key(w, "log");
 	dal_json_begin_object(w);
+	dal_json_key(w, "kind");
+	dal_json_put_text(w, dal_api_one_sequence(api) ? "embedded" : "kafka");
 	dal_json_key(w, "id");
 	dal_json_put_slice(w, dal_log_id(log));
 	dal_json_key(w, "end");
-	dal_api_put_at(w, end);
-	put_integer(w, "bytes", dal_log_bytes(log));
+	dal_api_put_at(w, &end);
+	if (dal_api_one_sequence(api)) {
+		put_integer(w, "bytes", dal_log_bytes(log));
+	} else {
+		put_boolean(w, "away", status.away);
+		put_time(w, "away_since", status.away ? status.away_us : 0);
+		put_boolean(w, "paused", status.paused);
+	}
+	if (status.obstacle[0]) {
+		dal_json_key(w, "obstacle");
+		dal_json_put_text(w, status.obstacle);
+	}
 	dal_json_end_object(w);
+	dal_position_deinit(&end);
 }
 
 static void put_building(struct dal_json_writer *w, const struct dal_worker_status *status)
@@ -58,21 +83,60 @@ static void put_halted(struct dal_json_writer *w, const struct dal_lane_halt *ha
 	dal_json_key(w, "since");
 	dal_json_put_time(w, halt->since_us);
 	dal_json_key(w, "remedy");
-	dal_json_put_text(w, DAL_REMEDY_HALTED);
+	dal_json_put_text(w, dal_attention_remedy(halt));
 	dal_json_end_object(w);
+}
+
+/* A partition of a lane: where it stands. It has waited for as long as its lane, at the most. */
+static void put_partition(struct dal_json_writer *w, const struct dal_worker_status *status,
+			  const struct dal_mark *end, double lag_seconds)
+{
+	uint64_t next = dal_position_next(&status->next, end->topic, end->partition);
+	uint64_t lag = end->next > next ? end->next - next : 0;
+	struct dal_buffer text = {0};
+
+	dal_json_begin_object(w);
+	dal_json_key(w, "topic");
+	dal_json_put_slice(w, end->topic);
+	put_integer(w, "partition", (uint64_t)end->partition);
+	dal_json_key(w, "next");
+	dal_buffer_printf(&text, "%llu", (unsigned long long)next);
+	dal_json_put_slice(w, dal_buffer_slice(&text));
+	dal_json_key(w, "end");
+	dal_buffer_clear(&text);
+	dal_buffer_printf(&text, "%llu", (unsigned long long)end->next);
+	dal_json_put_slice(w, dal_buffer_slice(&text));
+	put_integer(w, "lag_events", lag);
+	dal_json_key(w, "lag_seconds");
+	dal_json_put_double(w, lag > 0 ? lag_seconds : 0);
+	dal_json_end_object(w);
+	dal_buffer_deinit(&text);
+}
+
+static void put_partitions(struct dal_json_writer *w, const struct dal_worker_status *status,
+			   double lag_seconds)
+{
+	put_integer(w, "refused", status->refused);
+	put_integer(w, "repeats", status->repeats);
+	dal_json_key(w, "partitions");
+	dal_json_begin_array(w);
+	for (size_t i = 0; i < status->end.count; i++) {
+		put_partition(w, status, &status->end.marks[i], lag_seconds);
+	}
+	dal_json_end_array(w);
 }
 
 static void put_lane(struct dal_json_writer *w, struct dal_api *api,
 		     const struct dal_worker_status *status)
 {
-	dal_json_key(w, "lane");
-	dal_json_begin_object(w);
+	double lag_seconds = (double)dal_api_lag_us(api, status) / 1e6;
+
 	dal_json_key(w, "at");
-	dal_api_put_at(w, status->next);
+	dal_api_put_at(w, &status->next);
 	put_integer(w, "events", status->events);
 	put_integer(w, "lag_events", dal_api_lag_events(status));
 	dal_json_key(w, "lag_seconds");
-	dal_json_put_double(w, (double)dal_api_lag_us(api, status) / 1e6);
+	dal_json_put_double(w, lag_seconds);
 	put_boolean(w, "caught_up", status->caught_up);
 	put_boolean(w, "paused", status->paused);
 	if (status->building) {
@@ -81,7 +145,30 @@ static void put_lane(struct dal_json_writer *w, struct dal_api *api,
 	if (status->halted) {
 		put_halted(w, &status->halt);
 	}
-	dal_json_end_object(w);
+	if (!dal_api_one_sequence(api)) {
+		put_partitions(w, status, lag_seconds);
+	}
+}
+
+/* `lane` is the embedded log's only one; `lanes` are all of any log. */
+static void put_lanes(struct dal_json_writer *w, struct dal_api *api,
+		      const struct dal_worker_status *lanes, uint16_t count)
+{
+	if (dal_api_one_sequence(api)) {
+		dal_json_key(w, "lane");
+		dal_json_begin_object(w);
+		put_lane(w, api, &lanes[0]);
+		dal_json_end_object(w);
+	}
+	dal_json_key(w, "lanes");
+	dal_json_begin_array(w);
+	for (uint16_t i = 0; i < count; i++) {
+		dal_json_begin_object(w);
+		put_integer(w, "lane", i);
+		put_lane(w, api, &lanes[i]);
+		dal_json_end_object(w);
+	}
+	dal_json_end_array(w);
 }
 
 static void put_function(struct dal_json_writer *w, const struct dal_figures *f)
@@ -160,7 +247,9 @@ static void put_parked(struct dal_json_writer *w, struct dal_api *api)
 
 	dal_json_key(w, "parked");
 	dal_json_begin_array(w);
-	dal_view_parked_scan(dal_engine_state(api->engine), DAL_API_LANE, on_parked, &parked);
+	for (uint16_t i = 0; i < dal_engine_lanes(api->engine) && parked.count < PARKED_MAX; i++) {
+		dal_view_parked_scan(dal_engine_state(api->engine), i, on_parked, &parked);
+	}
 	dal_json_end_array(w);
 }
 
@@ -176,31 +265,47 @@ static void put_app(struct dal_json_writer *w, struct dal_api *api)
 	dal_json_key(w, "started");
 	dal_json_put_time(w, started_us);
 	put_integer(w, "uptime_seconds", up_us > 0 ? (uint64_t)up_us / 1000000 : 0);
-	put_boolean(w, "ready", dal_engine_ready(api->engine));
+	put_boolean(w, "ready", dal_api_ready(api));
+}
+
+static void put_totals(struct dal_json_writer *w, const struct dal_worker_status *lanes,
+		       uint16_t count)
+{
+	uint64_t undelivered = 0, dead = 0, lag = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		undelivered += lanes[i].undelivered;
+		dead += lanes[i].dead;
+		lag += dal_api_lag_events(&lanes[i]);
+	}
+	put_integer(w, "lag_events", lag);
+	put_integer(w, "undelivered_rows", undelivered);
+	put_integer(w, "dead_rows", dead);
 }
 
 static void get_status(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {NULL};
 	struct dal_api *api = data;
-	struct dal_worker_status status;
+	struct dal_worker_status *lanes;
 	struct dal_buffer body = {0};
 	struct dal_json_writer w = {.out = &body};
+	uint16_t count;
 
 	if (!dal_api_known(request, names)) {
 		return;
 	}
-	dal_api_worker_status(api, &status);
+	lanes = dal_api_lanes_take(api, &count);
 	dal_json_begin_object(&w);
 	put_app(&w, api);
-	put_log(&w, api, status.end);
-	put_lane(&w, api, &status);
+	put_log(&w, api);
+	put_lanes(&w, api, lanes, count);
 	put_functions(&w, api);
-	put_integer(&w, "undelivered_rows", status.undelivered);
-	put_integer(&w, "dead_rows", status.dead);
+	put_totals(&w, lanes, count);
 	put_parked(&w, api);
-	dal_attention_put(&w, api, &status);
+	dal_attention_put(&w, api, lanes, count);
 	dal_json_end_object(&w);
+	dal_api_lanes_free(lanes, count);
 	dal_api_reply(request, &body);
 }
 

@@ -26,6 +26,7 @@ struct verdict {
 	struct dal_log_item items[DAL_LIMIT_LIST_MAX];
 	struct dal_buffer events[DAL_LIMIT_LIST_MAX];
 	size_t count;
+	uint16_t lane; /* the row's that is looked at; later the one that is waited for */
 	struct dal_buffer unknown; /* JSON strings with commas between */
 	size_t unknown_count;
 	bool more; /* the function has further dead letters */
@@ -71,7 +72,9 @@ static void event_build(struct verdict *v, struct dal_slice id, struct dal_slice
 						  .data = dal_buffer_slice(&data)},
 			&v->events[v->count]);
 	v->items[v->count] = (struct dal_log_item){.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
-						   .event = dal_buffer_slice(&v->events[v->count])};
+						   .event = dal_buffer_slice(&v->events[v->count]),
+						   .placed = true,
+						   .lane = v->lane};
 	v->count++;
 	dal_buffer_deinit(&data);
 	dal_buffer_deinit(&source);
@@ -102,6 +105,19 @@ static void unknown_add(struct verdict *v, struct dal_slice id)
 	dal_json_append_string(&v->unknown, id);
 }
 
+/* The partition of its cause is the row's lane. False: there is no such one. */
+static bool lane_find(struct verdict *v, struct dal_slice row)
+{
+	struct dal_row_id id;
+
+	if (!dal_row_id_parse(row, &id) || id.cause.partition < 0 ||
+	    id.cause.partition >= dal_engine_lanes(v->api->engine)) {
+		return false;
+	}
+	v->lane = (uint16_t)id.cause.partition;
+	return true;
+}
+
 static int row_add(struct verdict *v, struct dal_slice id)
 {
 	struct dal_state *state = dal_engine_state(v->api->engine);
@@ -110,12 +126,15 @@ static int row_add(struct verdict *v, struct dal_slice id)
 	struct dal_slice function;
 	struct dal_row row;
 	uint64_t sequence;
-	int r = dal_outbox_status(state, DAL_API_LANE, id, &status, &function, &sequence, &memory);
+	int r = DAL_STATE_ABSENT;
 
+	if (lane_find(v, id)) {
+		r = dal_outbox_status(state, v->lane, id, &status, &function, &sequence, &memory);
+	}
 	if (r == 0 && status == DAL_ROW_DEAD) {
 		dal_buffer_slice_append(&name, function); /* it is in `memory` */
-		r = dal_outbox_get(state, DAL_API_LANE, status, dal_buffer_slice(&name), sequence,
-				   &row, &memory);
+		r = dal_outbox_get(state, v->lane, status, dal_buffer_slice(&name), sequence, &row,
+				   &memory);
 		if (r == 0) {
 			event_build(v, id, row.subject);
 		}
@@ -137,6 +156,18 @@ static int rows_add(struct verdict *v, uint32_t rows)
 
 	for (uint32_t i = 0; r == 0 && i < dal_json_count(v->body, rows); i++) {
 		r = row_add(v, dal_json_string(v->body, dal_json_at(v->body, rows, i)));
+	}
+	return r;
+}
+
+static int function_add(struct verdict *v, struct dal_slice name)
+{
+	struct dal_state *state = dal_engine_state(v->api->engine);
+	int r = 0;
+
+	for (v->lane = 0; r == 0 && !v->more && v->lane < dal_engine_lanes(v->api->engine);
+	     v->lane++) {
+		r = dal_outbox_scan(state, v->lane, DAL_ROW_DEAD, &name, 0, on_row, v);
 	}
 	return r;
 }
@@ -164,7 +195,6 @@ static bool rows_find(struct verdict *v)
 {
 	uint32_t rows = dal_json_find(v->body, DAL_JSON_ROOT, dal_slice_text("rows"));
 	uint32_t function = dal_json_find(v->body, DAL_JSON_ROOT, dal_slice_text("function"));
-	struct dal_slice name;
 	int r;
 
 	if ((rows == DAL_JSON_NONE) == (function == DAL_JSON_NONE)) {
@@ -181,9 +211,7 @@ static bool rows_find(struct verdict *v)
 		if (dal_json_kind(v->body, function) != DAL_JSON_STRING) {
 			return refuse(v);
 		}
-		name = dal_json_string(v->body, function);
-		r = dal_outbox_scan(dal_engine_state(v->api->engine), DAL_API_LANE, DAL_ROW_DEAD,
-				    &name, 0, on_row, v);
+		r = function_add(v, dal_json_string(v->body, function));
 	}
 	if (r < 0) {
 		dal_api_fail(v->request, "the dead letters", r);
@@ -233,19 +261,61 @@ static void reply_take(struct verdict *v)
 	verdict_free(v);
 }
 
+static void wait_take(struct verdict *v);
+
 static void on_folded(struct dal_worker_waiter *waiter, bool reached)
 {
 	(void)reached; /* the events are durable, whoever folds them */
-	reply_take(DAL_CONTAINER(waiter, struct verdict, waiter));
+	wait_take(DAL_CONTAINER(waiter, struct verdict, waiter));
+}
+
+/* The last of the events in this lane. */
+static const struct dal_place *last_in(const struct verdict *v, uint16_t lane)
+{
+	for (size_t i = v->count; i > 0; i--) {
+		if (v->items[i - 1].lane == lane) {
+			return &v->items[i - 1].place;
+		}
+	}
+	return NULL;
+}
+
+/* For one lane after the other, then it is answered. */
+static void wait_take(struct verdict *v)
+{
+	while (v->lane < dal_engine_lanes(v->api->engine)) {
+		uint16_t lane = v->lane++;
+		const struct dal_place *place = last_in(v, lane);
+		if (place) {
+			v->waiter.place = *place;
+			dal_worker_wait(dal_engine_worker(v->api->engine, lane), &v->waiter);
+			return;
+		}
+	}
+	reply_take(v);
+}
+
+static const char *reason_of(int result)
+{
+	switch (result) {
+	case DAL_LOG_FULL:
+		return "too much waits to be written: ask again in a second";
+	case DAL_LOG_DISK:
+		return "the disk is nearly full: make room, then ask again";
+	case DAL_LOG_AWAY:
+		return "no broker of the log took it in time: ask again, what is done already is "
+		       "not done twice";
+	default:
+		return NULL;
+	}
 }
 
 static void refuse_take(struct verdict *v, int result)
 {
-	if (result == DAL_LOG_FULL || result == DAL_LOG_DISK) {
-		dal_http_problem(v->request, 503,
-				 result == DAL_LOG_FULL
-					 ? "too much waits to be written: ask again in a second"
-					 : "the disk is nearly full: make room, then ask again");
+	const char *reason = reason_of(result);
+
+	if (reason) {
+		dal_http_problem(v->request, 503, "%s", reason);
 	} else {
 		dal_http_problem(v->request, 503,
 				 "the log can't be written (%s): nothing was changed; the engine's "
@@ -263,10 +333,10 @@ static void on_appended(struct dal_log_append *append, int result)
 		refuse_take(v, result);
 		return;
 	}
-	v->waiter = (struct dal_worker_waiter){.offset = v->items[v->count - 1].place.offset,
-					       .deadline_us = dal_clock_monotonic_us() + FOLD_US,
-					       .done = on_folded};
-	dal_worker_wait(dal_engine_worker(v->api->engine), &v->waiter);
+	v->waiter.deadline_us = dal_clock_monotonic_us() + FOLD_US;
+	v->waiter.done = on_folded;
+	v->lane = 0;
+	wait_take(v);
 }
 
 static bool body_read(struct verdict *v)

@@ -13,24 +13,50 @@ struct wait {
 	struct dal_http_request *request;
 	pthread_t asker;
 	void (*answer)(struct dal_api *api, struct dal_http_request *request, bool late);
+	char *topic; /* of the place */
 };
+
+static uint16_t lane_of(const struct dal_place *place)
+{
+	return (uint16_t)place->partition; /* which is there: it has been checked */
+}
+
+static void wait_free(struct wait *wait)
+{
+	dal_api_unref(wait->api);
+	free(wait->topic);
+	free(wait);
+}
+
+static void refuse_late(const struct wait *wait)
+{
+	const struct dal_place *place = &wait->waiter.place;
+	struct dal_worker_status status;
+	struct dal_buffer text = {0};
+	uint64_t next, end;
+
+	dal_api_worker_status(wait->api, lane_of(place), &status);
+	next = dal_position_next(&status.next, place->topic, place->partition);
+	end = dal_position_next(&status.end, place->topic, place->partition);
+	dal_place_format(place, &text);
+	dal_http_problem(wait->request, 504,
+			 "the event %s is not folded in yet: its lane stands at offset %llu, the "
+			 "log ends at %llu%s. Ask again, or with a longer `timeout`",
+			 dal_buffer_cstr(&text), (unsigned long long)(next > 0 ? next - 1 : 0),
+			 (unsigned long long)(end > 0 ? end - 1 : 0),
+			 status.halted ? ", and it is halted: see GET /v1/status" : "");
+	dal_buffer_deinit(&text);
+	dal_worker_status_deinit(&status);
+}
 
 static void refuse(const struct wait *wait)
 {
-	struct dal_worker_status status;
-
 	if (dal_clock_monotonic_us() < wait->waiter.deadline_us) {
 		dal_http_problem(wait->request, 503,
 				 "the engine is stopping: ask again once it runs");
-		return;
+	} else {
+		refuse_late(wait);
 	}
-	dal_api_worker_status(wait->api, &status);
-	dal_http_problem(wait->request, 504,
-			 "the event at offset %llu is not folded in yet: the lane stands at %llu, "
-			 "the log ends at %llu%s. Ask again, or with a longer `timeout`",
-			 (unsigned long long)wait->waiter.offset,
-			 (unsigned long long)status.next - 1, (unsigned long long)status.end - 1,
-			 status.halted ? ", and a rule halted the lane: see GET /v1/status" : "");
 }
 
 static void on_done(struct dal_worker_waiter *waiter, bool reached)
@@ -42,20 +68,20 @@ static void on_done(struct dal_worker_waiter *waiter, bool reached)
 	} else {
 		refuse(wait);
 	}
-	dal_api_unref(wait->api);
-	free(wait);
+	wait_free(wait);
 }
 
 void dal_api_when_folded(struct dal_api *api, struct dal_http_request *request,
 			 void (*answer)(struct dal_api *api, struct dal_http_request *request,
 					bool late))
 {
-	uint64_t offset;
+	struct dal_place place;
 	int64_t timeout_us;
 	bool given;
 	struct wait *wait;
 
-	if (!dal_api_position(request, "min-position", &given, &offset) ||
+	if (!dal_api_position(request, dal_engine_log(api->engine), "min-position", &given,
+			      &place) ||
 	    !dal_api_duration(request, "timeout", TIMEOUT_US, TIMEOUT_MAX_US, &timeout_us)) {
 		return;
 	}
@@ -65,13 +91,15 @@ void dal_api_when_folded(struct dal_api *api, struct dal_http_request *request,
 	}
 	wait = dal_calloc(1, sizeof(*wait));
 	*wait = (struct wait){
-		.waiter = {.offset = offset,
+		.waiter = {.place = place,
 			   .deadline_us = dal_clock_monotonic_us() + timeout_us,
 			   .done = on_done},
 		.api = dal_api_ref(api),
 		.request = request,
 		.asker = pthread_self(),
 		.answer = answer,
+		.topic = dal_slice_dup(place.topic),
 	};
-	dal_worker_wait(dal_engine_worker(api->engine), &wait->waiter);
+	wait->waiter.place.topic.data = wait->topic;
+	dal_worker_wait(dal_engine_worker(api->engine, lane_of(&place)), &wait->waiter);
 }

@@ -1,7 +1,9 @@
 #include "engine/api/watch.h"
 
+#include "engine/api/entries.h"
 #include "engine/api/entry.h"
 #include "engine/base/clock.h"
+#include "engine/base/digest.h"
 #include "engine/base/limits.h"
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
@@ -13,7 +15,8 @@
 struct told {
 	char *key;
 	size_t size;
-	uint64_t position, parked; /* offsets */
+	uint64_t tag; /* a hash of the entry's ETag */
+	uint16_t lane;
 };
 
 struct list {
@@ -29,8 +32,8 @@ struct watch {
 	struct dal_view_range range;
 	int64_t pause_us; /* between two looks */
 	int64_t looked_us, said_us;
-	struct list told; /* by key */
-	uint64_t next;    /* the lane's, as of the last whole look; 0: none yet */
+	struct list told;           /* by key */
+	struct dal_api_stand stand; /* as of the last whole look; count 0: none yet */
 	bool begun;
 };
 
@@ -40,7 +43,7 @@ struct look {
 	struct dal_buffer *out;
 	struct list now;
 	size_t at; /* in watch->told */
-	uint64_t next;
+	const struct dal_api_stand *stand;
 	bool cut; /* enough was written: the rest in the next one */
 };
 
@@ -59,6 +62,7 @@ static void release(void *own)
 
 	dal_api_sleeper_remove(watch->api, &watch->sleeper);
 	list_free(&watch->told);
+	dal_api_stand_deinit(&watch->stand);
 	dal_buffer_deinit(&watch->prefix);
 	dal_buffer_deinit(&watch->from);
 	dal_buffer_deinit(&watch->to);
@@ -77,17 +81,18 @@ static void say_gone(struct look *look, const struct told *told)
 	dal_json_key(&w, "key");
 	dal_json_put_slice(&w, dal_slice(told->key, told->size));
 	dal_json_key(&w, "at");
-	dal_api_put_at(&w, look->next);
+	dal_api_put_at(&w, &look->stand->lanes[told->lane]);
 	dal_json_end_object(&w);
 	dal_buffer_text(look->out, "\n\n");
 }
 
-static void say_entry(struct look *look, struct dal_slice key, const struct dal_view_entry *entry)
+static void say_entry(struct look *look, uint16_t lane, struct dal_slice key,
+		      const struct dal_view_entry *entry)
 {
 	struct dal_json_writer w = {.out = look->out};
 
 	dal_buffer_text(look->out, "event: entry\ndata: ");
-	dal_entry_put(&w, look->watch->projection, key, entry, look->next);
+	dal_entry_put(&w, look->watch->projection, key, entry, &look->stand->lanes[lane]);
 	dal_buffer_text(look->out, "\n\n");
 }
 
@@ -98,7 +103,7 @@ static void say_live(struct look *look)
 	dal_buffer_text(look->out, "event: live\ndata: ");
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "at");
-	dal_api_put_at(&w, look->next);
+	dal_api_put_stand(&w, look->stand);
 	dal_json_end_object(&w);
 	dal_buffer_text(look->out, "\n\n");
 }
@@ -137,13 +142,23 @@ static void pass_gone(struct look *look, const struct dal_slice *key)
 	}
 }
 
-static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, void *own)
+static uint64_t tag_of(const struct watch *watch, const struct dal_view_entry *entry)
+{
+	struct dal_buffer etag = {0};
+	uint64_t tag;
+
+	dal_entry_etag(watch->projection, entry, dal_engine_log(watch->api->engine), &etag);
+	tag = dal_hash64(dal_buffer_slice(&etag), 0);
+	dal_buffer_deinit(&etag);
+	return tag;
+}
+
+static bool on_entry(uint16_t lane, struct dal_slice key, const struct dal_view_entry *entry,
+		     void *own)
 {
 	struct look *look = own;
 	struct list *told = &look->watch->told;
-	struct told now = {.size = key.size,
-			   .position = entry->position.offset,
-			   .parked = entry->parked ? entry->parked_at.offset : 0};
+	struct told now = {.size = key.size, .tag = tag_of(look->watch, entry), .lane = lane};
 	bool same = false;
 
 	if (look->out->size > PIECE_BYTES) {
@@ -153,13 +168,13 @@ static bool on_entry(struct dal_slice key, const struct dal_view_entry *entry, v
 	pass_gone(look, &key);
 	if (look->at < told->count && order(&told->items[look->at], key) == 0) {
 		const struct told *old = &told->items[look->at++];
-		same = old->position == now.position && old->parked == now.parked;
+		same = old->tag == now.tag;
 		now.key = old->key;
 	} else {
 		now.key = dal_slice_dup(key);
 	}
 	if (!same) {
-		say_entry(look, key, entry);
+		say_entry(look, lane, key, entry);
 	}
 	keep(look, now);
 	return true;
@@ -180,13 +195,13 @@ static void look_end(struct look *look)
 	*told = look->now;
 }
 
-static int look_take(struct watch *watch, uint64_t next, struct dal_buffer *out)
+/* `stand` becomes the watch's if the look is whole. */
+static int look_take(struct watch *watch, struct dal_api_stand *stand, struct dal_buffer *out)
 {
-	struct dal_view_name name = dal_entry_view(watch->projection);
-	struct look look = {.watch = watch, .out = out, .next = next};
+	struct look look = {.watch = watch, .out = out, .stand = stand};
 	bool more;
-	int r = dal_view_scan(dal_engine_state(watch->api->engine), NULL, &name, &watch->range,
-			      on_entry, &look, &more);
+	int r = dal_entries_scan(watch->api, watch->projection, &watch->range, on_entry, &look,
+				 &more);
 
 	look.cut = look.cut || r < 0 || more;
 	look_end(&look);
@@ -199,10 +214,12 @@ static int look_take(struct watch *watch, uint64_t next, struct dal_buffer *out)
 		return say_overflow(out);
 	}
 	if (!look.cut) {
-		if (watch->next == 0) {
+		if (watch->stand.count == 0) {
 			say_live(&look);
 		}
-		watch->next = next;
+		dal_api_stand_deinit(&watch->stand);
+		watch->stand = *stand;
+		*stand = (struct dal_api_stand){0};
 	}
 	return 0;
 }
@@ -228,28 +245,37 @@ static int rest(struct watch *watch, int64_t now_us, struct dal_buffer *out)
 	return 0;
 }
 
+static int look_again(struct watch *watch, int64_t now_us, struct dal_buffer *out)
+{
+	struct dal_api_stand stand;
+	int r;
+
+	dal_api_stand_take(watch->api, &stand);
+	if (dal_api_stand_equal(&stand, &watch->stand)) {
+		r = rest(watch, now_us, out);
+	} else {
+		begin(watch, out);
+		r = look_take(watch, &stand, out);
+		watch->looked_us = now_us;
+		if (out->size > 0) {
+			watch->said_us = now_us;
+		}
+		r = r != 0 || out->size > 0 ? r : DAL_HTTP_STREAM_WAIT;
+	}
+	dal_api_stand_deinit(&stand);
+	return r;
+}
+
 static int fill(struct dal_buffer *out, void *own)
 {
 	struct watch *watch = own;
 	int64_t now_us = dal_clock_monotonic_us();
-	struct dal_worker_status status;
-	int r;
 
-	if (watch->next > 0 && now_us - watch->looked_us < watch->pause_us) {
+	if (watch->stand.count > 0 && now_us - watch->looked_us < watch->pause_us) {
 		return DAL_HTTP_STREAM_WAIT; /* its own clock wakes it (heartbeat_ms) */
 	}
 	atomic_store(&watch->sleeper.asleep, true);
-	dal_api_worker_status(watch->api, &status);
-	if (status.next == watch->next) {
-		return rest(watch, now_us, out);
-	}
-	begin(watch, out);
-	r = look_take(watch, status.next, out);
-	watch->looked_us = now_us;
-	if (out->size > 0) {
-		watch->said_us = now_us;
-	}
-	return r != 0 || out->size > 0 ? r : DAL_HTTP_STREAM_WAIT;
+	return look_again(watch, now_us, out);
 }
 
 /* --- start --- */

@@ -18,6 +18,8 @@ static int outcome(int result)
 		return DAL_SINK_DISK;
 	case DAL_LOG_CONFLICT:
 		return DAL_SINK_CONFLICT;
+	case DAL_LOG_AWAY:
+		return DAL_SINK_AWAY;
 	default:
 		return result;
 	}

@@ -1,6 +1,6 @@
 /*
  * History from its start, batch by batch: from a stopped engine's data folder, or from a running
- * one over HTTP. Main thread.
+ * one over HTTP, which gives the partitions of a log on Kafka merged. Main thread.
  */
 #ifndef DAL_CLI_HISTORY_H
 #define DAL_CLI_HISTORY_H
@@ -15,10 +15,11 @@ struct dal_history {
 	int lock;            /* its descriptor, or -1 */
 	struct dal_remote remote;
 	bool over_http;
-	uint64_t end; /* the offset behind the last one; about so */
+	bool one_sequence;       /* of offsets; else each partition has its own */
+	struct dal_position end; /* behind the last event, about so */
 };
 
-/* `url` NULL: the app's data folder. An exit status, after a message. */
+/* `url` NULL: the app's data folder. An exit status, after a message; closed in any case. */
 int dal_history_open(struct dal_history *history, const struct dal_command *command,
 		     const struct dal_app *app, const char *url);
 void dal_history_close(struct dal_history *history);

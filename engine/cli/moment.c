@@ -10,6 +10,8 @@ bool dal_moment_parse(const char *text, struct dal_moment *moment)
 	*moment = (struct dal_moment){0};
 	if (dal_place_parse(dal_slice_text(text), DAL_TOPIC_EVENTS, &place)) {
 		moment->offset = place.offset;
+		moment->is_start = dal_slice_is(dal_slice_text(text), "0") ||
+				   dal_slice_is(dal_slice_text(text), "1");
 		return true;
 	}
 	moment->is_time = true;
@@ -22,8 +24,10 @@ bool dal_moment_parse(const char *text, struct dal_moment *moment)
 
 bool dal_moment_after(const struct dal_moment *moment, const struct dal_log_record *record)
 {
-	return moment->is_time ? record->appended_us < moment->time_us
-			       : record->place.offset < moment->offset;
+	if (moment->is_time) {
+		return record->appended_us < moment->time_us;
+	}
+	return !moment->is_start && record->place.offset < moment->offset;
 }
 
 void dal_moment_print(const struct dal_moment *moment, struct dal_buffer *out)

@@ -12,12 +12,14 @@
 
 struct dal_moment {
 	bool is_time;
+	bool is_start; /* offset 0 or 1: whatever there is */
 	uint64_t offset;
 	int64_t time_us;
 };
 
 bool dal_moment_parse(const char *text, struct dal_moment *moment);
-/* Does the record come before it? */
+/* Does the record come before it? Offsets are those of the embedded log: on one with partitions
+ * only times and the start tell an order. */
 bool dal_moment_after(const struct dal_moment *moment, const struct dal_log_record *record);
 /* As the engine reads it: an offset or an absolute time. Appends. */
 void dal_moment_print(const struct dal_moment *moment, struct dal_buffer *out);

@@ -89,6 +89,7 @@ static int lane_open(struct replay *p)
 						    .app = p->app->name,
 						    .cache_entries = DAL_LIMIT_CACHE_ENTRIES,
 						    .unlimited_time = true,
+						    .dedup_us = p->app->settings.dedup_us,
 						    .watch = &dal_report_sink,
 						    .own = &p->report},
 			 &p->lane, &errors);
@@ -118,7 +119,8 @@ static void count(struct replay *p, const struct dal_log_batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		p->report.told += !dal_moment_after(&p->report.from, &batch->records[i]);
 	}
-	dal_progress_show(&p->progress, batch->records[batch->count - 1].place.offset);
+	dal_progress_show(&p->progress,
+			  dal_position_distance(&(struct dal_position){0}, &batch->position));
 }
 
 static int on_batch(void *own, const struct dal_log_batch *all)
@@ -142,6 +144,23 @@ static int on_batch(void *own, const struct dal_log_batch *all)
 	return batch.count < all->count || interrupted || ferror(p->report.out) ? STOPPED : 0;
 }
 
+static int halted(const struct replay *p, const struct dal_lane_halt *halt)
+{
+	struct dal_buffer at = {0};
+	int status;
+
+	if (p->history.one_sequence) {
+		dal_buffer_printf(&at, "offset %llu", (unsigned long long)halt->place.offset);
+	} else {
+		dal_place_format(&halt->place, &at);
+	}
+	status = dal_fail(p->command, DAL_EXIT_NO,
+			  "\"%s\" failed at %s and would halt the lane: %s", halt->declaration,
+			  dal_buffer_cstr(&at), halt->message);
+	dal_buffer_deinit(&at);
+	return status;
+}
+
 static int finish(struct replay *p, int status)
 {
 	if (interrupted) {
@@ -150,11 +169,7 @@ static int finish(struct replay *p, int status)
 				"is all that there is");
 	}
 	if (p->error == DAL_LANE_HALTED) {
-		const struct dal_lane_halt *halt = dal_lane_halt(p->lane);
-		return dal_fail(p->command, DAL_EXIT_NO,
-				"\"%s\" failed at offset %llu and would halt the lane: %s",
-				halt->declaration, (unsigned long long)halt->place.offset,
-				halt->message);
+		return halted(p, dal_lane_halt(p->lane));
 	}
 	if (p->error < 0) {
 		return dal_fail(p->command, DAL_EXIT_UNREACHABLE, "the events can't be folded: %s",
@@ -210,12 +225,29 @@ static int app_load(struct replay *p, const char *folder, const char *rules, con
 	return r == 0 ? DAL_EXIT_DONE : DAL_EXIT_NO;
 }
 
+/* On a log with partitions a position says nothing of the other ones. */
+static int moments_check(const struct replay *p)
+{
+	bool position = (!p->from.is_time && !p->from.is_start) || (p->has_to && !p->to.is_time);
+
+	if (p->history.one_sequence || !position) {
+		return DAL_EXIT_DONE;
+	}
+	return dal_usage(p->command, "this log has partitions, each with its own positions: give "
+				     "--from and --to as times (--from 1 is the start)");
+}
+
 static int replay_to(struct replay *p, FILE *out)
 {
 	int status = dal_history_open(&p->history, p->command, p->app, p->url);
 
 	dal_report_init(&p->report, out, p->app->rules, &p->from);
-	dal_progress_begin(&p->progress, "events", p->history.end, out == stdout);
+	dal_progress_begin(&p->progress, "events",
+			   dal_position_distance(&(struct dal_position){0}, &p->history.end),
+			   out == stdout);
+	if (status == DAL_EXIT_DONE) {
+		status = moments_check(p);
+	}
 	if (status == DAL_EXIT_DONE) {
 		status = lane_open(p);
 	}

@@ -32,7 +32,7 @@ static void put_place(struct dal_json_writer *w, const struct dal_place *place)
 	struct dal_buffer text = {0};
 
 	dal_json_key(w, "position");
-	if (place->offset == 0) {
+	if (place->topic.size == 0) {
 		dal_json_put_null(w);
 		return;
 	}

@@ -65,15 +65,10 @@ static void print_functions(const struct dal_json *json)
 	}
 }
 
-static void print_lane(const struct dal_json *json)
+static void print_building(const struct dal_json *json, uint32_t lane)
 {
-	uint32_t lane = find(json, DAL_JSON_ROOT, "lane"), building;
+	uint32_t building = find(json, lane, "building");
 
-	printf("worker    at ");
-	dal_print(stdout, dal_member_text(json, lane, "at"));
-	printf(", %lld events behind%s\n", (long long)dal_member_integer(json, lane, "lag_events"),
-	       dal_member_true(json, lane, "caught_up") ? "" : ", catching up");
-	building = find(json, lane, "building");
 	if (building != DAL_JSON_NONE) {
 		printf("building  ");
 		dal_print(stdout, dal_member_text(json, building, "projection"));
@@ -83,9 +78,75 @@ static void print_lane(const struct dal_json *json)
 	}
 }
 
-static void print_text(const struct dal_json *json)
+/* The embedded log's only one. */
+static void print_lane(const struct dal_json *json, uint32_t lane)
+{
+	printf("worker    at ");
+	dal_print(stdout, dal_member_text(json, lane, "at"));
+	printf(", %lld events behind%s\n", (long long)dal_member_integer(json, lane, "lag_events"),
+	       dal_member_true(json, lane, "caught_up") ? "" : ", catching up");
+	print_building(json, lane);
+}
+
+static void print_partition(const struct dal_json *json, uint32_t node)
+{
+	printf("  ");
+	dal_print(stdout, dal_member_text(json, node, "topic"));
+	printf("/%lld at ", (long long)dal_member_integer(json, node, "partition"));
+	dal_print(stdout, dal_member_text(json, node, "next"));
+	printf(" of ");
+	dal_print(stdout, dal_member_text(json, node, "end"));
+	printf(", %lld behind", (long long)dal_member_integer(json, node, "lag_events"));
+	if (dal_member_integer(json, node, "lag_events") > 0) {
+		printf(" (at most ");
+		dal_print(stdout, dal_member_raw(json, node, "lag_seconds"));
+		printf(" s)");
+	}
+	printf("\n");
+}
+
+static void print_lanes(const struct dal_json *json)
+{
+	uint32_t lanes = find(json, DAL_JSON_ROOT, "lanes"), partitions;
+
+	for (uint32_t i = 0; lanes != DAL_JSON_NONE && i < dal_json_count(json, lanes); i++) {
+		uint32_t lane = dal_json_at(json, lanes, i);
+		printf("lane %-4u %lld events folded, %lld behind%s%s\n", i,
+		       (long long)dal_member_integer(json, lane, "events"),
+		       (long long)dal_member_integer(json, lane, "lag_events"),
+		       dal_member_true(json, lane, "caught_up") ? "" : ", catching up",
+		       dal_member_true(json, lane, "paused") ? ", paused" : "");
+		print_building(json, lane);
+		partitions = find(json, lane, "partitions");
+		for (uint32_t k = 0;
+		     partitions != DAL_JSON_NONE && k < dal_json_count(json, partitions); k++) {
+			print_partition(json, dal_json_at(json, partitions, k));
+		}
+	}
+}
+
+static void print_log(const struct dal_json *json)
 {
 	uint32_t log = find(json, DAL_JSON_ROOT, "log");
+	uint32_t lane = find(json, DAL_JSON_ROOT, "lane");
+
+	printf("log       ");
+	if (lane != DAL_JSON_NONE) {
+		printf("ends at ");
+		dal_print(stdout, dal_member_text(json, log, "end"));
+		printf(", %.1f MB\n", (double)dal_member_integer(json, log, "bytes") / 1e6);
+		print_lane(json, lane);
+		return;
+	}
+	dal_print(stdout, dal_member_text(json, log, "kind"));
+	printf(", %s\n", dal_member_true(json, log, "away")     ? "away"
+			 : dal_member_true(json, log, "paused") ? "not read"
+								: "there");
+	print_lanes(json);
+}
+
+static void print_text(const struct dal_json *json)
+{
 	size_t attention = print_attention(json);
 
 	printf("%sapp       ", attention > 0 ? "\n" : "");
@@ -93,10 +154,7 @@ static void print_text(const struct dal_json *json)
 	printf(", up since ");
 	dal_print(stdout, dal_member_text(json, DAL_JSON_ROOT, "started"));
 	printf(", %s\n", dal_member_true(json, DAL_JSON_ROOT, "ready") ? "ready" : "not ready yet");
-	printf("log       ends at ");
-	dal_print(stdout, dal_member_text(json, log, "end"));
-	printf(", %.1f MB\n", (double)dal_member_integer(json, log, "bytes") / 1e6);
-	print_lane(json);
+	print_log(json);
 	printf("outbox    %lld to deliver, %lld dead letters\n",
 	       (long long)dal_member_integer(json, DAL_JSON_ROOT, "undelivered_rows"),
 	       (long long)dal_member_integer(json, DAL_JSON_ROOT, "dead_rows"));

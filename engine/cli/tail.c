@@ -8,6 +8,8 @@
 
 enum { LAST_EVENTS = 20, DATA_BYTES = 120 };
 
+#define LAST_EVENTS_FROM "-20" /* of each partition, if there are several */
+
 struct tail {
 	struct dal_remote remote;
 	const char *topic, *type, *subject, *since, *limit;
@@ -16,7 +18,8 @@ struct tail {
 	struct dal_splitter lines;
 	struct dal_sse sse;
 	bool connected; /* something came */
-	/* Of filtered events the last few are known at the end only: a ring of their lines. */
+	/* The last few, of filtered events and of several partitions, are known at the end only: a
+	 * ring of their lines. */
 	bool keeping;
 	struct dal_buffer kept[LAST_EVENTS];
 	size_t count;
@@ -96,29 +99,6 @@ static int on_sse(struct dal_slice piece, void *own)
 	return dal_sse_feed(&tail->sse, piece);
 }
 
-/* The offset from which the last few events are shown. */
-static int last_find(struct tail *tail, struct dal_buffer *from)
-{
-	struct dal_http_answer answer;
-	struct dal_json *json;
-	uint64_t end = 0;
-	int status = dal_remote_get(&tail->remote, "/v1/status", &answer);
-
-	if (status != DAL_EXIT_DONE) {
-		return status;
-	}
-	json = dal_json_new();
-	if (dal_json_parse(json, dal_buffer_slice(&answer.body), DAL_JSON_TRUSTED, NULL) == 0) {
-		uint32_t log = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("log"));
-		dal_slice_to_u64(dal_member_text(json, log, "end"), &end);
-	}
-	dal_buffer_printf(from, "%llu",
-			  (unsigned long long)(end > LAST_EVENTS ? end - LAST_EVENTS + 1 : 1));
-	dal_json_free(json);
-	dal_http_answer_deinit(&answer);
-	return DAL_EXIT_DONE;
-}
-
 static int ask(struct tail *tail, const char *target, const char *accept,
 	       int (*write)(struct dal_slice piece, void *own))
 {
@@ -166,31 +146,23 @@ static int follow(struct tail *tail, const char *target)
 
 static int show(struct tail *tail, bool following)
 {
-	struct dal_buffer target = {0}, from = {0};
-	int status = DAL_EXIT_DONE;
+	struct dal_buffer target = {0};
+	bool filtered = tail->topic || tail->type || tail->subject;
+	int status;
 
-	tail->keeping = !tail->since && !following && !tail->limit &&
-			(tail->topic || tail->type || tail->subject);
-	if (tail->keeping) {
-		tail->since = "1";
-	} else if (!tail->since) {
-		status = last_find(tail, &from);
-		tail->since = dal_buffer_cstr(&from);
+	tail->keeping = !tail->since && !following && !tail->limit;
+	dal_buffer_text(&target, "/v1/events");
+	if (tail->since || !tail->keeping || !filtered) {
+		dal_target_add(&target, "from", tail->since ? tail->since : LAST_EVENTS_FROM);
 	}
-	if (status == DAL_EXIT_DONE) {
-		dal_buffer_text(&target, "/v1/events");
-		dal_target_add(&target, "from", tail->since);
-		dal_target_add(&target, "topic", tail->topic);
-		dal_target_add(&target, "type", tail->type);
-		dal_target_add(&target, "subject", tail->subject);
-		dal_target_add(&target, "limit", tail->limit);
-		status = following ? follow(tail, dal_buffer_cstr(&target))
-				   : ask(tail, dal_buffer_cstr(&target), "application/x-ndjson",
-					 on_lines);
-	}
+	dal_target_add(&target, "topic", tail->topic);
+	dal_target_add(&target, "type", tail->type);
+	dal_target_add(&target, "subject", tail->subject);
+	dal_target_add(&target, "limit", tail->limit);
+	status = following ? follow(tail, dal_buffer_cstr(&target))
+			   : ask(tail, dal_buffer_cstr(&target), "application/x-ndjson", on_lines);
 	print_kept(tail);
 	dal_buffer_deinit(&target);
-	dal_buffer_deinit(&from);
 	return status;
 }
 

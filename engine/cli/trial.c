@@ -195,11 +195,12 @@ bool dal_trial_given(struct dal_trial *trial, const char *projection, const char
 int dal_trial_run(struct dal_trial *trial, const struct dal_log_batch *batch)
 {
 	const struct dal_event *event;
+	struct dal_error why;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < batch->count; i++) {
 		trial->index = i;
-		r = dal_evaluator_parse(trial->evaluator, batch, i, &event);
+		r = dal_evaluator_parse(trial->evaluator, batch, i, &event, &why);
 		if (r == 0) {
 			r = dal_evaluator_run(trial->evaluator, true);
 		}

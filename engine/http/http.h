@@ -202,8 +202,8 @@ void dal_http_problem_with(struct dal_http_request *request, int status, const c
  * is nothing now (the connection sleeps until `_wake`, or for `heartbeat_ms`, then `heartbeat`
  * bytes are sent); or DAL_HTTP_STREAM_END; or negative: it failed half-way, and the client is cut
  * so as not to take what it has for the whole. So it is when the server stops, unless there are
- * heartbeats: then the stream has no end of its own. `release` runs once when the connection has
- * ended, however.
+ * heartbeats: then the stream has no end of its own (with NULL for `heartbeat` it has one: its
+ * clock alone is wanted). `release` runs once when the connection has ended, however.
  */
 enum { DAL_HTTP_STREAM_WAIT = 1, DAL_HTTP_STREAM_END = 2 };
 

@@ -79,7 +79,9 @@ static bool is_over(const struct dal_http_stream *stream)
  */
 static ssize_t end(struct dal_http_stream *stream)
 {
-	if (stream->ended ? stream->broken : stream->options.heartbeat_ms == 0) {
+	bool endless = stream->options.heartbeat_ms > 0 && stream->options.heartbeat != NULL;
+
+	if (stream->ended ? stream->broken : !endless) {
 		shutdown(stream->request->connection->fd, SHUT_RDWR);
 	}
 	return MHD_CONTENT_READER_END_OF_STREAM;

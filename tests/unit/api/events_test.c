@@ -343,12 +343,13 @@ static void an_id_of_another_log_is_refused(void **state)
 	char *target;
 
 	(void)state;
-	dal_cursor_write_event(dal_slice_text("another"), 7, &id);
+	dal_cursor_write_position(dal_slice_text("another"), DAL_LOG_ALL_LANES, DAL_POSITION_AT(7),
+				  &id);
 	target = dal_asprintf("/v1/events?cursor=%s", dal_buffer_cstr(&id));
 	harness_get_with(target, "Accept", "text/event-stream", 400);
 	free(target);
 	dal_buffer_clear(&id);
-	dal_cursor_write_event(mine, 7, &id);
+	dal_cursor_write_position(mine, DAL_LOG_ALL_LANES, DAL_POSITION_AT(7), &id);
 	free(tail_end(tail_start("/v1/events", dal_buffer_cstr(&id), 3, PATIENCE_MS), &positions));
 	assert_int_equal(strncmp(dal_buffer_cstr(&positions), "events/0/7 events/0/8 ", 22), 0);
 	dal_buffer_deinit(&id);

@@ -251,16 +251,25 @@ uint64_t harness_event(const char *type, const char *data)
 	return place.offset;
 }
 
-void harness_settle(void)
+static bool is_settled(uint16_t lane)
 {
 	struct dal_worker_status status;
+	bool settled;
 
-	for (int i = 0; i < 10000; i++) {
-		dal_worker_status(dal_engine_worker(now.engine), &status);
-		if (status.next == status.end) {
-			return;
+	dal_worker_status(dal_engine_worker(now.engine, lane), &status);
+	settled = dal_position_equal(&status.next, &status.end);
+	dal_worker_status_deinit(&status);
+	return settled;
+}
+
+void harness_settle(void)
+{
+	for (uint16_t lane = 0; lane < dal_engine_lanes(now.engine); lane++) {
+		for (int i = 0; i < 10000 && !is_settled(lane); i++) {
+			usleep(1000);
 		}
-		usleep(1000);
+		if (!is_settled(lane)) {
+			fail_msg("lane %u does not come to the end of the log", lane);
+		}
 	}
-	fail_msg("the lane stands at %" PRIu64 " of %" PRIu64, status.next, status.end);
 }
