@@ -1,0 +1,324 @@
+/* The reader's deduplication, by hand: what is a repeat, whatever the batches and restarts. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/stream/repeats.h"
+#include "tests/unit/state/fixture.h"
+
+enum { LANE = 3, WINDOW_US = 1000 };
+
+struct run {
+	void *folder;
+	struct dal_state *state;
+	struct dal_repeats *repeats;
+};
+
+static void run_open(struct run *run, void *folder)
+{
+	*run = (struct run){
+		.folder = folder,
+		.state = fixture_state(folder),
+		.repeats = dal_repeats_new(WINDOW_US),
+	};
+	assert_int_equal(dal_repeats_read(run->repeats, run->state, LANE), 0);
+}
+
+static void run_close(struct run *run)
+{
+	dal_repeats_free(run->repeats);
+	dal_state_close(run->state);
+}
+
+static void run_reopen(struct run *run)
+{
+	run_close(run);
+	run_open(run, run->folder);
+}
+
+static void commit(struct run *run, int64_t time_us)
+{
+	struct dal_store_batch *batch = dal_store_batch_new();
+
+	dal_repeats_commit(run->repeats, batch, LANE, time_us);
+	fixture_write(run->state, batch);
+	dal_store_batch_free(batch);
+}
+
+/* Is this one a repeat? */
+static bool seen(struct run *run, unsigned number, int64_t appended_us)
+{
+	char key[DAL_REPEAT_KEY_BYTES] = {0};
+
+	memcpy(key + DAL_REPEAT_KEY_BYTES - sizeof(number), &number, sizeof(number));
+	return dal_repeats_seen(run->repeats, dal_slice(key, sizeof(key)), appended_us);
+}
+
+/* The same in a batch of its own. */
+static bool seen_alone(struct run *run, unsigned number, int64_t appended_us)
+{
+	bool yes = seen(run, number, appended_us);
+
+	commit(run, appended_us);
+	return yes;
+}
+
+/* --- the window --- */
+
+static void expect_window(struct run *run, bool (*is_seen)(struct run *, unsigned, int64_t))
+{
+	assert_false(is_seen(run, 1, 5000));
+	assert_true(is_seen(run, 1, 5000));
+	assert_true(is_seen(run, 1, 5000 + WINDOW_US));
+	assert_false(is_seen(run, 2, 5000 + WINDOW_US)); /* another key */
+	/* Out of the window of the first, whatever repeats there were: a first again. */
+	assert_false(is_seen(run, 1, 6001));
+	assert_true(is_seen(run, 1, 6001));
+	assert_true(is_seen(run, 2, 6001));
+	assert_true(is_seen(run, 1, 6001 + WINDOW_US));
+	assert_false(is_seen(run, 1, 7002));
+	assert_false(is_seen(run, 1, 1000000));
+	assert_true(is_seen(run, 1, 1000001));
+}
+
+static void the_window_in_one_batch(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	expect_window(&run, seen);
+	run_close(&run);
+}
+
+static void the_window_in_a_batch_an_event(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	expect_window(&run, seen_alone);
+	run_close(&run);
+}
+
+static bool seen_after_reopen(struct run *run, unsigned number, int64_t appended_us)
+{
+	run_reopen(run);
+	return seen_alone(run, number, appended_us);
+}
+
+static void the_window_with_a_restart_an_event(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	expect_window(&run, seen_after_reopen);
+	run_close(&run);
+}
+
+/* Topics of a lane may overtake: one appended before the first, but read after it, is a repeat. */
+static void one_from_before_is_a_repeat(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 1, 5000));
+	assert_true(seen(&run, 1, 4990));
+	commit(&run, 5000);
+	assert_true(seen(&run, 1, 4990));
+	run_close(&run);
+}
+
+static void keys_are_told_apart_by_each_byte(void **own)
+{
+	char key[DAL_REPEAT_KEY_BYTES] = {0};
+	struct run run;
+
+	run_open(&run, *own);
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < sizeof(key); i++) {
+			key[i] = 1;
+			assert_int_equal(dal_repeats_seen(run.repeats, dal_slice(key, sizeof(key)),
+							  5000),
+					 pass);
+			key[i] = 0;
+		}
+		commit(&run, 5000);
+	}
+	run_close(&run);
+}
+
+/* --- staged, committed, discarded --- */
+
+static void what_is_discarded_was_not_seen(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 1, 5000));
+	commit(&run, 5000);
+	assert_false(seen(&run, 2, 5001));
+	assert_true(seen(&run, 2, 5001));
+	dal_repeats_discard(run.repeats);
+	assert_true(seen(&run, 1, 5001)); /* committed */
+	assert_false(seen(&run, 2, 5001));
+	dal_repeats_discard(run.repeats);
+	run_reopen(&run);
+	assert_true(seen(&run, 1, 5001));
+	assert_false(seen(&run, 2, 5001));
+	run_close(&run);
+}
+
+/* A first again that is discarded leaves the first before it. */
+static void a_discarded_first_again_leaves_the_old_one(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen_alone(&run, 1, 5000));
+	assert_false(seen(&run, 1, 7000));
+	assert_true(seen(&run, 1, 7500));
+	dal_repeats_discard(run.repeats);
+	assert_true(seen(&run, 1, 6000));
+	assert_false(seen(&run, 1, 7500));
+	run_close(&run);
+}
+
+static void what_is_committed_is_read_back(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_false(seen(&run, i, 5000 + (int64_t)i));
+		if (i % 30 == 29) {
+			commit(&run, 5000 + (int64_t)i);
+		}
+	}
+	run_reopen(&run); /* 90 of them */
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(seen(&run, i, 5100), i < 90);
+	}
+	for (unsigned i = 0; i < 90; i++) { /* by the times of the firsts */
+		assert_int_equal(seen(&run, i, 6050), i >= 50);
+	}
+	run_close(&run);
+}
+
+static void a_first_again_is_read_back(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 1, 5000));
+	assert_false(seen(&run, 1, 6500)); /* in the same batch */
+	commit(&run, 6500);
+	run_reopen(&run);
+	assert_true(seen(&run, 1, 7500));
+	assert_false(seen_alone(&run, 1, 8000));
+	run_reopen(&run);
+	assert_true(seen(&run, 1, 9000));
+	run_close(&run);
+}
+
+static void lanes_stand_apart(void **own)
+{
+	struct dal_repeats *other = dal_repeats_new(WINDOW_US);
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen_alone(&run, 1, 5000));
+	assert_int_equal(dal_repeats_read(other, run.state, LANE + 1), 0);
+	dal_repeats_free(run.repeats);
+	run.repeats = other;
+	assert_false(seen(&run, 1, 5000));
+	run_close(&run);
+}
+
+/* --- what the state holds --- */
+
+static void count(int64_t time_us, struct dal_slice records, void *own)
+{
+	(void)time_us;
+	*(size_t *)own += records.size / DAL_REPEAT_RECORD_BYTES;
+}
+
+static size_t stored(struct run *run)
+{
+	size_t records = 0;
+
+	assert_int_equal(dal_repeat_scan(run->state, LANE, count, &records), 0);
+	return records;
+}
+
+static void repeats_write_nothing(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	commit(&run, 5000);
+	assert_int_equal(stored(&run), 0);
+	assert_false(seen_alone(&run, 1, 5000));
+	assert_true(seen_alone(&run, 1, 5001));
+	assert_int_equal(stored(&run), 1);
+	run_close(&run);
+}
+
+/* Kept for the window, and not much longer. */
+static void the_state_does_not_grow(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_false(seen_alone(&run, i, 5000 + 10 * (int64_t)i));
+		if (i == 1000) {
+			run_reopen(&run);
+		}
+		if (i > 200) {
+			assert_in_range(stored(&run), WINDOW_US / 10, 3 * WINDOW_US / 10);
+		}
+	}
+	assert_true(seen(&run, 1900, 5000 + 19990));
+	run_close(&run);
+}
+
+static void a_broken_state_is_told(void **own)
+{
+	static const struct dal_slice key = DAL_SLICE_LITERAL(
+		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkk");
+	struct dal_repeats *repeats = dal_repeats_new(0);
+	struct dal_state *state = fixture_state(*own);
+
+	fixture_put(state, key, dal_slice_text("short"));
+	assert_int_equal(dal_repeats_read(repeats, state, LANE), -EBADMSG);
+	dal_repeats_free(repeats);
+	dal_repeats_free(NULL);
+	dal_state_close(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		CASE(the_window_in_one_batch),
+		CASE(the_window_in_a_batch_an_event),
+		CASE(the_window_with_a_restart_an_event),
+		CASE(one_from_before_is_a_repeat),
+		CASE(keys_are_told_apart_by_each_byte),
+		CASE(what_is_discarded_was_not_seen),
+		CASE(a_discarded_first_again_leaves_the_old_one),
+		CASE(what_is_committed_is_read_back),
+		CASE(a_first_again_is_read_back),
+		CASE(lanes_stand_apart),
+		CASE(repeats_write_nothing),
+		CASE(the_state_does_not_grow),
+		CASE(a_broken_state_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
