@@ -1,6 +1,6 @@
 /*
  * A driver: where programs run. The pool knows instances by number; a driver makes one real (a
- * child process today, a container later), gives its Runtime API socket and output, and says when
+ * child process, a container), gives its Runtime API socket and output, and says when
  * it has ended. Starting and stopping never block: what comes of them is told by events.
  *
  * Thread: all calls and all events come under the pool's lock. Events come from `start` and
@@ -14,6 +14,7 @@
 struct dal_driver_end {
 	const char *text;          /* "ended with status 3", "was killed by SIGKILL" */
 	bool unavailable;          /* it never ran: this machine refused something */
+	bool out_of_memory;        /* the kernel killed it for using more than its `memory` */
 	int64_t cpu_us, memory_mb; /* of its whole life; -1: not measured */
 };
 
@@ -27,6 +28,9 @@ struct dal_driver_events {
 	void (*listening)(void *own, uint64_t id, int descriptor);
 	/* The last word of this instance. */
 	void (*ended)(void *own, uint64_t id, const struct dal_driver_end *end);
+	/* An image that was not known at load has been found (copied by whoever wants to keep it).
+	 */
+	void (*found)(void *own, const struct dal_image *image);
 	/* `ready` may give another answer than before. */
 	void (*changed)(void *own);
 };
@@ -61,5 +65,11 @@ struct dal_driver_operations {
 
 struct dal_driver *dal_process_driver_new(struct dal_spawner *spawner,
 					  const struct dal_driver_events *events, void *own);
+/*
+ * `host` is the container engine's address, `data_folder` gives the id that labels containers
+ * (NULL: a passing one). Never fails: what is lacking is what `ready` says.
+ */
+struct dal_driver *dal_container_driver_new(const char *host, const char *data_folder,
+					    const struct dal_driver_events *events, void *own);
 
 #endif

@@ -33,15 +33,18 @@ static void add(struct list *list, const struct dal_function *function, const ch
 	add_taken(list, dal_asprintf("%s=%s", name, value));
 }
 
+/* An image has its own PATH and language. */
 static void add_usual(struct list *list, const struct dal_function *function)
 {
 	const char *path = getenv("PATH"), *home = getenv("HOME");
 	if (function->sandbox || !path) {
 		path = "/usr/local/bin:/usr/bin:/bin";
 	}
-	add(list, function, "PATH", path);
+	if (function->driver == DAL_DRIVER_PROCESS) {
+		add(list, function, "PATH", path);
+		add(list, function, "LANG", "C.UTF-8");
+	}
 	add(list, function, "HOME", function->sandbox || !home ? "/tmp" : home);
-	add(list, function, "LANG", "C.UTF-8");
 	add(list, function, "TZ", ":UTC");
 	add(list, function, "AWS_REGION", "local");
 	add(list, function, "AWS_DEFAULT_REGION", "local");
@@ -50,10 +53,13 @@ static void add_usual(struct list *list, const struct dal_function *function)
 static void add_runtime(struct list *list, const struct dal_function *function,
 			const char *runtime_api, uint64_t stream)
 {
+	const struct dal_image *image = &function->image;
 	add_taken(list, dal_asprintf("AWS_LAMBDA_RUNTIME_API=%s", runtime_api));
 	add_taken(list, dal_asprintf("_HANDLER=%s", function->handler ? function->handler : ""));
-	add_taken(list, dal_asprintf("LAMBDA_TASK_ROOT=%s", function->folder));
-	add_taken(list, dal_asprintf("LAMBDA_RUNTIME_DIR=%s", function->folder));
+	add_taken(list, dal_asprintf("LAMBDA_TASK_ROOT=%s",
+				     image->id ? image->task_root : function->folder));
+	add_taken(list, dal_asprintf("LAMBDA_RUNTIME_DIR=%s",
+				     image->id ? image->runtime_folder : function->folder));
 	add_taken(list, dal_asprintf("AWS_LAMBDA_FUNCTION_NAME=%s", function->name));
 	add_taken(list, dal_asprintf("AWS_LAMBDA_FUNCTION_VERSION=%s", function->version));
 	add_taken(list, dal_asprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%llu",

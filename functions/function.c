@@ -50,27 +50,6 @@ static char **list_of(const struct dal_value *value)
 	return list;
 }
 
-static char **copy_list(char *const *list)
-{
-	size_t count = 0;
-	while (list && list[count]) {
-		count++;
-	}
-	char **copy = dal_calloc(count + 1, sizeof(*copy));
-	for (size_t i = 0; i < count; i++) {
-		copy[i] = dal_strdup(list[i]);
-	}
-	return copy;
-}
-
-static void free_list(char **list)
-{
-	for (char **item = list; item && *item; item++) {
-		free(*item);
-	}
-	free(list);
-}
-
 static bool is_text(const struct dal_value *value, const char *text)
 {
 	return value->set && value->text && strcmp(value->text, text) == 0;
@@ -79,18 +58,14 @@ static bool is_text(const struct dal_value *value, const char *text)
 /* What the plan has and this version has not. */
 static void refuse_later_fields(struct reading *reading)
 {
-	static const char *const not_yet[] = {"image", "url", "batch"};
+	static const char *const not_yet[] = {"url", "batch"};
 	for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++) {
 		if (get(reading, not_yet[i])->written) {
 			report(reading, not_yet[i],
-			       "`%s` isn't supported yet: declare a process with `command`",
+			       "`%s` isn't supported yet: declare an `image`, or a process with "
+			       "`command`",
 			       not_yet[i]);
 		}
-	}
-	const struct dal_value *driver = get(reading, "driver");
-	if (driver->set && !is_text(driver, "process")) {
-		report(reading, "driver", "the driver \"%s\" isn't supported yet: use \"process\"",
-		       driver->text);
 	}
 	if (!is_text(get(reading, "contract"), "lambda")) {
 		report(reading, "contract",
@@ -99,11 +74,8 @@ static void refuse_later_fields(struct reading *reading)
 	}
 	if (!is_text(get(reading, "network"), "none")) {
 		report(reading, "network",
-		       "networks need the container driver, which isn't supported yet: use "
-		       "\"none\", or `sandbox = false` for a program that you trust");
-	}
-	if (get(reading, "cpu")->set) {
-		report(reading, "cpu", "`cpu` isn't supported yet for processes: leave it out");
+		       "networks aren't supported yet: use \"none\", or a process with `sandbox = "
+		       "false` for a program that you trust");
 	}
 	if (get(reading, "per_instance")->number != 1) {
 		report(reading, "per_instance",
@@ -116,6 +88,27 @@ static void refuse_later_fields(struct reading *reading)
 		       "the input \"%s\" isn't supported yet: use \"event\", \"data\" or a "
 		       "function",
 		       input->text);
+	}
+}
+
+/* An image makes it a container, a command alone a process. */
+static void read_driver(struct reading *reading)
+{
+	const struct dal_value *driver = get(reading, "driver");
+	bool image = get(reading, "image")->written;
+	reading->function->driver = image ? DAL_DRIVER_CONTAINER : DAL_DRIVER_PROCESS;
+	if (!driver->set) {
+		return;
+	}
+	if (is_text(driver, "sandbox") || is_text(driver, "remote")) {
+		report(reading, "driver",
+		       "the driver \"%s\" isn't supported yet: use \"process\" or \"container\"",
+		       driver->text);
+	} else if (is_text(driver, "process") && image) {
+		report(reading, "driver",
+		       "the driver \"process\" can't run an image: leave `driver` out");
+	} else if (is_text(driver, "container") && !image) {
+		report(reading, "driver", "the driver \"container\" needs an `image`");
 	}
 }
 
@@ -272,27 +265,70 @@ static bool read_folder(struct reading *reading, const char *app_folder)
 	return true;
 }
 
-static void read_program(struct reading *reading, const char *app_folder)
+static void read_command(struct reading *reading, const char *app_folder)
 {
 	struct dal_function *function = reading->function;
 	struct dal_error error;
-	function->sandbox = get(reading, "sandbox")->boolean;
-	function->command = list_of(get(reading, "command"));
-	function->handler = dal_strdup(get(reading, "handler")->text);
+	if (get(reading, "cpu")->set) {
+		report(reading, "cpu", "`cpu` isn't supported yet for processes: leave it out");
+	}
 	if (app_folder) {
 		read_paths(reading, app_folder);
 	}
-	read_environment(reading);
 	if (!function->command[0] || function->command[0][0] == '\0') {
-		if (!get(reading, "image")->written && !get(reading, "url")->written) {
+		if (!get(reading, "url")->written) {
 			report(reading, "command",
 			       "`command` is required: the program and its arguments, "
 			       "such as { \"python3\", \"-m\", \"awslambdaric\", "
-			       "\"app.handler\" }");
+			       "\"app.handler\" }; or an `image`");
 		}
 	} else if (app_folder && read_folder(reading, app_folder) && !reading->failed &&
 		   dal_program_check(function, &error) != 0) {
 		report(reading, "command", "%s", error.text);
+	}
+}
+
+static void read_image(struct reading *reading)
+{
+	struct dal_function *function = reading->function;
+	const char *name = get(reading, "image")->text;
+	const struct dal_value *cpu = get(reading, "cpu");
+	function->image.name = dal_strdup(name);
+	function->cpu = cpu->set ? cpu->real : 0;
+	if (name[0] == '\0' || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+						 "uvwxyz0123456789._-/:@")] != '\0') {
+		report(reading, "image",
+		       "\"%s\" is no name of an image, such as \"localhost/thumbnail:1\"", name);
+	}
+	if (cpu->set && (function->cpu < 0.01 || function->cpu > 1024)) {
+		report(reading, "cpu", "`cpu` must be from 0.01 to 1024 cores");
+	}
+	if (get(reading, "paths")->count > 0) {
+		report(reading, "paths",
+		       "`paths` are shown to processes only: put the files into the image");
+	}
+	if (!function->sandbox) {
+		report(reading, "sandbox",
+		       "an image always runs behind walls: leave `sandbox` out, or declare a "
+		       "process with `command`");
+	}
+	if (function->memory_bytes < DAL_LIMIT_CONTAINER_MEMORY_MIN_BYTES) {
+		report(reading, "memory", "a container needs a `memory` of at least 16 MB");
+	}
+}
+
+static void read_program(struct reading *reading, const char *app_folder)
+{
+	struct dal_function *function = reading->function;
+	function->sandbox = get(reading, "sandbox")->boolean;
+	function->command = list_of(get(reading, "command"));
+	function->handler = dal_strdup(get(reading, "handler")->text);
+	read_environment(reading);
+	read_driver(reading);
+	if (function->driver == DAL_DRIVER_CONTAINER) {
+		read_image(reading);
+	} else {
+		read_command(reading, app_folder);
 	}
 }
 
@@ -353,12 +389,13 @@ struct dal_function *dal_function_copy(const struct dal_function *function)
 	copy->name = dal_strdup(function->name);
 	copy->file = dal_strdup(function->file);
 	copy->folder = dal_strdup(function->folder);
+	copy->image = dal_image_copy(&function->image);
 	copy->handler = dal_strdup(function->handler);
 	copy->order = dal_strdup(function->order);
-	copy->command = copy_list(function->command);
-	copy->paths = copy_list(function->paths);
-	copy->environment = copy_list(function->environment);
-	copy->final = copy_list(function->final);
+	copy->command = dal_list_copy(function->command);
+	copy->paths = dal_list_copy(function->paths);
+	copy->environment = dal_list_copy(function->environment);
+	copy->final = dal_list_copy(function->final);
 	return copy;
 }
 
@@ -373,11 +410,12 @@ void dal_function_free(struct dal_function *function)
 	free(function->name);
 	free(function->file);
 	free(function->folder);
+	dal_image_deinit(&function->image);
 	free(function->handler);
 	free(function->order);
-	free_list(function->command);
-	free_list(function->paths);
-	free_list(function->environment);
-	free_list(function->final);
+	dal_list_free(function->command);
+	dal_list_free(function->paths);
+	dal_list_free(function->environment);
+	dal_list_free(function->final);
 	free(function);
 }

@@ -20,8 +20,11 @@ static const struct dal_field batch_fields[] = {
 static const struct dal_field fields[] = {
 	{.name = "command",
 	 .kind = DAL_FIELD_STRINGS,
-	 .doc = "The program and its arguments: a process in functions/NAME."},
-	{.name = "image", .kind = DAL_FIELD_STRING, .doc = "A container image, by digest."},
+	 .doc = "The program and its arguments: a process in functions/NAME; with an image, what "
+		"takes the place of the image's own command."},
+	{.name = "image",
+	 .kind = DAL_FIELD_STRING,
+	 .doc = "A container image; a tag is pinned to its digest at each load."},
 	{.name = "url", .kind = DAL_FIELD_STRING, .doc = "A service that runs already."},
 	{.name = "driver",
 	 .kind = DAL_FIELD_STRING,
@@ -107,4 +110,19 @@ const struct dal_declarable dal_function_declarable = {
 	.rights = DAL_DECLARE_OPERATOR,
 	.fields = fields,
 	.doc = "A program that takes an event and gives a result.",
+};
+
+static const struct dal_field containers_fields[] = {
+	{.name = "host",
+	 .kind = DAL_FIELD_STRING,
+	 .doc = "The engine's socket, \"unix:///run/podman/podman.sock\"; by default DOCKER_HOST, "
+		"CONTAINER_HOST, or the usual socket."},
+	{0},
+};
+
+const struct dal_declarable dal_containers_declarable = {
+	.name = "containers",
+	.rights = DAL_DECLARE_OPERATOR,
+	.fields = containers_fields,
+	.doc = "The container engine that runs functions with an image.",
 };

@@ -22,8 +22,8 @@
 struct dal_functions;
 struct dal_spawner;
 
-/* `func`: what an operator may declare of a function. */
-extern const struct dal_declarable dal_function_declarable;
+/* `func`: what an operator may declare of a function; `containers`: of the container engine. */
+extern const struct dal_declarable dal_function_declarable, dal_containers_declarable;
 
 /* Forks the process that makes namespaces and children, while there is one thread yet. It ends with
  * its parent, and takes its children with it. */
@@ -31,7 +31,17 @@ int dal_spawner_start(struct dal_spawner **spawner, struct dal_error *error);
 void dal_spawner_stop(struct dal_spawner *spawner);
 
 enum dal_function_contract { DAL_CONTRACT_LAMBDA };
-enum dal_function_driver { DAL_DRIVER_PROCESS };
+enum dal_function_driver { DAL_DRIVER_PROCESS, DAL_DRIVER_CONTAINER, DAL_DRIVER_COUNT };
+
+/* A container image: what was declared, and what it was found to mean. */
+struct dal_image {
+	char *name; /* by tag or digest; NULL: the function has no image */
+	char *id;   /* "sha256:...", which is what is started; NULL: not known yet */
+	char *architecture, *system;      /* "amd64", "linux" */
+	char *user;                       /* "65534:65534": what it runs as, never root */
+	char **volumes;                   /* NULL-terminated: closed, like all of its root */
+	char *task_root, *runtime_folder; /* LAMBDA_TASK_ROOT, LAMBDA_RUNTIME_DIR */
+};
 
 /* A function as declared and checked. Owned by whoever made it until `configure` copies it. */
 struct dal_function {
@@ -41,8 +51,10 @@ struct dal_function {
 	int line;
 	enum dal_function_contract contract;
 	enum dal_function_driver driver;
-	char *folder;       /* functions/NAME, absolute: the working directory, read-only */
-	char **command;     /* NULL-terminated */
+	struct dal_image image;
+	char *folder;       /* functions/NAME, absolute: the working directory, read-only; of an
+			       image NULL */
+	char **command;     /* NULL-terminated; of an image: instead of its own, may be empty */
 	char **paths;       /* NULL-terminated: shown too, read-only */
 	char **environment; /* NULL-terminated NAME=value, secrets resolved */
 	char *handler;      /* or NULL */
@@ -61,8 +73,8 @@ struct dal_function {
 
 /*
  * Checks a `func` declaration beyond its field table: the command's program is there and is seen
- * inside the sandbox, paths exist, fields that need a later driver or contract (image, url,
- * batch, "http-v2", "eventbridge", "sqs" ...) are refused with what to do. NULL if there were
+ * inside the sandbox, paths exist, fields that need a later driver or contract (url, batch,
+ * "http-v2", "eventbridge", "sqs" ...) are refused with what to do. NULL if there were
  * errors. `app_folder` NULL: it will not be run (rule tests, replay): nothing is looked for on
  * disk.
  */
@@ -70,12 +82,29 @@ struct dal_function *dal_function_new(const struct dal_declaration *declaration,
 				      const char *app_folder, struct dal_errors *errors);
 void dal_function_free(struct dal_function *function);
 
+/*
+ * The container engine's address: what `containers` (may be NULL) or DALAMB_CONTAINERS_HOST says,
+ * else DOCKER_HOST or CONTAINER_HOST, else the usual socket that is there. Owned by the caller.
+ */
+char *dal_containers_host(const struct dal_declaration *containers, char *const *environment,
+			  struct dal_errors *errors);
+/*
+ * Looks up each image at the engine and pins its function to what the name means now: the version
+ * changes with the image. An image that isn't there or is for other machines is an error. While
+ * the engine is away nothing is pinned and nothing is wrong: the pool does it when it comes.
+ * Blocks for some milliseconds an image.
+ */
+void dal_functions_pin(struct dal_function *const *functions, size_t count, const char *host,
+		       struct dal_errors *errors);
+
 struct dal_functions_options {
 	struct dal_spawner *spawner;
-	const char *data_folder; /* its id labels what is started */
-	uint32_t instances;      /* limits.instances */
-	uint64_t memory_bytes;   /* limits.memory; 0: none */
-	int64_t grace_us;        /* limits.grace */
+	const char *data_folder;     /* its id (made if there is none) labels what is started; NULL:
+					a passing one */
+	const char *containers_host; /* of dal_containers_host; NULL: the usual */
+	uint32_t instances;          /* limits.instances */
+	uint64_t memory_bytes;       /* limits.memory; 0: none */
+	int64_t grace_us;            /* limits.grace */
 	/* A line that a function wrote (stdout, stderr); at most DAL_LIMIT_LOG_LINE_BYTES. May be
 	 * NULL. */
 	void (*on_line)(void *own, const char *function, const char *request,

@@ -241,9 +241,18 @@ void dal_instance_read_lines(struct dal_functions *pool, struct dal_instance *in
 		       instance->invocation ? instance->request : "", &pool->written_last);
 }
 
+/* What a person is told who gave it too little. */
+static void describe_memory(const struct dal_instance *instance, struct dal_answer *answer)
+{
+	dal_buffer_text(&answer->type, "dalamb.OutOfMemory");
+	dal_buffer_printf(&answer->message,
+			  "the program was killed: it used more than its `memory` of %llu bytes",
+			  (unsigned long long)instance->revision->function->memory_bytes);
+}
+
 /* An outcome of the pool's own making. */
 static void end_invocation(struct dal_functions *pool, struct dal_instance *instance,
-			   const char *how)
+			   const struct dal_driver_end *end)
 {
 	struct dal_answer answer = {.outcome = instance->fate};
 	if (instance->fate == DAL_INVOKE_TIMEOUT) {
@@ -252,9 +261,11 @@ static void end_invocation(struct dal_functions *pool, struct dal_instance *inst
 				  (long long)instance->revision->function->timeout_us / 1000);
 	} else if (instance->fate == DAL_INVOKE_CANCELLED) {
 		dal_buffer_text(&answer.message, "dalamb stops");
+	} else if (end->out_of_memory) {
+		describe_memory(instance, &answer);
 	} else {
 		dal_buffer_text(&answer.type, "Runtime.ExitError");
-		dal_buffer_printf(&answer.message, "the program %s before it answered", how);
+		dal_buffer_printf(&answer.message, "the program %s before it answered", end->text);
 	}
 	if (instance->fate == DAL_INVOKE_CRASHED && instance->lines.last[0] != '\0') {
 		dal_buffer_printf(&answer.message, "; its last line: %s", instance->lines.last);
@@ -300,7 +311,8 @@ void dal_instance_expire(struct dal_functions *pool, struct dal_instance *instan
 		 * it. */
 		instance->deadline_us = DAL_POOL_NEVER;
 		if (instance->invocation) {
-			end_invocation(pool, instance, "could not be killed");
+			end_invocation(pool, instance,
+				       &(struct dal_driver_end){.text = "could not be killed"});
 		}
 		break;
 	}
@@ -332,6 +344,9 @@ static void fail_init(struct dal_functions *pool, struct dal_instance *instance,
 	struct dal_answer answer = instance->refusal;
 	instance->refusal = (struct dal_answer){0};
 	answer.outcome = end->unavailable ? DAL_INVOKE_UNAVAILABLE : DAL_INVOKE_INIT;
+	if (end->out_of_memory && answer.type.size == 0) {
+		describe_memory(instance, &answer);
+	}
 	if (answer.type.size == 0) {
 		dal_buffer_text(&answer.type, "Runtime.ExitError");
 	}
@@ -358,12 +373,20 @@ static void on_ended(void *own, uint64_t id, const struct dal_driver_end *end)
 		instance->invocation->cpu_us = instance->cpu_us < 0 || end->cpu_us < 0
 						       ? -1
 						       : end->cpu_us - instance->cpu_us;
-		end_invocation(pool, instance, end->text);
+		end_invocation(pool, instance, end);
 	} else if (instance->init_us < 0 && !instance->unwanted) {
 		fail_init(pool, instance, end);
 	}
 	remove_instance(pool, instance);
 	dal_service_schedule_all(pool);
+}
+
+static void on_found(void *own, const struct dal_image *image)
+{
+	struct dal_functions *pool = own;
+	for (size_t i = 0; i < pool->service_count; i++) {
+		dal_service_pin(pool->services[i], image);
+	}
 }
 
 static void on_changed(void *own)
@@ -376,5 +399,6 @@ static void on_changed(void *own)
 const struct dal_driver_events dal_instance_events = {
 	.listening = on_listening,
 	.ended = on_ended,
+	.found = on_found,
 	.changed = on_changed,
 };

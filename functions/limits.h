@@ -17,8 +17,13 @@
 #define DAL_LIMIT_FUNCTION_DEPTH 64 /* of folders below its own */
 #define DAL_LIMIT_FUNCTION_FILES_DIGESTED 10000
 #define DAL_LIMIT_FUNCTION_DIGESTED_BYTES (64 * DAL_MIB)
-#define DAL_LIMIT_STOP_MS 2000             /* from SIGTERM to SIGKILL */
-#define DAL_LIMIT_KILLED_MS 5000           /* from SIGKILL to being given up */
+#define DAL_LIMIT_STOP_MS 2000         /* from SIGTERM to SIGKILL */
+#define DAL_LIMIT_KILLED_MS 5000       /* from SIGKILL to being given up */
+#define DAL_LIMIT_CONTAINER_REQUESTS 4 /* to the container engine at once */
+#define DAL_LIMIT_CONTAINER_REQUEST_MS 30000
+#define DAL_LIMIT_CONTAINER_LOOKUP_MS 5000 /* at load, where a person waits */
+#define DAL_LIMIT_CONTAINER_RETRY_MS 1000
+#define DAL_LIMIT_CONTAINER_MEMORY_MIN_BYTES (16 * 1000 * 1000)
 #define DAL_LIMIT_START_BACKOFF_MIN_MS 100 /* after a failed init, doubles */
 #define DAL_LIMIT_START_BACKOFF_MAX_MS 10000
 

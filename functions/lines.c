@@ -6,6 +6,7 @@
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 
+#define LAST_READS 256
 #define READ_BYTES (64 * 1024) /* what a pipe holds */
 
 struct place {
@@ -61,12 +62,12 @@ static void split(struct dal_lines *lines, const struct place *place)
 	lines->partial.size = rest.size;
 }
 
-void dal_lines_read(struct dal_lines *lines, const char *function, const char *request,
+bool dal_lines_read(struct dal_lines *lines, const char *function, const char *request,
 		    struct dal_line ***end)
 {
 	struct place place = {function, request, end};
 	if (lines->output < 0) {
-		return;
+		return false;
 	}
 	ssize_t size = read(lines->output, dal_buffer_reserve(&lines->partial, READ_BYTES),
 			    READ_BYTES);
@@ -78,13 +79,16 @@ void dal_lines_read(struct dal_lines *lines, const char *function, const char *r
 			lines->output); /* all writers are gone, it would be readable for ever */
 		lines->output = -1;
 	}
+	return size > 0;
 }
 
 void dal_lines_finish(struct dal_lines *lines, const char *function, const char *request,
 		      struct dal_line ***end)
 {
 	struct place place = {function, request, end};
-	dal_lines_read(lines, function, request, end);
+	/* Bounded: what it left running may go on writing. */
+	for (int i = 0; i < LAST_READS && dal_lines_read(lines, function, request, end); i++) {
+	}
 	if (lines->partial.size != 0) {
 		add(lines, dal_buffer_slice(&lines->partial), &place);
 	}

@@ -23,10 +23,11 @@ struct dal_lines {
 	char last[256]; /* of the last line that was not empty: what a crash says */
 };
 
-/* Appends whole lines to the list whose end is `**end`. Reads what is there, up to a bound. */
-void dal_lines_read(struct dal_lines *lines, const char *function, const char *request,
+/* Appends whole lines to the list whose end is `**end`. Reads what is there, up to a bound: false
+ * when nothing was. */
+bool dal_lines_read(struct dal_lines *lines, const char *function, const char *request,
 		    struct dal_line ***end);
-/* What is left without a newline, too. */
+/* All that is there, and what is left without a newline. */
 void dal_lines_finish(struct dal_lines *lines, const char *function, const char *request,
 		      struct dal_line ***end);
 /* A line of the pool's own. */

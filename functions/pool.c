@@ -12,7 +12,7 @@
 
 /* What epoll says of others than instances, whose numbers begin at 1 and never get here. */
 #define EVENT_WAKE UINT64_MAX
-#define EVENT_DRIVER (UINT64_MAX - 1)
+#define EVENT_DRIVER (UINT64_MAX - DAL_DRIVER_COUNT) /* and one for each driver above it */
 
 void dal_answer_deinit(struct dal_answer *answer)
 {
@@ -39,8 +39,7 @@ void dal_pool_arm(struct dal_functions *pool, int64_t when_us)
 
 struct dal_driver *dal_pool_driver(struct dal_functions *pool, const struct dal_function *function)
 {
-	DAL_ASSERT(function->driver == DAL_DRIVER_PROCESS);
-	return pool->process;
+	return pool->drivers[function->driver];
 }
 
 void dal_pool_finish_take(struct dal_functions *pool, struct dal_invocation *invocation,
@@ -121,12 +120,13 @@ static void expire(struct dal_functions *pool)
 	dal_service_schedule_all(pool); /* arms what waits for `rate` or a back-off */
 }
 
-static void take_driver_events(struct dal_functions *pool)
+static void take_driver_events(struct dal_functions *pool, size_t which)
 {
-	pool->process->operations->dispatch(pool->process);
-	if (pool->process->operations->descriptor(pool->process) < 0 && pool->watched >= 0) {
-		(void)epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->watched, NULL);
-		pool->watched = -1;
+	struct dal_driver *driver = pool->drivers[which];
+	driver->operations->dispatch(driver);
+	if (driver->operations->descriptor(driver) < 0 && pool->watched[which] >= 0) {
+		(void)epoll_ctl(pool->epoll, EPOLL_CTL_DEL, pool->watched[which], NULL);
+		pool->watched[which] = -1;
 	}
 }
 
@@ -135,8 +135,8 @@ static void take_event(struct dal_functions *pool, uint64_t what)
 	eventfd_t count;
 	if (what == EVENT_WAKE) {
 		(void)eventfd_read(pool->event, &count);
-	} else if (what == EVENT_DRIVER) {
-		take_driver_events(pool);
+	} else if (what >= EVENT_DRIVER) {
+		take_driver_events(pool, what - EVENT_DRIVER);
 	} else {
 		struct dal_instance *instance = dal_instance_find(pool, what);
 		if (instance) {
@@ -197,13 +197,13 @@ static int start(struct dal_functions *pool, struct dal_error *error)
 {
 	pool->epoll = epoll_create1(EPOLL_CLOEXEC);
 	pool->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool->watched = pool->process->operations->descriptor(pool->process);
 	int result = pool->epoll < 0 || pool->event < 0 ? -errno : 0;
 	if (result == 0) {
 		result = watch(pool, pool->event, EVENT_WAKE);
 	}
-	if (result == 0) {
-		result = watch(pool, pool->watched, EVENT_DRIVER);
+	for (size_t i = 0; i < DAL_DRIVER_COUNT && result == 0; i++) {
+		pool->watched[i] = pool->drivers[i]->operations->descriptor(pool->drivers[i]);
+		result = watch(pool, pool->watched[i], EVENT_DRIVER + i);
 	}
 	if (result == 0) {
 		result = -pthread_create(&pool->thread, NULL, run, pool);
@@ -227,7 +227,10 @@ int dal_functions_new(const struct dal_functions_options *options, struct dal_fu
 	pool->done_last = &pool->done;
 	pool->written_last = &pool->written;
 	pool->by_name = dal_map_new();
-	pool->process = dal_process_driver_new(options->spawner, &dal_instance_events, pool);
+	pool->drivers[DAL_DRIVER_PROCESS] = dal_process_driver_new(options->spawner,
+								   &dal_instance_events, pool);
+	pool->drivers[DAL_DRIVER_CONTAINER] = dal_container_driver_new(
+		options->containers_host, options->data_folder, &dal_instance_events, pool);
 	init_locks(pool);
 	int result = start(pool, error);
 	if (result != 0) {
@@ -309,7 +312,9 @@ void dal_functions_free(struct dal_functions *functions)
 	}
 	free(pool->services);
 	dal_map_free(pool->by_name);
-	pool->process->operations->free(pool->process);
+	for (size_t i = 0; i < DAL_DRIVER_COUNT; i++) {
+		pool->drivers[i]->operations->free(pool->drivers[i]);
+	}
 	if (pool->epoll >= 0) {
 		(void)close(pool->epoll);
 	}
@@ -390,7 +395,8 @@ uint32_t dal_functions_capacity(struct dal_functions *functions, struct dal_slic
 	return capacity;
 }
 
-/* Waits for the trial of the walls, if that is under way: some milliseconds, once. */
+/* Waits for the trial of the walls, or of an engine, if that is under way: some milliseconds, once.
+ */
 bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice function,
 			    struct dal_error *why)
 {
@@ -407,7 +413,8 @@ bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice fu
 	} while (ready == DAL_DRIVER_TRYING && wait_for_change(pool, until_us));
 	(void)pthread_mutex_unlock(&pool->lock);
 	if (ready == DAL_DRIVER_TRYING) {
-		dal_error_set(why, "bubblewrap gave no answer within %d ms", DAL_LIMIT_INIT_MS);
+		dal_error_set(why, "what would run it gave no answer within %d ms",
+			      DAL_LIMIT_INIT_MS);
 	}
 	return ready != 0;
 }

@@ -91,10 +91,10 @@ struct dal_functions {
 	pthread_t thread;
 	bool running, stopping, quit;
 	int epoll, event;
-	int watched;     /* the driver's descriptor */
-	int64_t wake_us; /* when the pool's thread looks at deadlines next */
+	int watched[DAL_DRIVER_COUNT]; /* the drivers' descriptors; -1: nothing comes any more */
+	int64_t wake_us;               /* when the pool's thread looks at deadlines next */
 	struct dal_http_server *server;
-	struct dal_driver *process;
+	struct dal_driver *drivers[DAL_DRIVER_COUNT];
 	struct dal_map *by_name;
 	struct dal_service **services;
 	size_t service_count, service_capacity;
@@ -130,6 +130,9 @@ bool dal_service_yields(struct dal_functions *pool, const struct dal_service *se
 /* Takes a copy of `function` as the version to be. */
 void dal_service_configure(struct dal_functions *pool, struct dal_service *service,
 			   const struct dal_function *function);
+/* An image is known now: what was declared with its name starts it, and has a version that says so.
+ */
+void dal_service_pin(struct dal_service *service, const struct dal_image *image);
 void dal_service_retire(struct dal_functions *pool, struct dal_service *service);
 /* An instance of this revision has passed, or has failed, its init. */
 void dal_service_passed(struct dal_functions *pool, struct dal_revision *revision);

@@ -34,3 +34,17 @@ int64_t dal_proc_peak_memory_mb(pid_t pid)
 	const char *found = strstr(text, "VmHWM:");
 	return found ? (strtol(found + strlen("VmHWM:"), NULL, 10) + 1023) / 1024 : -1;
 }
+
+void dal_proc_cgroup(pid_t pid, char *text, size_t size)
+{
+	read_proc(pid, "cgroup", text, size);
+}
+
+bool dal_proc_catches(pid_t pid, int signal)
+{
+	char text[2048];
+	read_proc(pid, "status", text, sizeof(text));
+	const char *found = strstr(text, "SigCgt:");
+	uint64_t caught = found ? strtoull(found + strlen("SigCgt:"), NULL, 16) : 0;
+	return (caught >> (signal - 1) & 1) != 0;
+}

@@ -1,21 +1,18 @@
 #include "functions/sandbox.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "functions/limits.h"
+#include "functions/network.h"
 
 #define NOBODY 65534
 
@@ -128,26 +125,6 @@ static int map_user(uid_t uid, gid_t gid)
 	return result;
 }
 
-static int listen_inside(int *listener)
-{
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(DAL_SPAWN_PORT),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	if (ioctl(fd, SIOCSIFFLAGS, &lo) != 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 64) != 0) {
-		int result = -errno;
-		(void)close(fd);
-		return result;
-	}
-	*listener = fd;
-	return 0;
-}
-
 int dal_sandbox_enter(const struct dal_spawn *spawn, struct dal_sandbox *sandbox, const char **step)
 {
 	int result;
@@ -174,7 +151,7 @@ int dal_sandbox_enter(const struct dal_spawn *spawn, struct dal_sandbox *sandbox
 	result = map_user(uid, gid);
 	if (result == 0) {
 		*step = "the loopback network of a namespace";
-		result = listen_inside(&sandbox->listener);
+		result = dal_network_listen(&sandbox->listener);
 	}
 	return result;
 }

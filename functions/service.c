@@ -391,6 +391,18 @@ void dal_service_configure(struct dal_functions *pool, struct dal_service *servi
 	dal_service_schedule(pool, service);
 }
 
+void dal_service_pin(struct dal_service *service, const struct dal_image *image)
+{
+	struct dal_revision *revisions[] = {service->current, service->incoming};
+	for (size_t i = 0; i < 2; i++) {
+		struct dal_function *function = revisions[i] ? revisions[i]->function : NULL;
+		if (function && function->driver == DAL_DRIVER_CONTAINER && !function->image.id &&
+		    strcmp(function->image.name, image->name) == 0) {
+			dal_function_pin(function, image);
+		}
+	}
+}
+
 void dal_service_retire(struct dal_functions *pool, struct dal_service *service)
 {
 	if (!service->current) {

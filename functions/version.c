@@ -147,19 +147,34 @@ static uint64_t hash_secrets(char *const *environment)
 	return hash;
 }
 
+static void set_version_take(struct dal_function *function, struct dal_digester *digester)
+{
+	struct dal_buffer hex = {0};
+	struct dal_digest digest = dal_digester_finish_take(digester);
+	dal_hex_encode(dal_slice(digest.bytes, 8), &hex);
+	(void)snprintf(function->version, sizeof(function->version), "%s", dal_buffer_cstr(&hex));
+	dal_buffer_deinit(&hex);
+}
+
 int dal_function_digest(struct dal_function *function, const struct dal_declaration *declaration)
 {
 	struct walk walk = {.digester = dal_digester_new()};
-	struct dal_buffer hex = {0};
 	for (size_t i = 0; i < declaration->count; i++) {
 		add_text(&walk, declaration->what->fields[i].name);
 		add_value(&walk, &declaration->values[i]);
 	}
-	int result = add_folder(&walk, function->folder);
-	struct dal_digest digest = dal_digester_finish_take(walk.digester);
-	dal_hex_encode(dal_slice(digest.bytes, 8), &hex);
-	(void)snprintf(function->version, sizeof(function->version), "%s", dal_buffer_cstr(&hex));
-	dal_buffer_deinit(&hex);
+	int result = function->folder ? add_folder(&walk, function->folder) : 0;
+	set_version_take(function, walk.digester);
 	function->secrets = hash_secrets(function->environment);
 	return result;
+}
+
+void dal_function_pin(struct dal_function *function, const struct dal_image *image)
+{
+	struct dal_digester *digester = dal_digester_new();
+	dal_digester_add(digester, dal_slice_text(function->version));
+	dal_digester_add(digester, dal_slice_text(image->id));
+	set_version_take(function, digester);
+	dal_image_deinit(&function->image);
+	function->image = dal_image_copy(image);
 }

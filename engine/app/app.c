@@ -25,6 +25,7 @@ static const struct dal_declarable *const declarables[] = {
 	&dal_http_declarable,
 	&dal_limits_declarable,
 	&dal_function_declarable,
+	&dal_containers_declarable,
 	&dal_github_declarable,
 	NULL,
 };
@@ -113,6 +114,7 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 {
 	size_t count = dal_rules_declaration_count(app->rules);
 	char *const *environment = options->environment ? options->environment : environ;
+	const struct dal_declaration *containers = NULL;
 
 	app->functions = dal_calloc(count + 1, sizeof(*app->functions));
 	app->targets = dal_calloc(count + 1, sizeof(*app->targets));
@@ -126,6 +128,8 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 		}
 		if (d->what == &dal_github_declarable) {
 			app->github = d;
+		} else if (d->what == &dal_containers_declarable) {
+			containers = d;
 		} else if (d->what == &dal_function_declarable && !d->invalid) {
 			struct dal_function *function = dal_function_new(
 				d, options->offline ? NULL : app->folder, errors);
@@ -134,6 +138,11 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 				target_fill(app, app->target_count++, errors);
 			}
 		}
+	}
+	app->containers_host = dal_containers_host(containers, environment, errors);
+	if (!options->offline) {
+		dal_functions_pin(app->functions, app->function_count, app->containers_host,
+				  errors);
 	}
 }
 
@@ -209,5 +218,6 @@ void dal_app_free(struct dal_app *app)
 	free(app->name);
 	free(app->folder);
 	free(app->data);
+	free(app->containers_host);
 	free(app);
 }

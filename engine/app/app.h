@@ -56,6 +56,7 @@ struct dal_app {
 	struct dal_target *targets; /* one a function, for the evaluator */
 	size_t target_count;
 	const struct dal_declaration *github; /* or NULL; secrets resolved */
+	char *containers_host;                /* the container engine's address */
 	struct dal_settings settings;
 	size_t file_count;
 	struct dal_app_private *private_;

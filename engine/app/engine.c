@@ -202,6 +202,7 @@ static int functions_open(struct dal_engine *engine, struct dal_errors *errors)
 		&(struct dal_functions_options){
 			.spawner = engine->options.spawner,
 			.data_folder = app->data,
+			.containers_host = app->containers_host,
 			.instances = app->settings.instances,
 			.memory_bytes = app->settings.memory_bytes,
 			.grace_us = app->settings.grace_us,

@@ -14,6 +14,7 @@
 struct dal_http_client {
 	CURL *curl;
 	char *base, *unix_socket, *authorization;
+	const char *remedy;
 	uint64_t timeout_ms;
 	char reason[CURL_ERROR_SIZE];
 };
@@ -56,6 +57,7 @@ int dal_http_client_new(const struct dal_http_client_options *options, struct da
 	client->authorization = options->token
 					? dal_asprintf("Authorization: Bearer %s", options->token)
 					: NULL;
+	client->remedy = options->remedy;
 	client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
 	*out = client;
 	return 0;
@@ -192,18 +194,19 @@ static void explain(const struct exchange *exchange, CURLcode code, struct dal_e
 		dal_error_set(error, "what was to be sent to %s%s could not be read", prefix,
 			      place);
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {
-		dal_error_set(error,
-			      "%s%s did not answer %s %s in %llu ms: is the engine overloaded?",
-			      prefix, place, exchange->ask->method, exchange->ask->target,
-			      (unsigned long long)client->timeout_ms);
+		dal_error_set(error, "%s%s did not answer %s %s in %llu ms: %s", prefix, place,
+			      exchange->ask->method, exchange->ask->target,
+			      (unsigned long long)client->timeout_ms,
+			      client->remedy ? client->remedy : "is the engine overloaded?");
 	} else if (code == CURLE_COULDNT_CONNECT) {
-		dal_error_set(error,
-			      "could not reach %s%s: %s; is `dalamb run` running? use --url or "
-			      "DALAMB_URL",
-			      prefix, place, strerror(number ? (int)number : ECONNREFUSED));
+		dal_error_set(error, "could not reach %s%s: %s; %s", prefix, place,
+			      strerror(number ? (int)number : ECONNREFUSED),
+			      client->remedy ? client->remedy
+					     : "is `dalamb run` running? use --url or DALAMB_URL");
 	} else {
-		dal_error_set(error, "could not reach %s%s: %s; use --url or DALAMB_URL", prefix,
-			      place, client->reason[0] ? client->reason : curl_easy_strerror(code));
+		dal_error_set(error, "could not reach %s%s: %s; %s", prefix, place,
+			      client->reason[0] ? client->reason : curl_easy_strerror(code),
+			      client->remedy ? client->remedy : "use --url or DALAMB_URL");
 	}
 }
 

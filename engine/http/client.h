@@ -18,6 +18,7 @@ struct dal_http_client_options {
 	const char *unix_socket; /* a path, or NULL */
 	const char *token;       /* bearer, or NULL */
 	uint64_t timeout_ms;     /* a whole exchange; 0: 30,000; UINT64_MAX: none (streams) */
+	const char *remedy; /* what to do when nobody answers; static text; NULL: of an engine */
 };
 
 struct dal_http_ask {

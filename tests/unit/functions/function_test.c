@@ -11,6 +11,7 @@
 #include "functions/function.h"
 #include "functions/lines.h"
 
+#define IMAGE ((struct field){"image", "localhost/x@sha256:1"})
 #define PYTHON ((struct field){"command", "/usr/bin/python3,app.py"})
 
 static void assert_refused(struct app *app, const struct field *fields, const char *expected)
@@ -98,22 +99,49 @@ static void what_comes_later(void **state)
 {
 	struct app *app = *state;
 	assert_refused(
-		app, FIELDS({"image", "localhost/x@sha256:1"}),
-		"dalamb.lua:8: func \"f\": `image` isn't supported yet: declare a process with "
-		"`command`");
-	assert_refused(app, FIELDS({"url", "https://example.com"}), "`url` isn't supported yet");
+		app, FIELDS({"url", "https://example.com"}),
+		"dalamb.lua:8: func \"f\": `url` isn't supported yet: declare an `image`, or "
+		"a process with `command`");
 	assert_refused(app, FIELDS(PYTHON, {"batch", "{}"}), "`batch` isn't supported yet");
-	assert_refused(app, FIELDS(PYTHON, {"driver", "container"}),
-		       "the driver \"container\" isn't supported yet: use \"process\"");
+	assert_refused(app, FIELDS(PYTHON, {"driver", "sandbox"}),
+		       "the driver \"sandbox\" isn't supported yet: use \"process\" or "
+		       "\"container\"");
 	assert_refused(app, FIELDS(PYTHON, {"contract", "http"}),
 		       "the contract \"http\" isn't supported yet: use \"lambda\"");
 	assert_refused(app, FIELDS(PYTHON, {"network", "lan"}),
-		       "networks need the container driver");
+		       "networks aren't supported yet: use \"none\"");
+	assert_refused(app, FIELDS(IMAGE, {"network", "lan"}),
+		       "networks aren't supported yet: use \"none\"");
 	assert_refused(app, FIELDS(PYTHON, {"cpu", "0.5"}),
 		       "`cpu` isn't supported yet for processes");
 	assert_refused(app, FIELDS(PYTHON, {"per_instance", "2"}), "raise `max` instead");
 	assert_refused(app, FIELDS(PYTHON, {"input", "sqs"}),
 		       "the input \"sqs\" isn't supported yet");
+}
+
+static void images(void **state)
+{
+	struct app *app = *state;
+	assert_refused(app, FIELDS({"image", "a b"}), "\"a b\" is no name of an image");
+	assert_refused(app, FIELDS(IMAGE, {"driver", "process"}),
+		       "the driver \"process\" can't run an image: leave `driver` out");
+	assert_refused(app, FIELDS(PYTHON, {"driver", "container"}),
+		       "the driver \"container\" needs an `image`");
+	assert_refused(app, FIELDS(IMAGE, {"sandbox", "false"}),
+		       "an image always runs behind walls");
+	assert_refused(app, FIELDS(IMAGE, {"paths", "/opt"}),
+		       "`paths` are shown to processes only");
+	assert_refused(app, FIELDS(IMAGE, {"memory", "8MB"}),
+		       "a container needs a `memory` of at least 16 MB");
+	assert_refused(app, FIELDS(IMAGE, {"cpu", "0"}), "`cpu` must be from 0.01 to 1024 cores");
+	struct dal_function *function = taken(app, FIELDS(IMAGE, {"cpu", "0.5"}));
+	assert_int_equal(function->driver, DAL_DRIVER_CONTAINER);
+	assert_string_equal(function->image.name, "localhost/x@sha256:1");
+	assert_null(function->image.id);
+	assert_null(function->folder);
+	assert_null(function->command[0]);
+	assert_true(function->cpu == 0.5);
+	dal_function_free(function);
 }
 
 static void wrong_numbers(void **state)
@@ -321,6 +349,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(all_that_can_be_set),
 		cmocka_unit_test(what_comes_later),
+		cmocka_unit_test(images),
 		cmocka_unit_test(wrong_numbers),
 		cmocka_unit_test(wrong_environments),
 		cmocka_unit_test(programs),

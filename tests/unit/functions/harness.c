@@ -45,6 +45,7 @@ static void make_pool(struct app *app, uint32_t instances, uint64_t memory_bytes
 	struct dal_functions_options options = {
 		.spawner = app->spawner,
 		.data_folder = app->folder,
+		.containers_host = app->containers,
 		.instances = instances,
 		.memory_bytes = memory_bytes,
 		.grace_us = grace_us,

@@ -19,6 +19,7 @@ struct app {
 	char *folder;
 	struct dal_spawner *spawner;
 	struct dal_functions *functions;
+	const char *containers;  /* a container engine's address; NULL: the usual */
 	bool walls;              /* this machine can make sandboxes */
 	struct dal_buffer lines; /* "request text\n" of all that was written; see app_lines */
 };
