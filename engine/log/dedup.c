@@ -129,6 +129,11 @@ void dal_dedup_add(struct dal_dedup *dedup, struct dal_table_key key, uint64_t o
 	dal_table_add(&dedup->slices[dedup->count - 1].events, key, offset);
 }
 
+void dal_dedup_set(struct dal_dedup *dedup, struct dal_table_key key, uint64_t offset)
+{
+	dal_table_set(&dedup->slices[dedup->count - 1].events, key, offset);
+}
+
 bool dal_dedup_find_request(const struct dal_dedup *dedup, struct dal_table_key key,
 			    struct dal_slice *record)
 {

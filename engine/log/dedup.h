@@ -25,7 +25,10 @@ int64_t dal_dedup_advance(struct dal_dedup *dedup, int64_t now_us);
 void dal_dedup_prefetch(const struct dal_dedup *dedup, struct dal_table_key key);
 /* Where the first event of this key stands. */
 bool dal_dedup_find(const struct dal_dedup *dedup, struct dal_table_key key, uint64_t *offset);
+/* The key is not in it. */
 void dal_dedup_add(struct dal_dedup *dedup, struct dal_table_key key, uint64_t offset);
+/* Whether or not it is: this is what is found from now on. */
+void dal_dedup_set(struct dal_dedup *dedup, struct dal_table_key key, uint64_t offset);
 
 /* A request's record is bytes to this module; valid until the next advance or add. */
 bool dal_dedup_find_request(const struct dal_dedup *dedup, struct dal_table_key key,

@@ -67,10 +67,10 @@ void dal_table_expect(struct dal_table *table, size_t count)
 	}
 }
 
-bool dal_table_get(const struct dal_table *table, struct dal_table_key key, uint64_t *value)
+static struct dal_table_entry *entry_find(const struct dal_table *table, struct dal_table_key key)
 {
 	if (table->slots_count == 0) {
-		return false;
+		return NULL;
 	}
 	uint32_t tag = slot_tag(key);
 	for (size_t at = slot_first(table, key); table->slots[at];
@@ -79,14 +79,31 @@ bool dal_table_get(const struct dal_table *table, struct dal_table_key key, uint
 		if ((slot & ~(uint32_t)DAL_TABLE_ENTRIES_MAX) != tag) {
 			continue;
 		}
-		const struct dal_table_entry *entry =
-			&table->entries[(slot & DAL_TABLE_ENTRIES_MAX) - 1];
+		struct dal_table_entry *entry = &table->entries[(slot & DAL_TABLE_ENTRIES_MAX) - 1];
 		if (entry->key.a == key.a && entry->key.b == key.b) {
-			*value = entry->value;
-			return true;
+			return entry;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool dal_table_get(const struct dal_table *table, struct dal_table_key key, uint64_t *value)
+{
+	const struct dal_table_entry *entry = entry_find(table, key);
+	if (entry) {
+		*value = entry->value;
+	}
+	return entry != NULL;
+}
+
+void dal_table_set(struct dal_table *table, struct dal_table_key key, uint64_t value)
+{
+	struct dal_table_entry *entry = entry_find(table, key);
+	if (entry) {
+		entry->value = value;
+	} else {
+		dal_table_add(table, key, value);
+	}
 }
 
 void dal_table_add(struct dal_table *table, struct dal_table_key key, uint64_t value)

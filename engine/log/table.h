@@ -39,5 +39,7 @@ void dal_table_prefetch(const struct dal_table *table, struct dal_table_key key)
 bool dal_table_get(const struct dal_table *table, struct dal_table_key key, uint64_t *value);
 /* The key is not in it. */
 void dal_table_add(struct dal_table *table, struct dal_table_key key, uint64_t value);
+/* Whether or not it is. */
+void dal_table_set(struct dal_table *table, struct dal_table_key key, uint64_t value);
 
 #endif

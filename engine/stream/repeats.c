@@ -45,13 +45,11 @@ static struct dal_table_key key_of(struct dal_slice text)
 static void add(struct dal_repeats *repeats, struct dal_slice records)
 {
 	struct dal_slice key, rest = records;
-	uint64_t time_us, known;
+	uint64_t time_us;
 
 	while (dal_slice_take(&rest, DAL_REPEAT_KEY_BYTES, &key) &&
 	       dal_slice_take_u64be(&rest, &time_us)) {
-		if (!dal_dedup_find(repeats->seen, key_of(key), &known) || known != time_us) {
-			dal_dedup_add(repeats->seen, key_of(key), time_us);
-		}
+		dal_dedup_set(repeats->seen, key_of(key), time_us);
 	}
 }
 
