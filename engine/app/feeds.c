@@ -118,57 +118,6 @@ static void declarations_fill(struct dal_feeds *feeds)
 	}
 }
 
-/* --- life --- */
-
-struct dal_feeds *dal_feeds_new(const struct dal_app *app, const uint32_t *partitions)
-{
-	struct dal_feeds *feeds;
-
-	if (app->settings.log_kind != DAL_LOG_KAFKA) {
-		return NULL;
-	}
-	feeds = dal_calloc(1, sizeof(*feeds));
-	feeds->app = app;
-	topics_fill(feeds, partitions);
-	declarations_fill(feeds);
-	return feeds;
-}
-
-void dal_feeds_free(struct dal_feeds *feeds)
-{
-	if (!feeds) {
-		return;
-	}
-	for (size_t i = 0; i < feeds->topic_count; i++) {
-		dal_path_free(feeds->topics[i].key);
-	}
-	free(feeds->topics);
-	free(feeds->rules);
-	free(feeds->projections);
-	free(feeds);
-}
-
-int dal_feeds_open(const struct dal_app *app, const struct dal_log *log, struct dal_feeds **feeds,
-		   struct dal_errors *errors)
-{
-	size_t count = app->settings.topic_count;
-	uint32_t *partitions = dal_calloc(count + DAL_FEEDS_OWN, sizeof(*partitions));
-	int r;
-
-	partitions[DAL_FEEDS_EVENTS] = dal_log_partitions(log, dal_slice_text(DAL_TOPIC_EVENTS));
-	partitions[DAL_FEEDS_SYSTEM] = dal_log_partitions(log, dal_slice_text(DAL_TOPIC_SYSTEM));
-	for (size_t i = 0; i < count; i++) {
-		partitions[DAL_FEEDS_OWN + i] = dal_log_partitions(
-			log, dal_slice_text(app->settings.topics[i].name));
-	}
-	r = dal_feeds_check(app, partitions, errors);
-	if (r == 0) {
-		*feeds = dal_feeds_new(app, partitions);
-	}
-	free(partitions);
-	return r;
-}
-
 /* --- as events are evaluated --- */
 
 bool dal_path_same(const struct dal_path *a, const struct dal_path *b)
@@ -241,8 +190,9 @@ static bool is_own_key(const struct dal_path *by, const struct dal_event *event,
 	return own;
 }
 
-bool dal_feeds_may_read(void *own, const struct dal_event *event, uint32_t rule,
-			uint32_t projection, struct dal_slice key, struct dal_buffer *why)
+/* What the lanes ask; `own` is the feeds. */
+static bool may_read(const void *own, const struct dal_event *event, uint32_t rule,
+		     uint32_t projection, struct dal_slice key, struct dal_buffer *why)
 {
 	const struct dal_feeds *feeds = own;
 	const struct dal_rule *reader = dal_rules_rule(feeds->app->rules, rule);
@@ -272,4 +222,61 @@ bool dal_feeds_may_read(void *own, const struct dal_event *event, uint32_t rule,
 	}
 	dal_buffer_deinit(&text);
 	return may;
+}
+
+/* --- life --- */
+
+struct dal_feeds *dal_feeds_new(const struct dal_app *app, const uint32_t *partitions)
+{
+	struct dal_feeds *feeds;
+
+	if (app->settings.log_kind != DAL_LOG_KAFKA) {
+		return NULL;
+	}
+	feeds = dal_calloc(1, sizeof(*feeds));
+	feeds->app = app;
+	feeds->rights = (struct dal_view_rights){may_read, feeds};
+	topics_fill(feeds, partitions);
+	declarations_fill(feeds);
+	return feeds;
+}
+
+const struct dal_view_rights *dal_feeds_rights(const struct dal_feeds *feeds)
+{
+	return feeds ? &feeds->rights : NULL;
+}
+
+void dal_feeds_free(struct dal_feeds *feeds)
+{
+	if (!feeds) {
+		return;
+	}
+	for (size_t i = 0; i < feeds->topic_count; i++) {
+		dal_path_free(feeds->topics[i].key);
+	}
+	free(feeds->topics);
+	free(feeds->rules);
+	free(feeds->projections);
+	free(feeds);
+}
+
+int dal_feeds_open(const struct dal_app *app, const struct dal_log *log, struct dal_feeds **feeds,
+		   struct dal_errors *errors)
+{
+	size_t count = app->settings.topic_count;
+	uint32_t *partitions = dal_calloc(count + DAL_FEEDS_OWN, sizeof(*partitions));
+	int r;
+
+	partitions[DAL_FEEDS_EVENTS] = dal_log_partitions(log, dal_slice_text(DAL_TOPIC_EVENTS));
+	partitions[DAL_FEEDS_SYSTEM] = dal_log_partitions(log, dal_slice_text(DAL_TOPIC_SYSTEM));
+	for (size_t i = 0; i < count; i++) {
+		partitions[DAL_FEEDS_OWN + i] = dal_log_partitions(
+			log, dal_slice_text(app->settings.topics[i].name));
+	}
+	r = dal_feeds_check(app, partitions, errors);
+	if (r == 0) {
+		*feeds = dal_feeds_new(app, partitions);
+	}
+	free(partitions);
+	return r;
 }

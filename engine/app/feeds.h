@@ -13,8 +13,7 @@
  * made and read by any thread.
  *
  *	r = dal_feeds_open(app, log, &feeds, &errors);
- *	lane.may_read = feeds ? dal_feeds_may_read : NULL;
- *	lane.may_read_own = feeds;
+ *	lane.rights = dal_feeds_rights(feeds);
  */
 #ifndef DAL_APP_FEEDS_H
 #define DAL_APP_FEEDS_H
@@ -52,12 +51,8 @@ enum dal_feeds_reach {
 /* Which entries of a projection a rule may read. */
 enum dal_feeds_reach dal_feeds_reach(const struct dal_feeds *feeds, uint32_t rule,
 				     uint32_t projection);
-/*
- * May the rule, or an `input` on its behalf, read this entry for this event? False with `why`, for
- * the script (DAL_VM_VIEW_REFUSED). `own` is the feeds. Whatever the code hid from the check is
- * seen here. Any thread.
- */
-bool dal_feeds_may_read(void *own, const struct dal_event *event, uint32_t rule,
-			uint32_t projection, struct dal_slice key, struct dal_buffer *why);
+/* For the lanes: refuses what the code hid from the check. NULL for NULL: all views; else as long
+ * as the feeds live. */
+const struct dal_view_rights *dal_feeds_rights(const struct dal_feeds *feeds);
 
 #endif

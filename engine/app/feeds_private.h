@@ -25,6 +25,7 @@ struct dal_feeds {
 	struct dal_feeds_topic *topics; /* events, system, then the others */
 	size_t topic_count;
 	struct dal_feed *rules, *projections; /* by index */
+	struct dal_view_rights rights;
 };
 
 /* Does the topic feed it? */

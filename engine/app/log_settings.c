@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "engine/app/secrets.h"
 #include "engine/app/section.h"
 #include "engine/app/settings.h"
 #include "engine/base/memory.h"
@@ -358,11 +359,29 @@ static void rules_check(const struct dal_app *app, struct dal_errors *errors)
 
 /* --- all of it --- */
 
-void dal_log_settings_read(struct dal_app *app, char *const *environment, struct dal_errors *errors)
+/* Nothing will be run, but a log on Kafka may be read: with the secrets that are there. */
+static void offline_secrets(const struct dal_app *app, char *const *environment)
+{
+	for (size_t i = 0; i < dal_rules_declaration_count(app->rules); i++) {
+		/* the set was made for this app alone and is not shared yet */
+		struct dal_declaration *d = (struct dal_declaration *)dal_rules_declaration(
+			app->rules, i);
+
+		if (d->what == &dal_log_declarable) {
+			dal_secrets_resolve(d, environment, NULL);
+		}
+	}
+}
+
+void dal_log_settings_read(struct dal_app *app, const struct dal_app_options *options,
+			   char *const *environment, struct dal_errors *errors)
 {
 	struct dal_settings *settings = &app->settings;
 	struct dal_section s;
 
+	if (options->offline) {
+		offline_secrets(app, environment);
+	}
 	dal_section_init(&s, app->rules, &dal_log_declarable, environment, errors);
 	settings->log_kind = is(dal_section_get(&s, "kind"), "kafka") ? DAL_LOG_KAFKA
 								      : DAL_LOG_EMBEDDED;

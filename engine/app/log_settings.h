@@ -8,8 +8,8 @@
 #include "engine/app/app.h"
 
 /* Into app->settings; also looks whether the topics that rules name are there. */
-void dal_log_settings_read(struct dal_app *app, char *const *environment,
-			   struct dal_errors *errors);
+void dal_log_settings_read(struct dal_app *app, const struct dal_app_options *options,
+			   char *const *environment, struct dal_errors *errors);
 void dal_log_settings_deinit(struct dal_settings *settings);
 
 #endif

@@ -58,7 +58,7 @@ static void resolve(struct dal_declaration *declaration, const char *field, stru
 	if (!value->secret || !value->text) {
 		return;
 	}
-	if (!secret_read(environment, value->text, &text)) {
+	if (!secret_read(environment, value->text, &text) && errors) {
 		dal_errors_add(
 			errors, declaration->file, value->line ? value->line : declaration->line,
 			"%s: the secret \"%s\" is missing or empty: set it in the environment, "

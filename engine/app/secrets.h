@@ -8,7 +8,7 @@
 #include "engine/base/field.h"
 
 /* Replaces the names of secrets in a declaration by their values. One that is missing or empty is
- * an error. */
+ * an error; with `errors` NULL its value is then empty. */
 void dal_secrets_resolve(struct dal_declaration *declaration, char *const *environment,
 			 struct dal_errors *errors);
 

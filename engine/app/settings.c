@@ -169,7 +169,7 @@ void dal_settings_read(struct dal_app *app, const struct dal_app_options *option
 	struct dal_settings *settings = &app->settings;
 	struct dal_section http, limits;
 
-	dal_log_settings_read(app, environment, errors);
+	dal_log_settings_read(app, options, environment, errors);
 	dal_section_init(&http, app->rules, &dal_http_declarable, environment, errors);
 	http_read(&http, options, app->data, settings);
 	bound_check(&http, &dedup_bound, errors);

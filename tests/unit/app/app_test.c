@@ -1,5 +1,4 @@
 /* An app's folder as a whole: what is read, what overrides what, what is refused; and tokens. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,85 +9,17 @@
 
 #include <cmocka.h>
 
-#include "engine/app/app.h"
 #include "engine/app/tokens.h"
-#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/http/http.h"
-
-static int setup(void **own)
-{
-	const char *parent = getenv("TMPDIR");
-	char *folder = dal_asprintf("%s/dal-app-XXXXXX", parent ? parent : "/tmp");
-
-	*own = folder;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-	(void)st;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int teardown(void **own)
-{
-	int r = nftw(*own, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-
-	free(*own);
-	return r;
-}
-
-static void write_file(const char *folder, const char *name, const char *text)
-{
-	char *path = dal_asprintf("%s/%s", folder, name);
-	char *slash = strrchr(path, '/');
-
-	*slash = '\0';
-	assert_int_equal(dal_folder_make(path, 0755), 0);
-	*slash = '/';
-	assert_int_equal(dal_file_write(path, dal_slice_text(text), 0644), 0);
-	free(path);
-}
-
-static int load(const char *folder, char *const *environment, struct dal_app **app,
-		struct dal_errors *errors)
-{
-	return dal_app_load(&(struct dal_app_options){.folder = folder,
-						      .environment = environment,
-						      .data = "/nowhere"},
-			    app, errors, NULL);
-}
-
-static void expect_error(const char *folder, char *const *environment, const char *file,
-			 const char *text)
-{
-	struct dal_errors errors = {0};
-	struct dal_app *app = NULL;
-	bool found = false;
-
-	assert_int_equal(load(folder, environment, &app, &errors), DAL_APP_INVALID);
-	for (size_t i = 0; i < errors.count; i++) {
-		found = found || (strstr(errors.items[i].text, text) &&
-				  strcmp(errors.items[i].file, file) == 0);
-	}
-	if (!found) {
-		fail_msg("no \"%s\" in %s, but %s: %s", text, file, errors.items[0].file,
-			 errors.items[0].text);
-	}
-	dal_errors_deinit(&errors);
-}
-
-static char *const none[] = {NULL};
+#include "tests/unit/app/folder.h"
 
 static void expect_none(const char *folder)
 {
 	struct dal_errors errors = {0};
 	struct dal_app *app = NULL;
 
-	if (load(folder, none, &app, &errors) != 0) {
+	if (load_folder(folder, none, &app, &errors) != 0) {
 		fail_msg("%s:%d: %s", errors.items[0].file, errors.items[0].line,
 			 errors.items[0].text);
 	}
@@ -100,7 +31,7 @@ static void an_empty_folder_has_defaults(void **own)
 	struct dal_errors errors = {0};
 	struct dal_app *app;
 
-	assert_int_equal(load(*own, none, &app, &errors), 0);
+	assert_int_equal(load_folder(*own, none, &app, &errors), 0);
 	assert_string_equal(app->settings.listen, "127.0.0.1:8080");
 	assert_int_equal(app->settings.rows, 5000000);
 	assert_int_equal(app->settings.event_bytes, 1 << 20);
@@ -119,7 +50,7 @@ static void the_file_and_over_it_the_environment(void **own)
 	write_file(*own, "dalamb.lua",
 		   "app 'store'\nhttp { listen = '127.0.0.1:7', dedup = '1m' }\n"
 		   "limits { rows = 12, disk_free = '1GB' }\nlog { topics = { 'audit' } }\n");
-	assert_int_equal(load(*own, none, &app, &errors), 0);
+	assert_int_equal(load_folder(*own, none, &app, &errors), 0);
 	assert_string_equal(app->name, "store");
 	assert_string_equal(app->settings.listen, "127.0.0.1:7");
 	assert_int_equal(app->settings.dedup_us, 60000000);
@@ -127,7 +58,7 @@ static void the_file_and_over_it_the_environment(void **own)
 	assert_int_equal(app->settings.disk_free_bytes, 1000000000);
 	assert_string_equal(app->settings.topics[0].name, "audit");
 	dal_app_free(app);
-	assert_int_equal(load(*own, environment, &app, &errors), 0);
+	assert_int_equal(load_folder(*own, environment, &app, &errors), 0);
 	assert_string_equal(app->settings.listen, "127.0.0.1:9");
 	assert_int_equal(app->settings.dedup_us, 60000000);
 	dal_app_free(app);
@@ -141,7 +72,7 @@ static void all_mistakes_at_once(void **own)
 	write_file(*own, "dalamb.lua", "http { lisen = 'x' }\n");
 	write_file(*own, "rules/a.lua", "rule 'a' { on = {} , cal = 'x' }\n");
 	write_file(*own, "rules/b.lua", "rule 'b' {\n");
-	assert_int_equal(load(*own, none, &app, &errors), DAL_APP_INVALID);
+	assert_int_equal(load_folder(*own, none, &app, &errors), DAL_APP_INVALID);
 	assert_true(errors.count >= 3);
 	assert_string_equal(errors.items[0].file, "dalamb.lua");
 	assert_int_equal(errors.items[0].line, 1);
@@ -180,7 +111,7 @@ static void mistakes_of_all_kinds_at_once(void **own)
 		   "  fold = function()\n"
 		   "    n = n + 1\n"
 		   "  end }\n");
-	assert_int_equal(load(*own, none, &app, &errors), DAL_APP_INVALID);
+	assert_int_equal(load_folder(*own, none, &app, &errors), DAL_APP_INVALID);
 	assert_int_equal(errors.count, sizeof(expected) / sizeof(expected[0]));
 	for (size_t i = 0; i < errors.count; i++) {
 		assert_string_equal(errors.items[i].file, expected[i].file);
@@ -258,7 +189,7 @@ static void a_secret_that_lacks(void **own)
 
 	write_file(*own, "dalamb.lua", "github { secret = secret 'HOOK' }\n");
 	expect_error(*own, environment, "dalamb.lua", "\"HOOK\" is missing or empty");
-	assert_int_equal(load(*own, given, &app, &errors), 0);
+	assert_int_equal(load_folder(*own, given, &app, &errors), 0);
 	assert_non_null(app->github);
 	dal_app_free(app);
 }
