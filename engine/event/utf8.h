@@ -1,5 +1,5 @@
 /*
- * UTF-8 (RFC 3629), one character at a time: for what is rare. Private to engine/event.
+ * UTF-8 (RFC 3629), one character at a time: for what is rare.
  */
 #ifndef DAL_EVENT_UTF8_H
 #define DAL_EVENT_UTF8_H

@@ -8,7 +8,8 @@
 int dal_log_open(const struct dal_log_options *options, struct dal_log **log,
 		 struct dal_error *error)
 {
-	return dal_embedded_open(options, log, error);
+	return options->kind == DAL_LOG_KAFKA ? dal_kafka_open(options, log, error)
+					      : dal_embedded_open(options, log, error);
 }
 
 void dal_log_close(struct dal_log *log)

@@ -1,0 +1,192 @@
+#include <pthread.h>
+
+#include "engine/base/memory.h"
+#include "engine/log/kafka.h"
+
+#define SPARE 2 /* handles without a reader that are kept */
+
+/* How much waits in memory of all that a handle reads, and at least of a partition. */
+#define QUEUED_KIB (64 * 1024)
+#define QUEUED_MIN_KIB 1024
+
+struct dal_kafka_handles {
+	struct dal_kafka *kafka;
+	pthread_mutex_t lock;
+	struct dal_kafka_handle *first;
+};
+
+/*
+ * Bounded by size: with a bound by number it stops fetching and resumes late. A broker holds an
+ * empty fetch for fetch.wait.max.ms, and whatever begins to be read meanwhile: short, so that a
+ * reader of a list begins soon, and the end of a partition is known soon.
+ */
+static int handle_open(struct dal_kafka *kafka, bool follow, rd_kafka_t **rk,
+		       struct dal_error *error)
+{
+	uint32_t share = QUEUED_KIB / kafka->partition_count;
+	char *queued = dal_asprintf("%u", share > QUEUED_MIN_KIB ? share : QUEUED_MIN_KIB);
+	const struct dal_kafka_property defaults[] = {
+		{"queued.min.messages", "5000000"}, {"queued.max.messages.kbytes", queued},
+		{"fetch.max.bytes", "16777216"},    {"fetch.wait.max.ms", follow ? "100" : "50"},
+		{"fetch.error.backoff.ms", "100"},  {NULL, NULL},
+	};
+	const struct dal_kafka_property fixed[] = {
+		{"auto.commit.enable", "false"},
+		{"auto.offset.reset", "error"},
+		{"enable.partition.eof", "true"},
+		{"isolation.level", "read_committed"},
+		{"check.crcs", "true"},
+		{"allow.auto.create.topics", "false"},
+		{NULL, NULL},
+	};
+	int r = dal_kafka_handle_new(&kafka->options, kafka->talk, RD_KAFKA_CONSUMER, defaults,
+				     fixed, 0, rk, error);
+
+	free(queued);
+	return r;
+}
+
+static int handle_new(struct dal_kafka *kafka, bool follow, struct dal_kafka_handle **out)
+{
+	struct dal_kafka_handle *handle;
+	struct dal_error why;
+	rd_kafka_t *rk;
+	int r = handle_open(kafka, follow, &rk, &why);
+
+	if (r < 0) {
+		dal_kafka_talk_warn(kafka->talk, "Kafka: no consumer: %s", why.text);
+		return r;
+	}
+	handle = dal_calloc(1, sizeof(*handle));
+	handle->rk = rk;
+	handle->follow = follow;
+	handle->used = dal_calloc(kafka->partition_count, sizeof(*handle->used));
+	handle->topics = dal_calloc(kafka->topic_count, sizeof(*handle->topics));
+	for (size_t i = 0; i < kafka->topic_count; i++) {
+		handle->topics[i] = rd_kafka_topic_new(rk, kafka->topics[i].remote, NULL);
+		DAL_ASSERT(handle->topics[i]);
+	}
+	*out = handle;
+	return 0;
+}
+
+static void handle_free(struct dal_kafka *kafka, struct dal_kafka_handle *handle)
+{
+	for (size_t i = 0; i < kafka->topic_count; i++) {
+		rd_kafka_topic_destroy(handle->topics[i]);
+	}
+	rd_kafka_destroy(handle->rk);
+	free(handle->topics);
+	free(handle->used);
+	free(handle);
+}
+
+struct dal_kafka_handles *dal_kafka_handles_new(struct dal_kafka *kafka)
+{
+	struct dal_kafka_handles *handles = dal_calloc(1, sizeof(*handles));
+
+	handles->kafka = kafka;
+	pthread_mutex_init(&handles->lock, NULL);
+	return handles;
+}
+
+void dal_kafka_handles_free(struct dal_kafka_handles *handles)
+{
+	if (!handles) {
+		return;
+	}
+	while (handles->first) {
+		struct dal_kafka_handle *handle = handles->first;
+		handles->first = handle->next;
+		DAL_ASSERT(handle->users == 0);
+		handle_free(handles->kafka, handle);
+	}
+	pthread_mutex_destroy(&handles->lock);
+	free(handles);
+}
+
+static bool is_free(const struct dal_kafka_handle *handle, const uint32_t *partitions, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (handle->used[partitions[i]]) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct dal_kafka_handle *find(struct dal_kafka_handles *handles, bool follow,
+				     const uint32_t *partitions, size_t count)
+{
+	struct dal_kafka_handle *handle = handles->first;
+
+	while (handle && (handle->follow != follow || !is_free(handle, partitions, count))) {
+		handle = handle->next;
+	}
+	return handle;
+}
+
+static void use(struct dal_kafka_handle *handle, const uint32_t *partitions, size_t count, bool yes)
+{
+	for (size_t i = 0; i < count; i++) {
+		handle->used[partitions[i]] = yes;
+	}
+}
+
+int dal_kafka_handle_take(struct dal_kafka_handles *handles, bool follow,
+			  const uint32_t *partitions, size_t count, struct dal_kafka_handle **out)
+{
+	struct dal_kafka_handle *handle;
+	int r = 0;
+
+	pthread_mutex_lock(&handles->lock);
+	handle = find(handles, follow, partitions, count);
+	if (!handle) {
+		r = handle_new(handles->kafka, follow, &handle);
+		if (r == 0) {
+			handle->next = handles->first;
+			handles->first = handle;
+		}
+	}
+	if (r == 0) {
+		use(handle, partitions, count, true);
+		handle->users++;
+		*out = handle;
+	}
+	pthread_mutex_unlock(&handles->lock);
+	return r;
+}
+
+/* The one to be freed if it is one too many, taken from the list. Locked. */
+static struct dal_kafka_handle *surplus(struct dal_kafka_handles *handles,
+					struct dal_kafka_handle *given)
+{
+	struct dal_kafka_handle **link;
+	size_t idle = 0;
+
+	for (link = &handles->first; *link; link = &(*link)->next) {
+		idle += (*link)->users == 0;
+	}
+	if (given->users > 0 || idle <= SPARE) {
+		return NULL;
+	}
+	for (link = &handles->first; *link != given; link = &(*link)->next) {
+	}
+	*link = given->next;
+	return given;
+}
+
+void dal_kafka_handle_give(struct dal_kafka_handles *handles, struct dal_kafka_handle *handle,
+			   const uint32_t *partitions, size_t count)
+{
+	struct dal_kafka_handle *over;
+
+	pthread_mutex_lock(&handles->lock);
+	use(handle, partitions, count, false);
+	handle->users--;
+	over = surplus(handles, handle);
+	pthread_mutex_unlock(&handles->lock);
+	if (over) {
+		handle_free(handles->kafka, over);
+	}
+}

@@ -1,0 +1,475 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/digest.h"
+#include "engine/base/field.h"
+#include "engine/base/file.h"
+#include "engine/base/logger.h"
+#include "engine/base/memory.h"
+#include "engine/log/kafka_admin.h"
+
+#define POLL_MS 100
+#define LOOK_US (5 * 1000 * 1000) /* between two looks at who has our partitions */
+#define COMMIT_US (1000 * 1000)
+#define INSTANCE_FILE "kafka-member"
+#define INSTANCE_BYTES 80
+
+struct dal_kafka_member {
+	struct dal_kafka *kafka;
+	rd_kafka_t *handle;
+	rd_kafka_queue_t *queue;
+	char instance[INSTANCE_BYTES];
+	char *group;
+	pthread_t thread;
+	atomic_bool owns, stopping;
+	bool joined;          /* the thread's: it was given something, be it nothing */
+	int64_t looked_us;    /* the thread's */
+	int64_t committed_us; /* the thread's */
+	pthread_mutex_t lock; /* for what follows */
+	char obstacle[384];
+	struct dal_position position; /* to be committed */
+	bool dirty;
+};
+
+/* --- who we are --- */
+
+static int instance_write(struct dal_kafka_member *member, const char *path,
+			  struct dal_error *error)
+{
+	uint64_t random;
+	int r;
+
+	dal_random(&random, sizeof(random));
+	snprintf(member->instance, sizeof(member->instance), "dalamb-%016llx",
+		 (unsigned long long)random);
+	r = dal_file_write(path, dal_slice_text(member->instance), 0600);
+	if (r < 0) {
+		dal_error_set(error, "%s: can't write it: %s", path, strerror(-r));
+	}
+	return r;
+}
+
+static bool instance_valid(struct dal_slice text)
+{
+	return dal_slice_starts(text, "dalamb-") && text.size < INSTANCE_BYTES &&
+	       dal_name_valid(text);
+}
+
+/* The same at each start, so that a restart is the same member come back. */
+static int instance_read(struct dal_kafka_member *member, struct dal_error *error)
+{
+	char *path = dal_asprintf("%s/%s", member->kafka->options.data, INSTANCE_FILE);
+	struct dal_buffer text = {0};
+	int r = dal_file_read(path, INSTANCE_BYTES, &text);
+
+	if (r == -ENOENT) {
+		r = instance_write(member, path, error);
+	} else if (r < 0) {
+		dal_error_set(error, "%s: can't read it: %s", path, strerror(-r));
+	} else if (!instance_valid(dal_slice_trim(dal_buffer_slice(&text)))) {
+		dal_error_set(error, "%s: not a member's id; delete the file to get a new one",
+			      path);
+		r = -EINVAL;
+	} else {
+		snprintf(member->instance, sizeof(member->instance), "%s", dal_buffer_cstr(&text));
+	}
+	dal_buffer_deinit(&text);
+	free(path);
+	return r;
+}
+
+/* --- nobody else may be there --- */
+
+static int64_t session_ms(const struct dal_kafka *kafka)
+{
+	int64_t ms = DAL_KAFKA_SESSION_MS;
+
+	for (size_t i = 0; i < kafka->options.property_count; i++) {
+		const struct dal_log_property *property = &kafka->options.properties[i];
+		if (strcmp(property->name, "session.timeout.ms") == 0) {
+			dal_slice_to_i64(dal_slice_text(property->value), &ms);
+		}
+	}
+	return ms;
+}
+
+static void wait_said(const struct dal_kafka_member *member, const char *who, int64_t patience_us)
+{
+	dal_logger_write(DAL_LOGGER_WARN, "log",
+			 "Kafka: group %s has another member (%s): waiting for up to %lld s, as it "
+			 "may be dead",
+			 member->group, who, (long long)(patience_us / 1000000));
+}
+
+/* One that died is a member until its session is over. */
+static int others_await(struct dal_kafka_member *member, struct dal_error *error)
+{
+	rd_kafka_t *asker = dal_kafka_watch_handle(member->kafka->watch);
+	int64_t patience_us = (session_ms(member->kafka) + 2000) * 1000;
+	int64_t start_us = dal_clock_monotonic_us();
+	bool said = false;
+	char who[300];
+
+	for (;;) {
+		int r = dal_kafka_admin_others(asker, member->group, member->instance, who,
+					       sizeof(who), error);
+		bool over = dal_clock_monotonic_us() - start_us > patience_us;
+		if (r == 1 && over) {
+			dal_error_set(error,
+				      "Kafka: group \"%s\" has another live member (%s): an app "
+				      "runs once; stop that one, or set another log.group",
+				      member->group, who);
+			return -EBUSY;
+		}
+		if (r != 1 && (r != -EAGAIN || over)) {
+			return r;
+		}
+		if (r == 1 && !said) {
+			wait_said(member, who, patience_us);
+			said = true;
+		}
+		usleep(r == 1 ? 500 * 1000 : 50 * 1000);
+	}
+}
+
+/* --- the thread --- */
+
+static void obstacle_set(struct dal_kafka_member *member, const char *text)
+{
+	bool news;
+
+	pthread_mutex_lock(&member->lock);
+	news = strcmp(member->obstacle, text) != 0;
+	snprintf(member->obstacle, sizeof(member->obstacle), "%s", text);
+	pthread_mutex_unlock(&member->lock);
+	if (news && *text) {
+		dal_logger_write(DAL_LOGGER_WARN, "log", "nothing is read: %s", text);
+	} else if (news) {
+		dal_logger_write(DAL_LOGGER_INFO, "log",
+				 "Kafka: all partitions are ours (group %s)", member->group);
+	}
+}
+
+static void owns_set(struct dal_kafka_member *member, bool yes)
+{
+	if (atomic_exchange(&member->owns, yes) != yes && yes) {
+		obstacle_set(member, "");
+		member->kafka->on_advance(member->kafka->own);
+	}
+}
+
+/* Partitions that were not there at open: keys may go elsewhere now. */
+static bool has_grown(const struct dal_kafka *kafka, const rd_kafka_topic_partition_list_t *given,
+		      char *text, size_t size)
+{
+	for (int i = 0; i < given->cnt; i++) {
+		for (size_t t = 0; t < kafka->topic_count; t++) {
+			const struct dal_kafka_topic *topic = &kafka->topics[t];
+			if (strcmp(topic->remote, given->elems[i].topic) == 0 &&
+			    given->elems[i].partition >= (int32_t)topic->partitions) {
+				snprintf(text, size,
+					 "topic %s has more than its %u partitions now: stop "
+					 "the engine, and start it to be told what to do",
+					 topic->remote, topic->partitions);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void on_assigned(struct dal_kafka_member *member,
+			const rd_kafka_topic_partition_list_t *given)
+{
+	char text[384];
+
+	if (has_grown(member->kafka, given, text, sizeof(text))) {
+		owns_set(member, false);
+		obstacle_set(member, text);
+		member->looked_us = INT64_MAX; /* no other is to be looked for */
+		return;
+	}
+	member->looked_us = 0;
+	owns_set(member, (uint32_t)given->cnt == member->kafka->partition_count);
+}
+
+/* It is given an empty assignment: it stays a member, and fetches nothing. */
+static void on_rebalance(struct dal_kafka_member *member, rd_kafka_event_t *event)
+{
+	rd_kafka_topic_partition_list_t *given = rd_kafka_event_topic_partition_list(event);
+
+	if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+		rd_kafka_assign(member->handle, none);
+		rd_kafka_topic_partition_list_destroy(none);
+		member->joined = true;
+		on_assigned(member, given);
+	} else {
+		rd_kafka_assign(member->handle, NULL);
+		member->joined = false;
+		owns_set(member, false);
+	}
+}
+
+static void on_error(struct dal_kafka_member *member, rd_kafka_event_t *event)
+{
+	char text[384];
+
+	if (rd_kafka_event_error_is_fatal(event)) {
+		owns_set(member, false);
+		member->looked_us = INT64_MAX;
+		snprintf(text, sizeof(text),
+			 "another engine has our member id (%s) in group %s, so it has a copy of "
+			 "our data folder (%s): stop one of them, delete %s in its data folder",
+			 member->instance, member->group, rd_kafka_event_error_string(event),
+			 INSTANCE_FILE);
+		obstacle_set(member, text);
+	} else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
+		   rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__TRANSPORT) {
+		dal_kafka_talk_warn(member->kafka->talk, "Kafka: group %s: %s", member->group,
+				    rd_kafka_event_error_string(event));
+	}
+}
+
+static void on_event(struct dal_kafka_member *member, rd_kafka_event_t *event)
+{
+	switch (rd_kafka_event_type(event)) {
+	case RD_KAFKA_EVENT_REBALANCE:
+		on_rebalance(member, event);
+		break;
+	case RD_KAFKA_EVENT_ERROR:
+		on_error(member, event);
+		break;
+	default:
+		break;
+	}
+	rd_kafka_event_destroy(event);
+}
+
+/* While we don't have all: who has them? */
+static void look(struct dal_kafka_member *member)
+{
+	int64_t now_us = dal_clock_monotonic_us();
+	char who[300], text[384];
+	struct dal_error why;
+	int r;
+
+	if (atomic_load(&member->owns) || !member->joined || now_us < member->looked_us ||
+	    now_us - member->looked_us < LOOK_US || dal_kafka_watch_away_us(member->kafka->watch)) {
+		return;
+	}
+	member->looked_us = now_us;
+	r = dal_kafka_admin_others(member->handle, member->group, member->instance, who,
+				   sizeof(who), &why);
+	if (r == 1) {
+		snprintf(text, sizeof(text),
+			 "group %s gave partitions to another member (%s): stop that one, or set "
+			 "another log.group",
+			 member->group, who);
+		obstacle_set(member, text);
+	}
+}
+
+static rd_kafka_topic_partition_list_t *commit_take(struct dal_kafka_member *member)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	pthread_mutex_lock(&member->lock);
+	if (member->dirty) {
+		list = rd_kafka_topic_partition_list_new((int)member->position.count);
+	}
+	for (size_t i = 0; list && i < member->position.count; i++) {
+		const struct dal_mark *mark = &member->position.marks[i];
+		const struct dal_kafka_topic *topic = dal_kafka_topic_find(member->kafka,
+									   mark->topic);
+		if (topic) {
+			rd_kafka_topic_partition_list_add(list, topic->remote, mark->partition)
+				->offset = (int64_t)mark->next;
+		}
+	}
+	member->dirty = false;
+	pthread_mutex_unlock(&member->lock);
+	return list;
+}
+
+static void commit(struct dal_kafka_member *member)
+{
+	int64_t now_us = dal_clock_monotonic_us();
+	rd_kafka_topic_partition_list_t *list;
+
+	if (!atomic_load(&member->owns) || now_us - member->committed_us < COMMIT_US) {
+		return;
+	}
+	list = commit_take(member);
+	if (list) {
+		member->committed_us = now_us;
+		rd_kafka_commit(member->handle, list, 1);
+		rd_kafka_topic_partition_list_destroy(list);
+	}
+}
+
+/* A static member does not leave: whoever comes back within the session has all at once. */
+static void leave(struct dal_kafka_member *member)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(member->handle);
+	rd_kafka_error_t *error;
+	int64_t until_us = dal_clock_monotonic_us() + DAL_KAFKA_PATIENCE_MS * 1000;
+
+	member->committed_us = 0;
+	commit(member);
+	rd_kafka_queue_destroy(member->queue);
+	error = rd_kafka_consumer_close_queue(member->handle, queue);
+	if (error) {
+		rd_kafka_error_destroy(error);
+	}
+	while (!error && !rd_kafka_consumer_closed(member->handle) &&
+	       dal_clock_monotonic_us() < until_us) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, POLL_MS);
+		if (event) {
+			on_event(member, event);
+		}
+	}
+	rd_kafka_queue_destroy(queue);
+}
+
+static void *run(void *own)
+{
+	struct dal_kafka_member *member = own;
+
+	while (!atomic_load(&member->stopping)) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(member->queue, POLL_MS);
+		if (event) {
+			on_event(member, event);
+		}
+		look(member);
+		commit(member);
+	}
+	leave(member);
+	return NULL;
+}
+
+/* --- joining --- */
+
+static int handle_open(struct dal_kafka_member *member, struct dal_error *error)
+{
+	const struct dal_kafka_property defaults[] = {
+		{"session.timeout.ms", "10000"},
+		{"heartbeat.interval.ms", "2000"},
+		{NULL, NULL},
+	};
+	const struct dal_kafka_property fixed[] = {
+		{"group.id", member->group},
+		{"group.instance.id", member->instance},
+		{"partition.assignment.strategy", "range"},
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"allow.auto.create.topics", "false"},
+		{NULL, NULL},
+	};
+	struct dal_kafka *kafka = member->kafka;
+
+	return dal_kafka_handle_new(&kafka->options, kafka->talk, RD_KAFKA_CONSUMER, defaults,
+				    fixed, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR,
+				    &member->handle, error);
+}
+
+static int subscribe(struct dal_kafka_member *member, struct dal_error *error)
+{
+	const struct dal_kafka *kafka = member->kafka;
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(
+		(int)kafka->topic_count);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < kafka->topic_count; i++) {
+		rd_kafka_topic_partition_list_add(topics, kafka->topics[i].remote,
+						  RD_KAFKA_PARTITION_UA);
+	}
+	code = rd_kafka_subscribe(member->handle, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	if (code) {
+		dal_error_set(error, "Kafka: can't join group \"%s\": %s", member->group,
+			      rd_kafka_err2str(code));
+		return -EACCES;
+	}
+	rd_kafka_poll_set_consumer(member->handle);
+	member->queue = rd_kafka_queue_get_consumer(member->handle);
+	return 0;
+}
+
+int dal_kafka_member_new(struct dal_kafka *kafka, struct dal_kafka_member **out,
+			 struct dal_error *error)
+{
+	struct dal_kafka_member *member = dal_calloc(1, sizeof(*member));
+	int r;
+
+	member->kafka = kafka;
+	member->group = dal_strdup(kafka->options.group);
+	pthread_mutex_init(&member->lock, NULL);
+	snprintf(member->obstacle, sizeof(member->obstacle),
+		 "group %s has not given us its partitions yet", member->group);
+	r = instance_read(member, error);
+	if (r == 0) {
+		r = others_await(member, error);
+	}
+	if (r == 0) {
+		r = handle_open(member, error);
+	}
+	if (r == 0 && (r = subscribe(member, error)) < 0) {
+		rd_kafka_destroy(member->handle);
+	}
+	if (r < 0) {
+		pthread_mutex_destroy(&member->lock);
+		free(member->group);
+		free(member);
+		return r;
+	}
+	DAL_ASSERT(pthread_create(&member->thread, NULL, run, member) == 0);
+	*out = member;
+	return 0;
+}
+
+void dal_kafka_member_free(struct dal_kafka_member *member)
+{
+	if (!member) {
+		return;
+	}
+	atomic_store(&member->stopping, true);
+	pthread_join(member->thread, NULL);
+	rd_kafka_destroy(member->handle);
+	pthread_mutex_destroy(&member->lock);
+	dal_position_deinit(&member->position);
+	free(member->group);
+	free(member);
+}
+
+/* --- for the others --- */
+
+bool dal_kafka_member_owns(const struct dal_kafka_member *member)
+{
+	return atomic_load_explicit(&member->owns, memory_order_acquire);
+}
+
+void dal_kafka_member_status(struct dal_kafka_member *member, struct dal_log_status *status)
+{
+	status->paused = !atomic_load(&member->owns);
+	if (status->paused) {
+		pthread_mutex_lock(&member->lock);
+		snprintf(status->obstacle, sizeof(status->obstacle), "%s",
+			 member->obstacle[0] ? member->obstacle
+					     : "the group is sharing out its partitions");
+		pthread_mutex_unlock(&member->lock);
+	}
+}
+
+void dal_kafka_member_committed(struct dal_kafka_member *member,
+				const struct dal_position *position)
+{
+	pthread_mutex_lock(&member->lock);
+	dal_position_advance(&member->position, position);
+	member->dirty = true;
+	pthread_mutex_unlock(&member->lock);
+}
