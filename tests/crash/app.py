@@ -67,9 +67,13 @@ projection "emitted" {
 }
 """
 
+# On several partitions what is folded together lies together: sums, by the key of their events.
+NARROW = RULES[: RULES.index("-- How often")].replace(
+    "on   = { type = {", 'on   = { topic = "events", type = {'
+)
 OPERATOR = """
-app "crash"
-
+app "%(app)s"
+%(log)s
 limits { disk_free = "64MiB", grace = "3s" }
 
 func "work" {
@@ -86,9 +90,16 @@ func "work" {
 """
 
 
-def write(folder, journal):
+def write(folder, journal, name="crash", partitions=0):
+    """With partitions it is an app for Kafka."""
     script = Path(__file__).with_name("work.py")
+    log = 'log { topics = { events = { key = "data.key" } }, partitions = %d }' % partitions
     words = {"python": sys.executable, "script": str(script), "journal": str(journal)}
-    operator = OPERATOR % {name: json.dumps(text) for name, text in words.items()}
+    operator = OPERATOR % {
+        "app": name,
+        "log": log if partitions else "",
+        **{name: json.dumps(text) for name, text in words.items()},
+    }
     (Path(folder) / "functions/work").mkdir(parents=True)
-    return write_app(folder, {"dalamb.lua": operator, "rules/rules.lua": RULES})
+    rules = NARROW if partitions > 1 else RULES
+    return write_app(folder, {"dalamb.lua": operator, "rules/rules.lua": rules})

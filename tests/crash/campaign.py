@@ -21,6 +21,7 @@ from support.engine import (
     free_port,
     inspect,
     offset_of,
+    partition_of,
     wait_for,
 )
 
@@ -78,7 +79,12 @@ class Clients:
 class Campaign:
     """`volume`: None, or where the data lies, with crash() for a power loss (volume.py)."""
 
-    def __init__(self, folder, program=PROGRAM, fault=None, seed=1, volume=None, patience_s=15):
+    on_kafka = False
+
+    def __init__(
+        self, folder, program=PROGRAM, fault=None, seed=1, volume=None, patience_s=15, env=None, **words
+    ):
+        """`words` go to app.write."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.journal = self.folder / "tries"
@@ -87,15 +93,15 @@ class Campaign:
         self.random = random.Random(seed)
         data = volume.path / "data" if volume else self.folder / "data"
         self.engine = Engine(
-            app.write(self.folder / "app", self.journal),
+            app.write(self.folder / "app", self.journal, **words),
             data,
             port=free_port(),
             program=program,
             log=self.folder / "engine.log",
-            env={"DALAMB_FAULT": fault} if fault else {},
+            env={**(env or {}), **({"DALAMB_FAULT": fault} if fault else {})},
         )
         self.clients = Clients(self.engine.port, self.folder, seed)
-        self.evidence = Evidence(None)
+        self.evidence = Evidence(None, self.on_kafka)
 
     # --- cycles ---
 
@@ -108,10 +114,19 @@ class Campaign:
             self.clients.tell("pause")
             time.sleep(QUIET_S)
 
-    def last_cause(self):
-        """The last event that a call was made for."""
-        rows = (line["row"] for line in lines_of(self.journal) if line["begun"])
-        return max((int(row.split("/")[3]) for row in rows), default=0)
+    def last_causes(self):
+        """The last event of each partition that a call was made for."""
+        last = {}
+        for line in lines_of(self.journal):
+            cause = "/".join(line["row"].split("/")[1:4])
+            if line["begun"] and offset_of(cause) >= offset_of(last.get(partition_of(cause), "/-1")):
+                last[partition_of(cause)] = cause
+        return list(last.values())
+
+    def committed(self):
+        """Where the state stands that was left: offsets by sequence."""
+        marks = inspect("position", self.engine.data)
+        return {"": offset_of(mark) for mark in marks}
 
     def crash(self, quiet):
         below = descendants(self.engine.pid)
@@ -123,8 +138,8 @@ class Campaign:
             self.engine.kill()
             kill["to"] = time.time()
             kill["orphans"] = survivors(below)
-            _, kill["next"], _ = map(int, inspect("position", self.engine.data))
-            kill["called"] = self.last_cause()
+            kill["next"] = self.committed()
+            kill["called"] = self.last_causes()
         self.evidence.kills.append(kill)
 
     def cycle(self, number):
@@ -180,11 +195,14 @@ class Campaign:
         evidence, engine = self.evidence, self.engine
         evidence.log_id = engine.status()["log"]["id"]
         evidence.log = engine.events()
-        evidence.sums = engine.entries("sums")
-        evidence.completions = engine.entries("completions")
-        evidence.emitted = engine.entries("emitted")
+        self.collect_projections()
         evidence.dead = {letter["row"] for letter in engine.dead()}
         self.wait_for_tail()
+
+    def collect_projections(self):
+        self.evidence.sums = self.engine.entries("sums")
+        self.evidence.completions = self.engine.entries("completions")
+        self.evidence.emitted = self.engine.entries("emitted")
 
     def stop(self):
         status = self.engine.stop()

@@ -7,6 +7,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from campaign import KILLS, POWER_LOSSES, SEED, Campaign  # noqa: E402
 from checker import check  # noqa: E402
+from neighbours.broker import QUICK, Broker, missing  # noqa: E402
 from volume import Volume, unavailable  # noqa: E402
 
 
@@ -48,3 +49,37 @@ def cut_off(tmp_path_factory, power):
             campaign.close()
     finally:
         volume.close()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    why = missing()
+    if why:
+        pytest.skip(why)
+    broker = Broker(tmp_path_factory.mktemp("broker"), java=QUICK)
+    try:
+        yield broker.start()
+    finally:
+        broker.close()
+
+
+@pytest.fixture(scope="session")
+def killed_on_kafka(tmp_path_factory, broker):
+    from kafka_campaign import ENGINE_KILLS, KafkaCampaign
+
+    campaign = KafkaCampaign(tmp_path_factory.mktemp("kafka"), broker, partitions=3, seed=SEED)
+    try:
+        yield Verdict(campaign, campaign.run(ENGINE_KILLS))
+    finally:
+        campaign.close()
+
+
+@pytest.fixture(scope="session")
+def broker_killed(tmp_path_factory, broker):
+    from kafka_campaign import BROKER_KILLS, KafkaCampaign
+
+    campaign = KafkaCampaign(tmp_path_factory.mktemp("brokers"), broker, partitions=1, seed=SEED)
+    try:
+        yield Verdict(campaign, campaign.run_with_broker_kills(BROKER_KILLS))
+    finally:
+        campaign.close()

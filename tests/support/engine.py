@@ -243,7 +243,7 @@ class Engine:
     @staticmethod
     def is_idle(status):
         """All is folded, all is delivered."""
-        return status["lane"]["lag_events"] == 0 and status["undelivered_rows"] == 0
+        return status["lag_events"] == 0 and status["undelivered_rows"] == 0
 
     def drain(self, patience_s=15):
         """Waits until nothing happens any more: idle, twice with the same end of the log. As long
@@ -271,9 +271,14 @@ def offset_of(position):
     return int(position.rpartition("/")[2])
 
 
-def inspect(what, data):
+def partition_of(position):
+    """events/0 of events/0/17."""
+    return position.rpartition("/")[0]
+
+
+def inspect(what, data, *log):
     """What a stopped engine's folder says: tests/crash/inspect.c."""
-    done = subprocess.run([INSPECT, what, data], capture_output=True, text=True)
+    done = subprocess.run([INSPECT, what, data, *map(str, log)], capture_output=True, text=True)
     if done.returncode != 0:
         raise Refused("inspect %s: %s" % (what, done.stderr))
     return done.stdout.split()
