@@ -1,9 +1,17 @@
 /* dalamb check: an app loaded as `run` would, every mistake and warning told. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/app/app.h"
+#include "engine/app/feeds.h"
+#include "engine/app/settings.h"
+#include "engine/base/memory.h"
 #include "engine/cli/cli.h"
+#include "engine/event/event.h"
 #include "engine/event/json_write.h"
+
+#define ASK_MS 3000 /* what brokers get to answer */
 
 static void put_list(struct dal_json_writer *w, const char *name, const struct dal_errors *errors)
 {
@@ -80,18 +88,99 @@ static void print_text(const struct dal_app *app, const struct dal_errors *error
 	       plural(app->function_count), tests, plural(tests));
 }
 
+/* --- Kafka: what the brokers say, and what would need repartitioning --- */
+
+/* At the table `log`, where it is written. */
+__attribute__((format(printf, 3, 4))) static void add_at_log(const struct dal_app *app,
+							     struct dal_errors *errors,
+							     const char *format, ...)
+{
+	const char *file = "environment";
+	char text[1024];
+	va_list args;
+	int line = 0;
+
+	for (size_t i = 0; i < dal_rules_declaration_count(app->rules); i++) {
+		const struct dal_declaration *d = dal_rules_declaration(app->rules, i);
+
+		if (d->what == &dal_log_declarable) {
+			file = d->file;
+			line = d->line;
+		}
+	}
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	dal_errors_add(errors, file, line, "log: %s", text);
+}
+
+/* Own topics are made by `run`, others are not. */
+static void warn_missing(const struct dal_app *app, const uint32_t *partitions,
+			 struct dal_errors *warnings)
+{
+	for (size_t i = 0; i < app->settings.topic_count; i++) {
+		const char *name = app->settings.topics[i].name;
+
+		if (partitions[2 + i] == 0 && strcmp(name, DAL_TOPIC_EVENTS) != 0 &&
+		    strcmp(name, DAL_TOPIC_SYSTEM) != 0) {
+			add_at_log(app, warnings,
+				   "the brokers have no topic \"%s\": `run` makes its own topics "
+				   "only, so make this one first",
+				   name);
+		}
+	}
+}
+
+static void partitions_ask(const struct dal_app *app, uint32_t *partitions,
+			   struct dal_errors *errors, struct dal_errors *warnings)
+{
+	struct dal_log_options options = {.read_only = true};
+	struct dal_error error = {0};
+	int r;
+
+	dal_settings_log(app, &options);
+	r = dal_log_ask_partitions(&options, ASK_MS, partitions, &error);
+	if (r == 0) {
+		warn_missing(app, partitions, warnings);
+	} else if (r == -EINVAL) {
+		add_at_log(app, errors, "%s", error.text);
+	} else {
+		add_at_log(app, warnings,
+			   "how many partitions topics have can't be asked, so several are assumed "
+			   "where it isn't settled here: %s",
+			   error.text);
+	}
+}
+
+static bool kafka_check(const struct dal_app *app, bool offline, struct dal_errors *errors,
+			struct dal_errors *warnings)
+{
+	uint32_t *partitions = dal_calloc(app->settings.topic_count + 2, sizeof(*partitions));
+
+	if (!offline) {
+		partitions_ask(app, partitions, errors, warnings);
+	}
+	dal_feeds_check(app, partitions, errors);
+	dal_errors_sort(errors);
+	free(partitions);
+	return errors->count == 0;
+}
+
+/* --- the command --- */
+
 static int run(const struct dal_command *command, int argc, char **argv)
 {
 	const char *format = NULL, *offline = NULL;
 	struct dal_option options[] = {
-		{"offline", NULL, "secrets may lack, and no program is looked for", &offline},
+		{"offline", NULL, "secrets may lack; no program is looked for, no broker asked",
+		 &offline},
 		{"format", "json", "instead of text: one object with errors and warnings", &format},
 		{0},
 	};
 	struct dal_errors errors = {0}, warnings = {0};
 	struct dal_app *app = NULL;
 	bool json;
-	int r;
+	int status, r;
 
 	if (dal_options_parse(command, options, &argc, argv) < 0 ||
 	    dal_format_parse(command, format, &json) < 0) {
@@ -104,11 +193,17 @@ static int run(const struct dal_command *command, int argc, char **argv)
 						   .tests = true,
 						   .offline = offline != NULL},
 			 &app, &errors, &warnings);
+	if (r == 0 && app->settings.log_kind == DAL_LOG_KAFKA &&
+	    !kafka_check(app, offline != NULL, &errors, &warnings)) {
+		dal_app_free(app);
+		app = NULL;
+	}
 	(json ? print_json : print_text)(app, &errors, &warnings);
+	status = app ? DAL_EXIT_DONE : DAL_EXIT_NO;
 	dal_app_free(app);
 	dal_errors_deinit(&errors);
 	dal_errors_deinit(&warnings);
-	return r == 0 ? DAL_EXIT_DONE : DAL_EXIT_NO;
+	return status;
 }
 
 const struct dal_command dal_command_check = {
