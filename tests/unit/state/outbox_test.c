@@ -520,6 +520,35 @@ static void test_digest_sees_what_the_log_says(void **own)
 	assert_string_equal(now, empty);
 }
 
+static bool ignored(struct fixture *f, uint16_t lane, const char *topic, uint64_t offset)
+{
+	struct dal_place place = {text(topic), lane, offset};
+	bool yes;
+
+	assert_int_equal(dal_outbox_ignored(f->state, lane, &place, &yes), 0);
+	return yes;
+}
+
+/* Places of a lane: offsets of different topics are different events. */
+static void test_ignored_places(void **own)
+{
+	struct fixture *f = *own;
+	char *dump;
+
+	assert_false(ignored(f, LANE, "system", 7));
+	dal_outbox_ignore(f->batch, LANE, &(struct dal_place){text("system"), LANE, 7});
+	fixture_write(f->state, f->batch);
+	dump = fixture_dump(f->state);
+	assert_string_equal(dump, /* lane 'G' "system" 0 7 */
+			    "00034773797374656d000000000000000007=\n46=02746573746c6f67\n");
+	free(dump);
+	assert_true(ignored(f, LANE, "system", 7));
+	assert_false(ignored(f, LANE, "system", 8));
+	assert_false(ignored(f, LANE, "events", 7));
+	assert_false(ignored(f, LANE, "syste", 7));
+	assert_false(ignored(f, LANE + 1, "system", 7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +566,7 @@ int main(void)
 		CASE(test_expire_spares_what_was_settled_anew),
 		CASE(test_scan),
 		CASE(test_broken_values_are_refused),
+		CASE(test_ignored_places),
 		CASE(test_digest_sees_what_the_log_says),
 	};
 

@@ -168,6 +168,25 @@ static bool gather(struct dal_slice key, const struct dal_view_entry *entry, voi
 	return --seen->left != 0;
 }
 
+/* The same one by one, to the end. */
+static void expect_walk(struct dal_state *state, const struct dal_view_range *range,
+			const char *expected)
+{
+	struct dal_view_cursor *cursor = dal_view_cursor_new(state, NULL, &totals, range);
+	struct seen seen = {0};
+	struct dal_view_entry entry;
+	struct dal_slice key;
+	int r;
+
+	while ((r = dal_view_cursor_next(cursor, &key, &entry)) == 0) {
+		gather(key, &entry, &seen);
+	}
+	assert_int_equal(r, DAL_STATE_ABSENT);
+	assert_string_equal(dal_buffer_cstr(&seen.text), expected);
+	dal_view_cursor_free(cursor);
+	dal_buffer_deinit(&seen.text);
+}
+
 static void test_scan(void **own)
 {
 	static const struct {
@@ -226,7 +245,42 @@ static void test_scan(void **own)
 		assert_string_equal(dal_buffer_cstr(&seen.text), cases[i].expected);
 		assert_int_equal(more, cases[i].more);
 		dal_buffer_deinit(&seen.text);
+		if (!cases[i].more && cases[i].stop == 0) {
+			expect_walk(state, &cases[i].range, cases[i].expected);
+		}
 	}
+	expect_walk(state, &(struct dal_view_range){.limit = 1}, cases[0].expected);
+	dal_state_close(state);
+}
+
+static void test_cursors_do_not_see_each_other(void **own)
+{
+	struct dal_state *state = fixture_state(*own);
+	struct dal_view_range all = {0};
+	struct dal_view_cursor *one, *two;
+	struct dal_view_entry entry;
+	struct dal_buffer whole = {0};
+	struct dal_slice key;
+
+	put(state, &totals, "a", "1");
+	put(state, &totals, "b", "2");
+	one = dal_view_cursor_new(state, NULL, &totals, &all);
+	two = dal_view_cursor_new(state, NULL, &totals, &all);
+	assert_int_equal(dal_view_cursor_next(one, &key, &entry), 0);
+	assert_int_equal(dal_view_cursor_next(one, &key, &entry), 0);
+	assert_true(dal_slice_is(key, "b"));
+	assert_int_equal(dal_view_cursor_next(two, &key, &entry), 0);
+	assert_true(dal_slice_is(key, "a"));
+	assert_int_equal(dal_view_cursor_next(one, &key, &entry), DAL_STATE_ABSENT);
+	dal_view_cursor_free(one);
+	dal_view_cursor_free(two);
+	dal_view_cursor_free(NULL);
+	dal_view_key(&totals, text("a"), &whole);
+	fixture_put(state, dal_buffer_slice(&whole), text("\x07"));
+	one = dal_view_cursor_new(state, NULL, &totals, &all);
+	assert_int_equal(dal_view_cursor_next(one, &key, &entry), -EBADMSG);
+	dal_view_cursor_free(one);
+	dal_buffer_deinit(&whole);
 	dal_state_close(state);
 }
 
@@ -317,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_broken_value_is_refused),
 		CASE(test_get),
 		CASE(test_scan),
+		CASE(test_cursors_do_not_see_each_other),
 		CASE(test_parked_keys),
 		CASE(test_digest),
 	};
