@@ -1,6 +1,7 @@
 """Every command, as it is typed: what it prints, where, and with which status it exits."""
 
 import json
+import shutil
 import stat
 import subprocess
 
@@ -107,6 +108,44 @@ def test_check_needs_secrets_unless_it_is_offline(app):
     assert result.status == NO and "NO_SUCH_SECRET" in result.err and "dalamb.lua:1" in result.err
     assert dalamb("check", app, "--offline").status == DONE
     assert dalamb("check", app, NO_SUCH_SECRET="x").status == DONE
+
+
+KAFKA = {"DALAMB_LOG_KIND": "kafka", "DALAMB_LOG_BROKERS": "127.0.0.1:1"}  # nobody answers there
+
+
+def test_check_for_kafka_goes_on_without_brokers():
+    result = dalamb("check", ROOT / "examples/shop", **KAFKA)
+    assert result.status == DONE and result.out.startswith("ok: 2 rules")
+    assert "can't be asked" in result.err and "127.0.0.1:1" in result.err
+    assert dalamb("check", ROOT / "examples/shop", "--offline", **KAFKA).err == ""
+
+
+def test_check_tells_what_would_need_repartitioning(tmp_path):
+    shop = tmp_path / "shop"
+    shutil.copytree(ROOT / "examples/shop", shop, ignore=shutil.ignore_patterns("vendor", "tests"))
+    with open(shop / "dalamb.lua", "a") as file:
+        file.write('log { topics = { events = { key = "data.customer" } } }\n')
+    assert dalamb("check", shop, "--offline", **KAFKA).status == DONE
+    result = dalamb("check", shop, "--offline", "--format", "json", DALAMB_LOG_PARTITIONS="12", **KAFKA)
+    assert result.status == NO and result.json["ok"] is False
+    rule, projection = result.json["errors"]
+    assert (rule["file"], rule["line"]) == ("rules/orders.lua", 2)
+    assert rule["text"].endswith('by = "data.customer"')
+    assert projection["file"] == "rules/totals.lua"
+    assert 'projection "flagged-orders" is keyed by subject' in projection["text"]
+    orders = shop / "rules/orders.lua"
+    orders.write_text(orders.read_text().replace('"large-order" {', '"large-order" { by = "data.customer",'))
+    totals = shop / "rules/totals.lua"
+    totals.write_text(totals.read_text().replace('key  = "subject"', 'key  = "data.customer"'))
+    result = dalamb("check", shop, "--offline", DALAMB_LOG_PARTITIONS="12", **KAFKA)
+    assert result.status == DONE, result.err
+
+
+def test_check_tells_a_property_that_would_break_a_promise(app):
+    write(app, dalamb_lua='func "greet" { command = { "python3", "runtime.py" } }\n'
+                          'log { kafka = { acks = 1 } }\n')
+    result = dalamb("check", app, **KAFKA)
+    assert result.status == NO and "dalamb.lua:2: log: kafka property \"acks\"" in result.err
 
 
 @pytest.mark.parametrize("example", ["shop", "github"])
