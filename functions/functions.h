@@ -173,6 +173,7 @@ bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice fu
 struct dal_function_status {
 	const char *name;
 	const char *version;
+	const char *obstacle; /* why it can't run now; "": it can */
 	uint32_t instances, busy, waiting;
 	uint64_t invocations, failures, cold_starts;
 };

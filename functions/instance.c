@@ -351,8 +351,8 @@ static void fail_init(struct dal_functions *pool, struct dal_instance *instance,
 		dal_buffer_text(&answer.type, "Runtime.ExitError");
 	}
 	if (answer.message.size == 0) {
-		dal_buffer_printf(&answer.message, "the program %s before it asked for work",
-				  end->text);
+		dal_buffer_printf(&answer.message, "the program %s%s", end->text,
+				  end->unavailable ? "" : " before it asked for work");
 		if (instance->lines.last[0] != '\0') {
 			dal_buffer_printf(&answer.message, "; its last line: %s",
 					  instance->lines.last);
@@ -393,6 +393,9 @@ static void on_changed(void *own)
 {
 	struct dal_functions *pool = own;
 	(void)pthread_cond_broadcast(&pool->changed);
+	for (size_t i = 0; i < pool->service_count; i++) {
+		dal_service_review(pool, pool->services[i]);
+	}
 	dal_service_schedule_all(pool);
 }
 

@@ -437,6 +437,7 @@ void dal_functions_status(struct dal_functions *functions,
 			continue;
 		}
 		status.version = service->current->function->version;
+		status.obstacle = service->obstacle;
 		for (const struct dal_instance *in = functions->instances; in; in = in->next) {
 			status.instances += in->revision->service == service;
 			status.busy += in->revision->service == service &&

@@ -81,6 +81,7 @@ struct dal_service {
 	int64_t give_after_us;  /* none before: `rate` */
 	int64_t since_us;       /* when the first of those that wait came */
 	uint64_t invocations, failures, cold_starts;
+	char obstacle[1024]; /* why it can't run now, as it was last said; "": it can */
 	struct dal_metric *invoked, *failed, *duration, *alive;
 };
 
@@ -136,6 +137,10 @@ void dal_service_pin(struct dal_service *service, const struct dal_image *image)
 void dal_service_retire(struct dal_functions *pool, struct dal_service *service);
 /* An instance of this revision has passed, or has failed, its init. */
 void dal_service_passed(struct dal_functions *pool, struct dal_revision *revision);
+/* It can't run now, or (NULL) it can: said in a line, once, and kept for the status. */
+void dal_service_obstruct(struct dal_functions *pool, struct dal_service *service, const char *why);
+/* The driver may give another answer than before. */
+void dal_service_review(struct dal_functions *pool, struct dal_service *service);
 void dal_service_failed(struct dal_functions *pool, struct dal_revision *revision,
 			struct dal_answer *answer);
 void dal_revision_unuse(struct dal_revision *revision); /* frees it if it is nobody's */

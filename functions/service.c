@@ -388,7 +388,39 @@ void dal_service_configure(struct dal_functions *pool, struct dal_service *servi
 	} else {
 		set_incoming(pool, service, revision_new(service, function));
 	}
+	dal_service_review(pool, service);
 	dal_service_schedule(pool, service);
+}
+
+void dal_service_obstruct(struct dal_functions *pool, struct dal_service *service, const char *why)
+{
+	struct dal_buffer text = {0};
+	if (strcmp(service->obstacle, why ? why : "") == 0) {
+		return;
+	}
+	(void)snprintf(service->obstacle, sizeof(service->obstacle), "%s", why ? why : "");
+	dal_buffer_printf(&text,
+			  why ? "dalamb: it can't run now, what is to be done waits: %s"
+			      : "dalamb: it can run again",
+			  why);
+	dal_lines_say(dal_buffer_slice(&text), service->name, &pool->written_last);
+	dal_buffer_deinit(&text);
+	dal_pool_signal(pool);
+}
+
+void dal_service_review(struct dal_functions *pool, struct dal_service *service)
+{
+	struct dal_error why;
+	if (!service->current) {
+		return;
+	}
+	struct dal_driver *driver = dal_pool_driver(pool, service->current->function);
+	int ready = driver->operations->ready(driver, service->current->function, &why);
+	if (ready == DAL_DRIVER_OBSTACLE) {
+		dal_service_obstruct(pool, service, why.text);
+	} else if (ready == 0) {
+		dal_service_obstruct(pool, service, NULL);
+	}
 }
 
 void dal_service_pin(struct dal_service *service, const struct dal_image *image)
@@ -418,6 +450,7 @@ void dal_service_passed(struct dal_functions *pool, struct dal_revision *revisio
 	struct dal_service *service = revision->service;
 	service->init_failures = 0;
 	service->start_after_us = 0;
+	dal_service_obstruct(pool, service, NULL);
 	if (revision == service->incoming) {
 		service->incoming = NULL;
 		set_current(pool, service, revision);
@@ -460,6 +493,9 @@ void dal_service_failed(struct dal_functions *pool, struct dal_revision *revisio
 		refuse_incoming(pool, service, answer);
 	} else if (revision == service->current) {
 		back_off(pool, service);
+		if (answer->outcome == DAL_INVOKE_UNAVAILABLE) {
+			dal_service_obstruct(pool, service, dal_buffer_cstr(&answer->message));
+		}
 		if (service->waiting > 0) {
 			struct dal_invocation *invocation = pop(service);
 			(void)snprintf(invocation->version, sizeof(invocation->version), "%s",

@@ -51,6 +51,10 @@ static void on_instances(const struct dal_function_status *status, void *own)
 			figures->invocations = status->invocations;
 			figures->failures = status->failures;
 			figures->cold_starts = status->cold_starts;
+			if (figures->obstacle[0] == '\0') {
+				snprintf(figures->obstacle, sizeof(figures->obstacle), "%s",
+					 status->obstacle);
+			}
 			snprintf(figures->version, sizeof(figures->version), "%s", status->version);
 		}
 	}
