@@ -11,7 +11,7 @@ void dal_repeat_put(struct dal_store_batch *batch, uint16_t lane, int64_t time_u
 
 	dal_key_begin(&key, lane, DAL_KEY_REPEAT);
 	dal_buffer_u64be(&key, (uint64_t)time_us);
-	dal_buffer_append(&key, records.data, DAL_REPEAT_KEY_BYTES);
+	dal_buffer_append(&key, records.data, DAL_REPEAT_RECORD_BYTES);
 	dal_store_batch_put(batch, dal_buffer_slice(&key), records);
 	dal_buffer_deinit(&key);
 }

@@ -3,8 +3,9 @@
  * appended, kept for the window so that a restart goes on where it stood (engine/stream/repeats.h
  * holds them in memory). Only on logs that give records with such keys.
  *
- * Key: lane 'R', append time of the batch's last event (us, u64be), the first key of the batch
- * (16 bytes). Value: for each key 16 bytes, then the append time of its first event (us, u64be).
+ * Key: lane 'R', append time of the batch's last event (us, u64be), the first record of the batch
+ * (no other batch has the same). Value: records, for each key 16 bytes, then the append time of its
+ * first event (us, u64be).
  *
  * Threads: as state.h.
  */

@@ -19,7 +19,7 @@
  *	lane 'G' topic 0 u64             the offset of an event that is ignored: a completion that
  *	                                 came too late, a repeat; empty
  *	lane 'I' digest(16)              a row's status, by the digest of its id
- *	lane 'R' u64 digest(16)          what a batch adds to the deduplication (repeat.h)
+ *	lane 'R' u64 record(24)          what a batch adds to the deduplication (repeat.h)
  *	lane 'X' u64 digest(16)          when (us) a settled id may be forgotten; empty
  *
  * Marks: varint count, for each sized topic and varint next (the partition is the lane's number).

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "connectors/connectors.h"
+#include "engine/app/feeds.h"
 #include "engine/app/intake.h"
 #include "engine/app/lane.h"
 #include "engine/app/settings.h"
@@ -29,6 +30,7 @@ struct dal_engine {
 	struct dal_state *state;
 	struct dal_functions *functions;
 	struct dal_watch *watch;
+	struct dal_feeds *feeds;
 	struct dal_app_lane **lanes; /* lane_count of them */
 	uint16_t lane_count;
 	struct dal_http_server *server;
@@ -88,6 +90,15 @@ static void listeners_call(struct dal_engine *engine, bool advanced)
 		}
 	}
 	pthread_mutex_unlock(&engine->listeners_lock);
+}
+
+/* It has no lock: lanes are there before their readers, and readers go with them. */
+static void on_lane(uint16_t lane, void *own)
+{
+	struct dal_engine *engine = own;
+
+	dal_app_lane_wake(engine->lanes[lane]);
+	listeners_call(engine, true);
 }
 
 static void on_advance(void *own)
@@ -168,6 +179,7 @@ static int log_open(struct dal_engine *engine, struct dal_errors *errors)
 		.disk_free_bytes = settings->disk_free_bytes,
 		.dedup_window_ms = (uint64_t)settings->dedup_us / 1000,
 		.on_advance = on_advance,
+		.on_lane = on_lane,
 		.on_broken = on_log_broken,
 		.own = engine,
 	};
@@ -235,6 +247,7 @@ static int lanes_open(struct dal_engine *engine, struct dal_errors *errors)
 				.state = engine->state,
 				.functions = engine->functions,
 				.watch = engine->watch,
+				.rights = dal_feeds_rights(engine->feeds),
 				.number = engine->lane_count,
 				.lanes = count,
 				.dev = engine->options.dev,
@@ -311,6 +324,7 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 	pthread_mutex_init(&engine->listeners_lock, NULL);
 	r = data_open(engine, errors);
 	r = r == 0 ? log_open(engine, errors) : r;
+	r = r == 0 ? dal_feeds_open(engine->app, engine->log, &engine->feeds, errors) : r;
 	r = r == 0 ? state_open(engine, errors) : r;
 	r = r == 0 ? functions_open(engine, errors) : r;
 	r = r == 0 ? lanes_open(engine, errors) : r;
@@ -416,6 +430,7 @@ void dal_engine_free(struct dal_engine *engine)
 		dal_app_lane_free(engine->lanes[i]);
 	}
 	free(engine->lanes);
+	dal_feeds_free(engine->feeds);
 	dal_functions_free(engine->functions);
 	dal_watch_free(engine->watch);
 	dal_log_close(engine->log);

@@ -294,6 +294,7 @@ int dal_kafka_open(const struct dal_log_options *options, struct dal_log **log,
 	kafka->log.backend = &backend;
 	kafka->talk = dal_kafka_talk_new();
 	kafka->on_advance = options->on_advance ? options->on_advance : nobody;
+	kafka->on_lane = options->on_lane;
 	kafka->own = options->own;
 	dal_kafka_options_copy(&kafka->options, &options->kafka);
 	r = open_parts(kafka, options, error);

@@ -44,6 +44,7 @@ struct dal_kafka {
 	uint16_t lanes;
 	char *id;
 	void (*on_advance)(void *own);
+	void (*on_lane)(uint16_t lane, void *own); /* or NULL */
 	void *own;
 	struct dal_kafka_watch *watch;
 	struct dal_kafka_handles *handles;

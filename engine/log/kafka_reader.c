@@ -15,6 +15,7 @@ struct kafka_reader {
 	struct dal_log_reader reader; /* first */
 	struct dal_kafka *kafka;
 	bool follow;
+	uint16_t lane;
 	struct dal_kafka_source *sources;
 	uint32_t *partitions; /* the sources' numbers */
 	size_t count;
@@ -56,7 +57,11 @@ static void on_filled(rd_kafka_t *handle, void *own)
 	reader->woken = true;
 	pthread_cond_signal(&reader->filled);
 	pthread_mutex_unlock(&reader->lock);
-	reader->kafka->on_advance(reader->kafka->own);
+	if (reader->follow && reader->kafka->on_lane) {
+		reader->kafka->on_lane(reader->lane, reader->kafka->own);
+	} else {
+		reader->kafka->on_advance(reader->kafka->own);
+	}
 }
 
 static bool is_read(const struct dal_kafka_topic *topic, uint32_t partition, uint16_t lane,
@@ -135,6 +140,7 @@ static int reader_make(struct dal_kafka *kafka, uint16_t lane, const struct dal_
 	reader->reader.log = &kafka->log;
 	reader->kafka = kafka;
 	reader->follow = follow;
+	reader->lane = lane;
 	reader->json = dal_json_new();
 	lock_init(reader);
 	sources_add(reader, lane, from, only);

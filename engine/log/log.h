@@ -76,6 +76,8 @@ struct dal_log_options {
 	/* Both on a thread of the log's, both may be NULL: after more became readable; and once,
 	 * when a write has failed. */
 	void (*on_advance)(void *own);
+	/* More became readable for the dal_log_follow reader of one lane; NULL: on_advance. */
+	void (*on_lane)(uint16_t lane, void *own);
 	void (*on_broken)(int error, void *own);
 	void *own;
 };

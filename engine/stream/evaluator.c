@@ -184,7 +184,7 @@ int dal_evaluator_parse(struct dal_evaluator *e, const struct dal_log_batch *bat
 			const struct dal_event **event, struct dal_error *why)
 {
 	const struct dal_log_record *record = &batch->records[index];
-	int flags = DAL_JSON_PADDED | (record->untrusted ? 0 : DAL_JSON_TRUSTED);
+	int flags = DAL_JSON_PADDED | (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED);
 	struct dal_json_error mistake;
 
 	e->batch = batch;

@@ -17,7 +17,8 @@ struct dal_repeats *dal_repeats_new(int64_t window_us)
 	struct dal_repeats *repeats = dal_calloc(1, sizeof(*repeats));
 
 	repeats->window_us = window_us ? window_us : (int64_t)DAL_LIMIT_DEDUP_WINDOW_MS * 1000;
-	repeats->seen = dal_dedup_new(repeats->window_us, DAL_LIMIT_DEDUP_ENTRIES);
+	/* Longer, as topics of a lane may overtake each other (by up to a window). */
+	repeats->seen = dal_dedup_new(2 * repeats->window_us, DAL_LIMIT_DEDUP_ENTRIES);
 	return repeats;
 }
 
@@ -45,11 +46,13 @@ static struct dal_table_key key_of(struct dal_slice text)
 static void add(struct dal_repeats *repeats, struct dal_slice records)
 {
 	struct dal_slice key, rest = records;
-	uint64_t time_us;
+	uint64_t time_us, known;
 
 	while (dal_slice_take(&rest, DAL_REPEAT_KEY_BYTES, &key) &&
 	       dal_slice_take_u64be(&rest, &time_us)) {
-		dal_dedup_set(repeats->seen, key_of(key), time_us);
+		if (!dal_dedup_find(repeats->seen, key_of(key), &known) || known < time_us) {
+			dal_dedup_set(repeats->seen, key_of(key), time_us);
+		}
 	}
 }
 

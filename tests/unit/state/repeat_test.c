@@ -79,8 +79,9 @@ static void test_layout(void **own)
 	put(state, LANE, 0x0102, "AB");
 	dump = fixture_dump(state);
 	assert_string_equal(dump,
-			    /* lane 'R', time, the first key: each key and its time */
-			    "000352000000000000010241414141414141414141414141414141="
+			    /* lane 'R', time, the first record: all records */
+			    "0003520000000000000102"
+			    "414141414141414141414141414141410000000000000041="
 			    "414141414141414141414141414141410000000000000041"
 			    "424242424242424242424242424242420000000000000042\n"
 			    "46=02746573746c6f67\n");

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/memory.h"
 #include "engine/stream/repeats.h"
 #include "tests/unit/state/fixture.h"
 
@@ -225,6 +226,56 @@ static void a_first_again_is_read_back(void **own)
 	run_close(&run);
 }
 
+/* A batch that spans most of a window, and a key that is a first again soon behind it. */
+static void a_first_again_close_behind_its_batch(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 1, 5000));
+	assert_false(seen(&run, 2, 5900));
+	commit(&run, 5900);
+	assert_false(seen_alone(&run, 1, 6001));
+	assert_true(seen(&run, 1, 6002));
+	run_reopen(&run);
+	assert_true(seen(&run, 1, 7001));
+	run_close(&run);
+}
+
+/* Batches may end at the same time, and begin with the same key. */
+static void batches_that_end_at_once_stand_apart(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 9, 5000));
+	assert_false(seen(&run, 2, 7000));
+	commit(&run, 7000);
+	assert_false(seen(&run, 9, 6500));
+	commit(&run, 7000);
+	run_reopen(&run);
+	assert_true(seen(&run, 2, 7001));
+	assert_true(seen(&run, 9, 7001));
+	run_close(&run);
+}
+
+/* They are read back by their first keys then, not in the order in which they were written. */
+static void the_newest_first_counts(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 9, 5000));
+	assert_false(seen(&run, 2, 7000));
+	commit(&run, 7000);
+	assert_false(seen(&run, 1, 6500));
+	assert_false(seen(&run, 9, 6600));
+	commit(&run, 7000);
+	run_reopen(&run);
+	assert_true(seen(&run, 9, 7001));
+	run_close(&run);
+}
+
 static void lanes_stand_apart(void **own)
 {
 	struct dal_repeats *other = dal_repeats_new(WINDOW_US);
@@ -290,7 +341,7 @@ static void the_state_does_not_grow(void **own)
 static void a_broken_state_is_told(void **own)
 {
 	static const struct dal_slice key = DAL_SLICE_LITERAL(
-		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkk");
+		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkktttttttt");
 	struct dal_repeats *repeats = dal_repeats_new(0);
 	struct dal_state *state = fixture_state(*own);
 
@@ -299,6 +350,121 @@ static void a_broken_state_is_told(void **own)
 	dal_repeats_free(repeats);
 	dal_repeats_free(NULL);
 	dal_state_close(state);
+}
+
+/* --- batches of any size tell the same --- */
+
+enum { EVENTS = 4000, KEYS = 40 };
+
+struct appended {
+	unsigned key;
+	int64_t time_us;
+};
+
+/*
+ * The same each time. Mostly close, now and then a pause of most of a window or of several.
+ * `overtaking_us`: so late an event may be, as when a lane reads several topics.
+ */
+static void events_fill(struct appended *events, unsigned overtaking_us)
+{
+	uint64_t random = 42;
+	int64_t time_us = 5000;
+
+	for (size_t i = 0; i < EVENTS; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		unsigned pause = (unsigned)(random >> 33) % 100;
+		time_us += pause < 97 ? pause / 4 : pause < 99 ? 700 : 2500;
+		events[i] = (struct appended){
+			.key = (unsigned)(random >> 40) % KEYS,
+			.time_us = time_us - (int64_t)((random >> 20) % (overtaking_us + 1)),
+		};
+	}
+}
+
+/* One letter an event: 'f' for a first, 'r' for a repeat. */
+static char *verdicts(void *folder, const struct appended *events, size_t batch_events,
+		      bool reopening)
+{
+	char *text = dal_calloc(EVENTS + 1, 1);
+	int64_t last_us = 0; /* as the lane counts it */
+	struct run run;
+
+	run_open(&run, folder);
+	for (size_t i = 0; i < EVENTS; i++) {
+		text[i] = seen(&run, events[i].key, events[i].time_us) ? 'r' : 'f';
+		last_us = events[i].time_us > last_us ? events[i].time_us : last_us;
+		if ((i + 1) % batch_events == 0) {
+			commit(&run, last_us);
+			if (reopening && (i + 1) % (10 * batch_events) == 0) {
+				run_reopen(&run);
+			}
+		}
+	}
+	run_close(&run);
+	return text;
+}
+
+/* What the window means, without batches. */
+static char *verdicts_plain(const struct appended *events)
+{
+	char *text = dal_calloc(EVENTS + 1, 1);
+	int64_t first_us[KEYS] = {0};
+
+	for (size_t i = 0; i < EVENTS; i++) {
+		int64_t *first = &first_us[events[i].key];
+		bool repeat = *first > 0 && events[i].time_us - *first <= WINDOW_US;
+		text[i] = repeat ? 'r' : 'f';
+		*first = repeat ? *first : events[i].time_us;
+	}
+	return text;
+}
+
+static void expect_same(const struct appended *events, const char *expected, size_t batch_events,
+			bool reopening)
+{
+	void *folder;
+	char *got;
+
+	assert_int_equal(fixture_setup(&folder), 0);
+	got = verdicts(folder, events, batch_events, reopening);
+	assert_int_equal(fixture_teardown(&folder), 0);
+	for (size_t i = 0; i < EVENTS; i++) {
+		if (got[i] != expected[i]) {
+			fail_msg("batches of %zu: event %zu is '%c', not '%c'", batch_events, i,
+				 got[i], expected[i]);
+		}
+	}
+	free(got);
+}
+
+static void expect_all_same(unsigned overtaking_us)
+{
+	static const size_t sizes[] = {1, 2, 7, 60, 500, EVENTS};
+	struct appended *events = dal_calloc(EVENTS, sizeof(*events));
+	char *expected;
+
+	events_fill(events, overtaking_us);
+	expected = verdicts_plain(events);
+	assert_non_null(strchr(expected, 'r'));
+	assert_non_null(strchr(expected + EVENTS / 2, 'f'));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		expect_same(events, expected, sizes[i], false);
+		expect_same(events, expected, sizes[i], true);
+	}
+	free(expected);
+	free(events);
+}
+
+static void batches_of_any_size_tell_the_same(void **own)
+{
+	(void)own;
+	expect_all_same(0);
+}
+
+static void so_they_do_when_topics_overtake(void **own)
+{
+	(void)own;
+	expect_all_same(WINDOW_US / 2);
 }
 
 int main(void)
@@ -314,10 +480,15 @@ int main(void)
 		CASE(a_discarded_first_again_leaves_the_old_one),
 		CASE(what_is_committed_is_read_back),
 		CASE(a_first_again_is_read_back),
+		CASE(a_first_again_close_behind_its_batch),
+		CASE(batches_that_end_at_once_stand_apart),
+		CASE(the_newest_first_counts),
 		CASE(lanes_stand_apart),
 		CASE(repeats_write_nothing),
 		CASE(the_state_does_not_grow),
 		CASE(a_broken_state_is_told),
+		cmocka_unit_test(batches_of_any_size_tell_the_same),
+		cmocka_unit_test(so_they_do_when_topics_overtake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
