@@ -138,8 +138,8 @@ static void keyed_check(const struct subject *s, const struct dal_path *key)
 		refuse_unkeyed(s, "is keyed by", path_text(key));
 	} else if (!dal_path_same(key, s->topic->key)) {
 		refuse(s,
-		       "is keyed by %s, and \"%s\", which has %s, by %s: on Kafka the events of one "
-		       "key would lie in several partitions. Key it by %s, or have it fed by a "
+		       "is keyed by %s, and \"%s\", which has %s, by %s: on Kafka the events of "
+		       "one key would lie in several partitions. Key it by %s, or have it fed by a "
 		       "topic that is keyed by %s",
 		       path_text(key), s->topic->name, partitions_text(s->topic, text),
 		       path_text(s->topic->key), path_text(s->topic->key), path_text(key));
@@ -237,8 +237,8 @@ static bool same_topic(const struct subject *s, const struct reading *reading)
 		if (feed->count == 1 && feed->topic != s->feed->topic) {
 			same = false;
 			refuse(s,
-			       "is fed by \"%s\" and reads \"%s\", which is fed by \"%s\": on Kafka "
-			       "there is no order between topics. Let the same topic feed both, or "
+			       "is fed by \"%s\" and reads \"%s\", which is fed by \"%s\": on "
+			       "Kafka there is no order between topics. Let the same topic feed both, or "
 			       "read the view in a rule that \"%s\" feeds",
 			       s->topic->name,
 			       dal_rules_projection(rules, reading->projections[i])->name,

@@ -68,6 +68,8 @@ static void resolve(struct dal_declaration *declaration, const char *field, stru
 		free(value->text);
 		value->text = dal_slice_dup(dal_buffer_slice(&text));
 		value->text_size = text.size;
+	}
+	if (text.size > 0) {
 		explicit_bzero(text.data, text.size);
 	}
 	dal_buffer_deinit(&text);
