@@ -237,9 +237,9 @@ static bool same_topic(const struct subject *s, const struct reading *reading)
 		if (feed->count == 1 && feed->topic != s->feed->topic) {
 			same = false;
 			refuse(s,
-			       "is fed by \"%s\" and reads \"%s\", fed by \"%s\": on Kafka there "
-			       "is no order between topics. Let the same topic feed both, or read the "
-			       "view in a rule that \"%s\" feeds",
+			       "is fed by \"%s\" and reads \"%s\", fed by \"%s\": on Kafka "
+			       "there is no order between topics. Let the same topic feed both, "
+			       "or read the view in a rule that \"%s\" feeds",
 			       s->topic->name,
 			       dal_rules_projection(rules, reading->projections[i])->name,
 			       s->feeds->topics[feed->topic].name,
