@@ -22,19 +22,25 @@ const struct dal_operation dal_operations[] = {
 	 JSON},
 	{"GET", "/v1/events", "query",
 	 "The log, oldest first: a page, all as lines (NDJSON), or a tail (SSE, goes on behind "
-	 "Last-Event-ID). `from` and `to`, which is not included, are a position, a time, or a "
-	 "time back from now like -1h.",
+	 "Last-Event-ID). `from` and `to`, which is not included, are a position, a time, a "
+	 "time back from now like -1h, or so many events before the end like -20. On a log with "
+	 "partitions they come merged by their append times, a count is one of each partition, "
+	 "and a position reads its partition alone. Of events with the same `dedup` the first "
+	 "within http.dedup counts.",
 	 "topic type subject from to limit cursor", NULL,
 	 JSON " application/x-ndjson text/event-stream"},
 	{"GET", "/v1/projections", "query", "The projections of the app.", "", NULL, JSON},
 	{"GET", "/v1/projections/{name}", "query",
-	 "Entries by key; with `watch` a stream of changes (SSE: reset, entry, gone, live).", RANGE,
-	 NULL, JSON " text/event-stream"},
+	 "Entries by key; with `watch` a stream of changes (SSE: reset, entry, gone, live). `at` "
+	 "says where the lane stands: the last offset, or on a log with partitions "
+	 "{\"events/3\": \"17\", \"system/3\": \"4\"}, the last one of each.",
+	 RANGE, NULL, JSON " text/event-stream"},
 	{"GET", "/v1/projections/{name}/{key}", "query",
 	 "One entry, with an ETag; with `min-position` once that event is folded in, else 504.",
 	 "min-position timeout watch", NULL, JSON " text/event-stream"},
-	{"GET", "/v1/status", "query", "Where all stands, and under `attention` what stands still.",
-	 "", NULL, JSON},
+	{"GET", "/v1/status", "query",
+	 "Where all stands, by lane and partition, and under `attention` what stands still.", "",
+	 NULL, JSON},
 	{"GET", "/v1/rules", "query", "The rules of the app with their counters.", "limit cursor",
 	 NULL, JSON},
 	{"POST", "/v1/rules/explain", "query",
@@ -56,14 +62,15 @@ static const struct {
 	const char *name, *kind, *doc;
 } parameters[] = {
 	{"cursor", "string", "What the last page gave, unchanged."},
-	{"from", "string", "The first key; of events a position or a time."},
+	{"from", "string", "The first key; of events a position, a time, or a count."},
 	{"function", "string", "Only this function's."},
 	{"limit", "integer", "1 to 1000, 100 by default."},
-	{"min-position", "string", "Waits until this event is folded in: events/0/17, or 17."},
+	{"min-position", "string",
+	 "Waits until this event is folded in: events/0/17 (on the embedded log also 17)."},
 	{"prefix", "string", "Only keys that begin like this."},
 	{"subject", "string", "Only events with this subject."},
 	{"timeout", "string", "For min-position: 5s by default, 60s at the most."},
-	{"to", "string", "Behind the last key; of events a position or a time."},
+	{"to", "string", "Behind the last key; of events a position, a time, or a count."},
 	{"topic", "string", "Only this topic; events by default when appending."},
 	{"type", "string", "Only events of this type."},
 	{"watch", "boolean", "A stream: what is there, then each change."},

@@ -64,10 +64,24 @@ static struct counts *counts_of(struct dal_watch *watch, const char *rule)
 	return index < 0 ? NULL : &watch->rules[index];
 }
 
-static void print_head(const struct dal_event *event, const char *what)
+/* The workers of all lanes print: a line is one call. */
+static void print_line(const struct dal_event *event, const char *what, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void print_line(const struct dal_event *event, const char *what, const char *format, ...)
 {
-	printf("%-7s %.*s/%d/%llu  ", what, (int)event->place.topic.size, event->place.topic.data,
-	       event->place.partition, (unsigned long long)event->place.offset);
+	struct dal_buffer line = {0};
+	va_list args;
+
+	dal_buffer_printf(&line, "%-7s ", what);
+	dal_place_format(&event->place, &line);
+	dal_buffer_text(&line, "    ");
+	va_start(args, format);
+	dal_buffer_vprintf(&line, format, args);
+	va_end(args);
+	printf("%s\n", dal_buffer_cstr(&line));
+	fflush(stdout);
+	dal_buffer_deinit(&line);
 }
 
 static void on_match(void *own, const struct dal_event *event, const struct dal_rule *rule,
@@ -82,9 +96,8 @@ static void on_match(void *own, const struct dal_event *event, const struct dal_
 		dal_metric_add(counts->matched_metric, 1);
 	}
 	if (watch->print) {
-		print_head(event, "match");
-		printf("  rule %s%s\n", rule->name, passed ? "" : ": its guard says no");
-		fflush(stdout);
+		print_line(event, "match", "rule %s%s", rule->name,
+			   passed ? "" : ": its guard says no");
 	}
 }
 
@@ -96,10 +109,8 @@ static void on_call(void *own, const struct dal_event *event, const struct dal_r
 
 	(void)order;
 	if (watch->print) {
-		print_head(event, "call");
-		printf("  rule %s calls %s with %zu bytes\n", rule->name, target->name,
-		       payload.size);
-		fflush(stdout);
+		print_line(event, "call", "rule %s calls %s with %zu bytes", rule->name,
+			   target->name, payload.size);
 	}
 }
 
@@ -110,10 +121,8 @@ static void on_emit(void *own, const struct dal_event *event, const struct dal_r
 
 	(void)index;
 	if (watch->print) {
-		print_head(event, "emit");
-		printf("  rule %s emits %.*s\n", rule->name, (int)emitted->type.size,
-		       emitted->type.data);
-		fflush(stdout);
+		print_line(event, "emit", "rule %s emits %.*s", rule->name, (int)emitted->type.size,
+			   emitted->type.data);
 	}
 }
 
@@ -128,11 +137,10 @@ static void on_fail(void *own, const struct dal_event *event,
 		dal_metric_add(counts->failed_metric, 1);
 	}
 	if (watch->print) {
-		print_head(event, "error");
-		printf("  %s %s, %s: %.*s (%s)\n", failure->projection ? "projection" : "rule",
-		       failure->declaration, failure->part, (int)failure->message.size,
-		       failure->message.data, failure->effect);
-		fflush(stdout);
+		print_line(event, "error", "%s %s, %s: %.*s (%s)",
+			   failure->projection ? "projection" : "rule", failure->declaration,
+			   failure->part, (int)failure->message.size, failure->message.data,
+			   failure->effect);
 	}
 }
 
