@@ -242,6 +242,40 @@ static void a_first_again_close_behind_its_batch(void **own)
 	run_close(&run);
 }
 
+/* Batches may end at the same time, and begin with the same key. */
+static void batches_that_end_at_once_stand_apart(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 9, 5000));
+	assert_false(seen(&run, 2, 7000));
+	commit(&run, 7000);
+	assert_false(seen(&run, 9, 6500));
+	commit(&run, 7000);
+	run_reopen(&run);
+	assert_true(seen(&run, 2, 7001));
+	assert_true(seen(&run, 9, 7001));
+	run_close(&run);
+}
+
+/* They are read back by their first keys then, not in the order in which they were written. */
+static void the_newest_first_counts(void **own)
+{
+	struct run run;
+
+	run_open(&run, *own);
+	assert_false(seen(&run, 9, 5000));
+	assert_false(seen(&run, 2, 7000));
+	commit(&run, 7000);
+	assert_false(seen(&run, 1, 6500));
+	assert_false(seen(&run, 9, 6600));
+	commit(&run, 7000);
+	run_reopen(&run);
+	assert_true(seen(&run, 9, 7001));
+	run_close(&run);
+}
+
 static void lanes_stand_apart(void **own)
 {
 	struct dal_repeats *other = dal_repeats_new(WINDOW_US);
@@ -307,7 +341,7 @@ static void the_state_does_not_grow(void **own)
 static void a_broken_state_is_told(void **own)
 {
 	static const struct dal_slice key = DAL_SLICE_LITERAL(
-		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkk");
+		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkktttttttt");
 	struct dal_repeats *repeats = dal_repeats_new(0);
 	struct dal_state *state = fixture_state(*own);
 
@@ -427,6 +461,12 @@ static void batches_of_any_size_tell_the_same(void **own)
 	expect_all_same(0);
 }
 
+static void so_they_do_when_topics_overtake(void **own)
+{
+	(void)own;
+	expect_all_same(WINDOW_US / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,11 +481,14 @@ int main(void)
 		CASE(what_is_committed_is_read_back),
 		CASE(a_first_again_is_read_back),
 		CASE(a_first_again_close_behind_its_batch),
+		CASE(batches_that_end_at_once_stand_apart),
+		CASE(the_newest_first_counts),
 		CASE(lanes_stand_apart),
 		CASE(repeats_write_nothing),
 		CASE(the_state_does_not_grow),
 		CASE(a_broken_state_is_told),
 		cmocka_unit_test(batches_of_any_size_tell_the_same),
+		cmocka_unit_test(so_they_do_when_topics_overtake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
