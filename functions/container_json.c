@@ -50,10 +50,10 @@ static void put_limit(struct dal_json_writer *w, const char *name, uint64_t valu
  */
 static void put_file_systems(struct dal_json_writer *w, const struct dal_function *function)
 {
-	static const char closed[] = "ro,nosuid,nodev,noexec,size=4096";
+	static const char closed[] = "ro,nosuid,nodev,noexec,size=4096,notmpcopyup";
 	static const char *const covered[] = {"/run", "/var/tmp", "/dev/mqueue", NULL};
 	struct dal_buffer tmp = {0};
-	dal_buffer_printf(&tmp, "rw,nosuid,nodev,mode=1777,size=%llu",
+	dal_buffer_printf(&tmp, "rw,nosuid,nodev,mode=1777,notmpcopyup,size=%llu",
 			  (unsigned long long)function->tmp_bytes);
 	dal_json_key(w, "Tmpfs");
 	dal_json_begin_object(w);

@@ -332,6 +332,7 @@ static void serve(const char *event)
 	} else if (is(event, "abort")) {
 		abort();
 	} else if (is(event, "hang")) {
+		(void)fprintf(stderr, "hangs\n");
 		for (;;) {
 			(void)pause();
 		}
