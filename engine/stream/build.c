@@ -260,6 +260,9 @@ static int build_read(struct build *build,
 	while (r == 0 && !dal_position_reached(&build->next, &lane->next)) {
 		r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 				 DAL_LIMIT_WORKER_BATCH_BYTES, &batch);
+		if (r == -EHOSTUNREACH) {
+			r = 0; /* no broker answers: the batch is empty, and it costs but time */
+		}
 		if (r == DAL_LOG_END && dal_position_reached(&batch.position, &lane->next)) {
 			r = 0; /* the last offsets hold no events */
 		}

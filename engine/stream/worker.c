@@ -324,6 +324,17 @@ static bool paused(struct dal_worker *worker)
 	return yes;
 }
 
+/* A past event that the batch needs can't be read while no broker answers: it is tried again. */
+static int process(struct dal_worker *worker, const struct dal_log_batch *batch)
+{
+	int r;
+
+	while ((r = dal_lane_process(worker->lane, batch)) == -EHOSTUNREACH && !stopping(worker)) {
+		sleep_until_woken(worker);
+	}
+	return r == -EHOSTUNREACH ? -ECANCELED : r;
+}
+
 static int work(struct dal_worker *worker, struct dal_log_batch *batch, bool *read)
 {
 	struct dal_place place;
@@ -347,7 +358,7 @@ static int work(struct dal_worker *worker, struct dal_log_batch *batch, bool *re
 	}
 	if (r == 0) {
 		*read = true;
-		r = dal_lane_process(worker->lane, batch);
+		r = process(worker, batch);
 	} else {
 		dal_lane_pass(worker->lane, &batch->position);
 		r = dal_lane_commit(worker->lane);
