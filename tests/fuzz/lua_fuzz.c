@@ -1,4 +1,6 @@
-/* Text as a rule file: it loads or is refused; what loads runs on one event and ends within bounds.
+/*
+ * Text as a rule file: it loads or is refused; what loads runs on one event and ends within bounds,
+ * and reads no view but those that its code was said to read.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,10 +16,33 @@ static const char event_text[] =
 	"\"data\":{\"k\":\"a\",\"n\":5,\"f\":1.5,\"z\":null,"
 	"\"list\":[1,\"x\",{\"y\":[]}],\"o\":{}}}";
 
-static void run_rule(struct dal_vm *vm, uint32_t rule)
+/* Whose functions run. */
+struct running {
+	struct dal_rules *rules;
+	uint32_t rule;
+};
+
+static int on_view(void *own, uint32_t projection, struct dal_slice key,
+		   const struct dal_vm_entry **entry, struct dal_buffer *message)
+{
+	const struct running *running = own;
+	const struct dal_reads *reads = dal_rules_reads(running->rules, running->rule);
+	bool told = reads->any;
+	(void)key;
+	(void)message;
+	for (size_t i = 0; i < reads->count; i++) {
+		told = told || reads->projections[i] == projection;
+	}
+	DAL_ASSERT(told);
+	*entry = NULL;
+	return 0;
+}
+
+static void run_rule(struct dal_vm *vm, uint32_t rule, struct running *running)
 {
 	const struct dal_vm_emitted *emitted;
 	size_t count;
+	running->rule = rule;
 	dal_vm_when(vm, rule);
 	dal_vm_emit(vm, rule, &emitted, &count);
 }
@@ -48,14 +73,16 @@ static void run(struct dal_rules *rules)
 {
 	struct dal_vm *vm;
 	struct dal_event event;
+	struct running running = {.rules = rules};
+	struct dal_vm_options options = {.rules = rules, .view = on_view, .own = &running};
 	struct dal_json *json = dal_json_new();
 	int r = dal_json_parse(json, dal_slice_text(event_text), 0, NULL);
 	DAL_ASSERT(r == 0);
 	dal_event_view(&event, json);
-	if (dal_vm_new(&(struct dal_vm_options){.rules = rules}, &vm) == 0) {
+	if (dal_vm_new(&options, &vm) == 0) {
 		dal_vm_event(vm, &event);
 		for (size_t i = 0; i < dal_rules_rule_count(rules) && i < 3; i++) {
-			run_rule(vm, (uint32_t)i);
+			run_rule(vm, (uint32_t)i, &running);
 		}
 		for (size_t i = 0; i < dal_rules_projection_count(rules) && i < 3; i++) {
 			run_projection(vm, (uint32_t)i);
