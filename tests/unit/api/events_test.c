@@ -10,6 +10,7 @@
 
 #include "engine/api/cursor.h"
 #include "engine/base/memory.h"
+#include "tests/unit/api/tail.h"
 
 static const char rules[] = "projection \"count\" {\n"
 			    "  version = 1, on = { type = \"a\" }, key = \"subject\",\n"
@@ -146,132 +147,6 @@ static void mistakes_are_told(void **state)
 
 /* --- tails --- */
 
-#define PATIENCE_MS 20000
-
-struct tail {
-	char *base, *target, *id;
-	pthread_t thread;
-	atomic_uint events; /* lines of data so far */
-	unsigned wanted;    /* then it hangs up */
-	uint64_t patience_ms;
-	struct dal_buffer got;
-};
-
-static int on_piece(struct dal_slice piece, void *own)
-{
-	struct tail *tail = own;
-	size_t count = 0;
-
-	dal_buffer_slice_append(&tail->got, piece);
-	for (const char *at = dal_buffer_cstr(&tail->got); (at = strstr(at, "\n\n")) != NULL;
-	     at += 2) {
-		count++;
-	}
-	atomic_store(&tail->events, (unsigned)count);
-	return count >= tail->wanted;
-}
-
-static void *tail_run(void *own)
-{
-	struct tail *tail = own;
-	struct dal_http_header_line headers[] = {
-		{"Accept", "text/event-stream"},
-		{tail->id ? "Last-Event-ID" : NULL, tail->id},
-		{NULL, NULL},
-	};
-	struct dal_http_client *client;
-	struct dal_http_answer answer = {0};
-	struct dal_error error;
-
-	if (dal_http_client_new(&(struct dal_http_client_options){.base = tail->base,
-								  .timeout_ms = tail->patience_ms},
-				&client, &error) != 0) {
-		return tail;
-	}
-	dal_http_client_ask(client,
-			    &(struct dal_http_ask){.method = "GET",
-						   .target = tail->target,
-						   .headers = headers,
-						   .write = on_piece,
-						   .own = tail},
-			    &answer, &error);
-	dal_http_answer_deinit(&answer);
-	dal_http_client_free(client);
-	return NULL;
-}
-
-/* `wanted` counts blocks: the first one is "retry". */
-static struct tail *tail_start(const char *target, const char *id, unsigned wanted,
-			       uint64_t patience_ms)
-{
-	struct tail *tail = dal_calloc(1, sizeof(*tail));
-
-	tail->base = harness_base();
-	tail->target = dal_strdup(target);
-	tail->id = dal_strdup(id);
-	tail->wanted = wanted;
-	tail->patience_ms = patience_ms;
-	assert_int_equal(pthread_create(&tail->thread, NULL, tail_run, tail), 0);
-	return tail;
-}
-
-static void tail_wait(struct tail *tail, unsigned events)
-{
-	for (int i = 0; atomic_load(&tail->events) < events; i++) {
-		assert_true(i < 10000);
-		usleep(1000);
-	}
-}
-
-static void tail_join(struct tail *tail)
-{
-	void *result;
-
-	pthread_join(tail->thread, &result);
-	assert_null(result);
-}
-
-static void tail_free(struct tail *tail)
-{
-	dal_buffer_deinit(&tail->got);
-	free(tail->base);
-	free(tail->target);
-	free(tail->id);
-	free(tail);
-}
-
-/* It hung up in the middle of that. */
-static void last_block_drop(struct dal_buffer *got)
-{
-	while (got->size >= 2 && memcmp(got->data + got->size - 2, "\n\n", 2) != 0) {
-		got->size--;
-	}
-	dal_buffer_cstr(got);
-}
-
-/* Appends the positions, gives the last id of the blocks that are whole. */
-static char *tail_end(struct tail *tail, struct dal_buffer *positions)
-{
-	char *block, *save = NULL, *id = NULL;
-
-	tail_join(tail);
-	last_block_drop(&tail->got);
-	for (block = strtok_r(tail->got.data, "\n", &save); block;
-	     block = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(block, "id: ", 4) == 0) {
-			free(id);
-			id = dal_strdup(block + 4);
-		}
-		if (strncmp(block, "data: {\"position\":\"", 19) == 0) {
-			assert_int_equal(block[strlen(block) - 1], '}');
-			dal_buffer_append(positions, block + 19, strcspn(block + 19, "\""));
-			dal_buffer_byte(positions, ' ');
-		}
-	}
-	tail_free(tail);
-	return id;
-}
-
 static void a_tail_gives_what_comes(void **state)
 {
 	struct tail *tail = tail_start("/v1/events?type=a&topic=events&from=-0s", NULL, 4,
@@ -334,7 +209,6 @@ static void a_tail_goes_on_without_gap_or_repeat(void **state)
 	dal_buffer_deinit(&expected);
 }
 
-/* The engine stops while clients hang on it: they are let go. */
 /* The id of a log that is no more would point at other events of this one. */
 static void an_id_of_another_log_is_refused(void **state)
 {
@@ -356,6 +230,7 @@ static void an_id_of_another_log_is_refused(void **state)
 	dal_buffer_deinit(&positions);
 }
 
+/* The engine stops while clients hang on it: they are let go. */
 static void tails_end_with_the_engine(void **state)
 {
 	struct tail *tails[8];
@@ -379,16 +254,6 @@ static void tails_end_with_the_engine(void **state)
 
 /* --- watches --- */
 
-static size_t count_of(const struct tail *tail, const char *text)
-{
-	size_t count = 0;
-
-	for (const char *at = tail->got.data; (at = strstr(at, text)) != NULL; at++) {
-		count++;
-	}
-	return count;
-}
-
 static void a_watch_gives_a_snapshot_and_then_changes(void **state)
 {
 	/* reset, ten entries, live, one change */
@@ -405,14 +270,14 @@ static void a_watch_gives_a_snapshot_and_then_changes(void **state)
 	}
 	tail_join(key);
 	tail_join(range);
-	assert_int_equal(count_of(key, "event: reset\n"), 1);
-	assert_int_equal(count_of(key, "event: entry\ndata: {\"key\":\"s1\","), 2);
-	assert_int_equal(count_of(key, "event: entry\n"), 2);
-	assert_int_equal(count_of(range, "event: live\n"), 1);
-	assert_true(count_of(range, "event: entry\n") >= 11);
+	assert_int_equal(tail_count(key, "event: reset\n"), 1);
+	assert_int_equal(tail_count(key, "event: entry\ndata: {\"key\":\"s1\","), 2);
+	assert_int_equal(tail_count(key, "event: entry\n"), 2);
+	assert_int_equal(tail_count(range, "event: live\n"), 1);
+	assert_true(tail_count(range, "event: entry\n") >= 11);
 	for (int i = 0; i < 10; i++) {
 		char *entry = dal_asprintf("data: {\"key\":\"s%d\",", i);
-		assert_true(count_of(range, entry) >= 1);
+		assert_true(tail_count(range, entry) >= 1);
 		free(entry);
 	}
 	tail_free(key);

@@ -1,6 +1,5 @@
 /*
- * The API on a log with several lanes: what is one there is looked for in all of them. The engine
- * is a whole one; only its log is in memory (the link gives dal_log_open to this file).
+ * The API on a log with several lanes: what is one there is looked for in all of them.
  */
 #include "tests/unit/api/harness.h"
 
@@ -11,9 +10,7 @@
 
 #include "engine/api/cursor.h"
 #include "engine/base/memory.h"
-#include "tests/unit/log/lanes_log.h"
-
-enum { LANES = 3, GAP = 5 };
+#include "tests/unit/api/lanes.h"
 
 static const char operator_file[] =
 	"func \"lost\" { command = { \"/bin/false\" }, sandbox = false, attempts = 1, max = 1 }\n"
@@ -32,33 +29,9 @@ static const char rules[] = "projection \"counts\" {\n"
 			    "}\n"
 			    "rule \"call-it\" { on = { type = \"go\" }, call = \"lost\" }\n";
 
-static struct dal_log *the_log;
-static unsigned sent;
-
-int __wrap_dal_log_open(const struct dal_log_options *options, struct dal_log **log,
-			struct dal_error *error);
-
-int __wrap_dal_log_open(const struct dal_log_options *options, struct dal_log **log,
-			struct dal_error *error)
-{
-	static const char *const topics[] = {"clicks", NULL};
-
-	(void)error;
-	lanes_log_open(&(struct lanes_log_options){.lanes = LANES,
-						   .topics = topics,
-						   .gap = GAP,
-						   .lazy = true,
-						   .on_advance = options->on_advance,
-						   .own = options->own},
-		       log);
-	the_log = *log;
-	return 0;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	sent = 0;
 	harness_start(operator_file, rules);
 	return 0;
 }
@@ -70,42 +43,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Gives its position; free it. */
-static char *post(const char *topic, const char *type, const char *subject, int data)
-{
-	char *target = dal_asprintf("/v1/events?topic=%s", topic);
-	char *body = dal_asprintf("{\"specversion\":\"1.0\",\"id\":\"%u\",\"source\":\"/test\","
-				  "\"type\":\"%s\",\"subject\":\"%s\",\"data\":%d}",
-				  sent++, type, subject, data);
-
-	harness_post_as(target, "application/cloudevents+json", body, 200);
-	free(target);
-	free(body);
-	return dal_slice_dup(
-		dal_json_string(harness_json(), harness_member(DAL_JSON_ROOT, "position")));
-}
-
-/* To keys "k00" to "k<count - 1>", which lie in all lanes. Appends the positions. */
-static void post_keys(unsigned count, struct dal_buffer *positions)
-{
-	for (unsigned i = 0; i < count; i++) {
-		char *key = dal_asprintf("k%02u", i), *position = post("events", "seen", key, 1);
-		if (positions) {
-			dal_buffer_printf(positions, "%s\n", position);
-		}
-		free(key);
-		free(position);
-	}
-}
-
-static uint16_t lane_of(const char *position)
-{
-	struct dal_place place;
-
-	assert_true(dal_place_parse(dal_slice_text(position), NULL, &place));
-	return (uint16_t)place.partition;
-}
-
 /* --- entries --- */
 
 static void a_producer_reads_its_own_write_in_any_lane(void **state)
@@ -114,11 +51,12 @@ static void a_producer_reads_its_own_write_in_any_lane(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 60; i++) {
-		char *key = dal_asprintf("key-%u", i % 20), *at = post("events", "seen", key, 1);
+		char *key = dal_asprintf("key-%u", i % 20),
+		     *at = lanes_post("events", "seen", key, 1);
 		char *target = dal_asprintf("/v1/projections/counts/%s?min-position=%s", key, at);
 		char *text = dal_asprintf("\"value\":{\"n\":%u},\"position\":\"%s\",\"at\":{",
 					  i / 20 + 1, at);
-		seen[lane_of(at)] = true;
+		seen[lanes_of(at)] = true;
 		if (!strstr(harness_get(target, 200), text)) {
 			fail_msg("no %s in %s", text, harness_get(target, 200));
 		}
@@ -171,7 +109,7 @@ static void lists_are_merged_in_key_order(void **state)
 	struct dal_buffer expected = {0};
 
 	(void)state;
-	post_keys(30, NULL);
+	lanes_post_keys(30, NULL);
 	harness_settle();
 	for (unsigned i = 0; i < 30; i++) {
 		dal_buffer_printf(&expected, "k%02u ", i);
@@ -196,7 +134,7 @@ static void lists_are_merged_in_key_order(void **state)
 /* `at` names each partition of which something has been read, and what is held is not sent. */
 static void an_entry_says_where_its_lane_stands(void **state)
 {
-	char *position = post("events", "seen", "one", 1), *at;
+	char *position = lanes_post("events", "seen", "one", 1), *at;
 	uint32_t node;
 
 	(void)state;
@@ -204,7 +142,7 @@ static void an_entry_says_where_its_lane_stands(void **state)
 	harness_get("/v1/projections/counts/one", 200);
 	node = harness_member(DAL_JSON_ROOT, "at");
 	assert_int_equal(dal_json_kind(harness_json(), node), DAL_JSON_OBJECT);
-	at = dal_asprintf("events/%u", lane_of(position));
+	at = dal_asprintf("events/%u", lanes_of(position));
 	harness_expect_text(harness_member(node, at), strrchr(position, '/') + 1);
 	harness_get("/v1/projections/counts/none", 404);
 	assert_int_equal(dal_json_kind(harness_json(), harness_member(DAL_JSON_ROOT, "at")),
@@ -216,13 +154,13 @@ static void an_entry_says_where_its_lane_stands(void **state)
 /* The same offset of another topic of the lane is another event: the ETag tells them apart. */
 static void an_etag_names_the_place(void **state)
 {
-	char *first = post("events", "seen", "one", 1), *second, *etag;
+	char *first = lanes_post("events", "seen", "one", 1), *second, *etag;
 
 	(void)state;
 	harness_settle();
 	etag = dal_asprintf("W/\"1.%s.0.lanes-test\"", first);
 	harness_get_with("/v1/projections/counts/one", "If-None-Match", etag, 304);
-	second = post("clicks", "seen", "one", 1);
+	second = lanes_post("clicks", "seen", "one", 1);
 	assert_string_equal(strchr(first, '/'), strchr(second, '/'));
 	harness_settle();
 	harness_get_with("/v1/projections/counts/one", "If-None-Match", etag, 200);
@@ -268,7 +206,7 @@ static void pages_list_each_event_once(void **state)
 	struct dal_buffer expected = {0};
 
 	(void)state;
-	post_keys(25, &expected);
+	lanes_post_keys(25, &expected);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		struct dal_buffer found = {0};
 		pages_collect(queries[i], &found);
@@ -284,10 +222,10 @@ static void a_position_reads_its_partition_alone(void **state)
 	char *position, *save = NULL, *query, *from = NULL;
 
 	(void)state;
-	post_keys(30, &positions);
+	lanes_post_keys(30, &positions);
 	for (position = strtok_r((char *)dal_buffer_cstr(&positions), "\n", &save); position;
 	     position = strtok_r(NULL, "\n", &save)) {
-		if (lane_of(position) == 1) {
+		if (lanes_of(position) == 1) {
 			from = !from && expected.size > 0 ? position : from;
 			dal_buffer_printf(&expected, "%s\n", position);
 		}
@@ -327,7 +265,7 @@ static void the_last_of_each_partition(void **state)
 	struct dal_buffer found = {0};
 
 	(void)state;
-	post_keys(30, NULL);
+	lanes_post_keys(30, NULL);
 	pages_collect("topic=events&from=-2", &found);
 	assert_in_range(lines(&found), LANES, 2 * LANES);
 	dal_buffer_clear(&found);
@@ -395,10 +333,10 @@ static void what_is_no_event_is_not_listed(void **state)
 	uint64_t offset;
 
 	(void)state;
-	lanes_log_write(the_log, "clicks", 0, "{\"type\":", NULL);
-	lanes_log_write(the_log, "clicks", 0, "{\"type\":\"seen\"}", NULL);
-	lanes_log_write(the_log, "clicks", 0, "", "too large");
-	offset = lanes_log_write(the_log, "clicks", 0, good, NULL);
+	lanes_log_write(lanes_log(), "clicks", 0, "{\"type\":", NULL);
+	lanes_log_write(lanes_log(), "clicks", 0, "{\"type\":\"seen\"}", NULL);
+	lanes_log_write(lanes_log(), "clicks", 0, "", "too large");
+	offset = lanes_log_write(lanes_log(), "clicks", 0, good, NULL);
 	pages_collect("topic=clicks", &found);
 	body = dal_asprintf("clicks/0/%" PRIu64 "\n", offset);
 	assert_string_equal(found.data, body);
@@ -443,9 +381,9 @@ static void calls_post(void)
 	bool seen[LANES] = {false};
 
 	for (size_t i = 0; i < CALLS; i++) {
-		char *position = post("events", "go", keys[i], 1);
-		assert_false(seen[lane_of(position)]);
-		seen[lane_of(position)] = true;
+		char *position = lanes_post("events", "go", keys[i], 1);
+		assert_false(seen[lanes_of(position)]);
+		seen[lanes_of(position)] = true;
 		free(position);
 	}
 }
@@ -508,7 +446,7 @@ static void status_and_metrics_tell_of_each_lane(void **state)
 	uint32_t lanes;
 
 	(void)state;
-	post_keys(10, NULL);
+	lanes_post_keys(10, NULL);
 	harness_settle();
 	harness_get("/v1/status", 200);
 	assert_int_equal(harness_member(DAL_JSON_ROOT, "lane"), DAL_JSON_NONE);
@@ -532,7 +470,7 @@ static void a_broker_that_is_away_is_told(void **state)
 
 	(void)state;
 	harness_get("/readyz", 200);
-	lanes_log_away(the_log, true);
+	lanes_log_away(lanes_log(), true);
 	assert_non_null(
 		strstr(harness_post_as("/v1/events", "application/cloudevents+json", event, 503),
 		       "counts once"));
@@ -544,7 +482,7 @@ static void a_broker_that_is_away_is_told(void **state)
 	page = harness_get("/v1/status", 200);
 	assert_non_null(strstr(page, "\"away\":true,\"away_since\":\""));
 	assert_non_null(strstr(page, "\"what\":\"no broker of the log answers"));
-	lanes_log_away(the_log, false);
+	lanes_log_away(lanes_log(), false);
 	harness_post_as("/v1/events", "application/cloudevents+json", event, 200);
 	harness_get("/readyz", 200);
 }
@@ -554,7 +492,7 @@ static void a_parked_key_is_told_in_any_lane(void **state)
 	(void)state;
 	for (int i = 0; i < 6; i++) {
 		char *key = dal_asprintf("bad-%d", i);
-		free(post("events", "seen", key, 13));
+		free(lanes_post("events", "seen", key, 13));
 		free(key);
 	}
 	harness_settle();
