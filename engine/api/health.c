@@ -54,7 +54,7 @@ static bool building_find(struct dal_api *api, struct dal_worker_status *status)
 	return false;
 }
 
-/* What stood in the way when dal_api_ready looked may be gone. */
+/* What needs somebody first. What stood in the way when dal_api_ready looked may be gone. */
 static void refuse_ready(struct dal_http_request *request, struct dal_api *api)
 {
 	struct dal_log *log = dal_engine_log(api->engine);
@@ -67,13 +67,13 @@ static void refuse_ready(struct dal_http_request *request, struct dal_api *api)
 		dal_http_problem(request, 503,
 				 "a write failed and the engine is stopping: it recovers by "
 				 "restart, its log says what failed");
-	} else if (building_find(api, &status)) {
-		refuse_building(request, &status);
-		dal_worker_status_deinit(&status);
 	} else if (state.away || state.paused) {
 		refuse_log(request, &state);
 	} else if (!dal_log_has_room(log, &room)) {
 		refuse_full(request, &room);
+	} else if (building_find(api, &status)) {
+		refuse_building(request, &status);
+		dal_worker_status_deinit(&status);
 	} else {
 		reply_ok(request);
 	}
