@@ -5,15 +5,26 @@
 
 #define SPARE 2 /* handles without a reader that are kept */
 
-/* How much waits in memory of all that a handle reads, and at least of a partition. */
-#define QUEUED_KIB (64 * 1024)
-#define QUEUED_MIN_KIB 1024
+/*
+ * What waits in memory of all that a handle reads, by the size of the values: with what librdkafka
+ * adds to small ones it is some five times that. A fetch comes compressed, and is only then
+ * counted.
+ */
+#define QUEUED_KIB (24 * 1024)
+#define QUEUED_MIN_KIB 256
+#define FETCH_KIB 1024
+#define FETCH_MIN_KIB 64
 
 struct dal_kafka_handles {
 	struct dal_kafka *kafka;
 	pthread_mutex_t lock;
 	struct dal_kafka_handle *first;
 };
+
+static uint32_t between(uint32_t low, uint32_t value, uint32_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
 
 /*
  * Bounded by size: with a bound by number it stops fetching and resumes late. A broker holds an
@@ -23,12 +34,18 @@ struct dal_kafka_handles {
 static int handle_open(struct dal_kafka *kafka, bool follow, rd_kafka_t **rk,
 		       struct dal_error *error)
 {
-	uint32_t share = QUEUED_KIB / kafka->partition_count;
-	char *queued = dal_asprintf("%u", share > QUEUED_MIN_KIB ? share : QUEUED_MIN_KIB);
+	uint32_t share = between(QUEUED_MIN_KIB, QUEUED_KIB / kafka->partition_count, QUEUED_KIB);
+	uint32_t fetch = between(FETCH_MIN_KIB, share / 4, FETCH_KIB);
+	char *queued_kib = dal_asprintf("%u", share);
+	char *fetch_bytes = dal_asprintf("%u", fetch * 1024);
 	const struct dal_kafka_property defaults[] = {
-		{"queued.min.messages", "5000000"}, {"queued.max.messages.kbytes", queued},
-		{"fetch.max.bytes", "16777216"},    {"fetch.wait.max.ms", follow ? "100" : "50"},
-		{"fetch.error.backoff.ms", "100"},  {NULL, NULL},
+		{"queued.min.messages", "5000000"},
+		{"queued.max.messages.kbytes", queued_kib},
+		{"fetch.message.max.bytes", fetch_bytes},
+		{"fetch.max.bytes", "16777216"},
+		{"fetch.wait.max.ms", follow ? "100" : "50"},
+		{"fetch.error.backoff.ms", "100"},
+		{NULL, NULL},
 	};
 	const struct dal_kafka_property fixed[] = {
 		{"auto.commit.enable", "false"},
@@ -42,7 +59,8 @@ static int handle_open(struct dal_kafka *kafka, bool follow, rd_kafka_t **rk,
 	int r = dal_kafka_handle_new(&kafka->options, kafka->talk, RD_KAFKA_CONSUMER, defaults,
 				     fixed, 0, rk, error);
 
-	free(queued);
+	free(queued_kib);
+	free(fetch_bytes);
 	return r;
 }
 

@@ -155,16 +155,55 @@ static bool is_hops(struct dal_slice name, struct dal_slice value)
 	       number <= INT32_MAX && (value.size == 1 || value.data[0] != '0');
 }
 
-static void put_attribute(struct dal_buffer *out, struct dal_slice name, struct dal_slice value)
+/* Into what was reserved, of which there is enough. */
+static void put(struct dal_buffer *out, const char *bytes, size_t size)
 {
-	dal_buffer_byte(out, out->size == 0 ? '{' : ',');
-	dal_json_append_string(out, name);
-	dal_buffer_byte(out, ':');
-	if (is_hops(name, value)) {
-		dal_buffer_slice_append(out, value);
-	} else {
-		dal_json_append_string(out, value);
+	memcpy(out->data + out->size, bytes, size);
+	out->size += size;
+}
+
+/* Most text needs no second look: no escapes, no UTF-8 beyond ASCII. */
+static bool is_simple(struct dal_slice text)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\') {
+			return false;
+		}
 	}
+	return true;
+}
+
+/* False: it is not UTF-8. */
+static bool put_string(struct dal_buffer *out, struct dal_slice text)
+{
+	if (is_simple(text)) {
+		put(out, "\"", 1);
+		if (text.size > 0) {
+			put(out, text.data, text.size);
+		}
+		put(out, "\"", 1);
+		return true;
+	}
+	if (!is_utf8(text)) {
+		return false;
+	}
+	dal_json_append_string(out, text);
+	return true;
+}
+
+static bool put_attribute(struct dal_buffer *out, struct dal_slice name, struct dal_slice value)
+{
+	put(out, out->size == 0 ? "{" : ",", 1);
+	if (!put_string(out, name)) {
+		return false;
+	}
+	put(out, ":", 1);
+	if (is_hops(name, value)) {
+		put(out, value.data, value.size);
+		return true;
+	}
+	return put_string(out, value);
 }
 
 /* The attributes that the headers are; content-type goes before a ce_datacontenttype. */
@@ -178,27 +217,22 @@ static bool put_headers(struct reading *r, struct dal_buffer *out)
 		}
 		name.data += PREFIX_BYTES;
 		name.size -= PREFIX_BYTES;
-		if (!is_utf8(name) || !is_utf8(header->value)) {
-			refuse(r, "a ce_ header whose text is not UTF-8");
-			return false;
-		}
 		if (dal_slice_starts(name, "data") &&
 		    (name.size == 4 || dal_slice_is(name, "data_base64"))) {
 			refuse(r, "a header ce_data: the payload is the record's value");
 			return false;
 		}
-		if (!dal_slice_is(name, "datacontenttype")) {
-			put_attribute(out, name, header->value);
-		} else if (r->content_type.size == 0) {
-			r->content_type = header->value;
+		if (dal_slice_is(name, "datacontenttype")) {
+			r->content_type = r->content_type.size ? r->content_type : header->value;
+		} else if (!put_attribute(out, name, header->value)) {
+			refuse(r, "a ce_ header whose text is not UTF-8");
+			return false;
 		}
 	}
-	if (r->content_type.size && !is_utf8(r->content_type)) {
+	if (r->content_type.size &&
+	    !put_attribute(out, dal_slice_text("datacontenttype"), r->content_type)) {
 		refuse(r, "a content-type whose text is not UTF-8");
 		return false;
-	}
-	if (r->content_type.size) {
-		put_attribute(out, dal_slice_text("datacontenttype"), r->content_type);
 	}
 	return true;
 }

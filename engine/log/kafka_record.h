@@ -37,15 +37,15 @@
 #define DAL_KAFKA_ATTRIBUTE_PREFIX "ce_"
 
 struct dal_kafka_topic {
-	char *name;   /* as dalamb calls it */
-	char *remote; /* as Kafka does */
+	const char *name;   /* as dalamb calls it */
+	const char *remote; /* as Kafka does */
 	bool own;
-	bool system;          /* it is dalamb's `system` */
-	uint32_t partitions;  /* as it was at open */
-	uint32_t first;       /* its partition 0 among the log's, in the order of the topics */
-	char *type, *source;  /* of what is wrapped */
-	struct dal_path *key; /* or NULL */
-	bool crc32;           /* who produces to it partitions so; else murmur2 */
+	bool system;               /* it is dalamb's `system` */
+	uint32_t partitions;       /* as it was at open */
+	uint32_t first;            /* its partition 0 among the log's, in the order of the topics */
+	const char *type, *source; /* of what is wrapped */
+	struct dal_path *key;      /* or NULL */
+	bool crc32;                /* who produces to it partitions so; else murmur2 */
 	bool halt_on_wrong_key;
 };
 

@@ -32,10 +32,10 @@ static struct dal_kafka_topic *topic_add(struct dal_kafka *kafka, const char *na
 	return topic;
 }
 
-static void text_set(char **to, const char *text)
+static void text_set(const char **to, const char *text)
 {
 	if (text) {
-		free(*to);
+		free((char *)*to);
 		*to = dal_strdup(text);
 	}
 }
@@ -91,10 +91,10 @@ void dal_kafka_topics_free(struct dal_kafka *kafka)
 	for (size_t i = 0; i < kafka->topic_count; i++) {
 		struct dal_kafka_topic *topic = &kafka->topics[i];
 		dal_path_free(topic->key);
-		free(topic->name);
-		free(topic->remote);
-		free(topic->type);
-		free(topic->source);
+		free((char *)topic->name);
+		free((char *)topic->remote);
+		free((char *)topic->type);
+		free((char *)topic->source);
 	}
 	free(kafka->topics);
 }

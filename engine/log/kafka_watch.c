@@ -52,28 +52,40 @@ static rd_kafka_topic_partition_list_t *all_partitions(const struct dal_kafka *k
 	return list;
 }
 
+/* A partition without a leader times out, too: does anybody answer at all? */
+static bool anybody_there(rd_kafka_t *handle)
+{
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_resp_err_t code = rd_kafka_metadata(handle, 0, NULL, &metadata, DOUBT_TIMEOUT_MS);
+
+	if (metadata) {
+		rd_kafka_metadata_destroy(metadata);
+	}
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 /* Offsets are in the order of the partitions' numbers; as they were, where a partition's can't be
  * told. -EHOSTUNREACH: no answer; -EAGAIN: not of each. */
 static int ask(struct dal_kafka_watch *watch, int64_t time, int timeout_ms, int64_t *offsets)
 {
 	rd_kafka_topic_partition_list_t *list = all_partitions(watch->kafka, time);
 	rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(watch->handle, list, timeout_ms);
-	int r = code ? -EHOSTUNREACH : 0;
+	int r = 0;
 
-	/* Without a leader a partition can't be read, but somebody has said so. */
-	if (code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-	    code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION) {
+	if (code < 0 && !anybody_there(watch->handle)) {
+		r = -EHOSTUNREACH; /* positive codes are a broker's */
+	} else if (code) {
 		r = -EAGAIN;
 	}
-	for (int i = 0; r == 0 && i < list->cnt; i++) {
+	for (int i = 0; !code && i < list->cnt; i++) {
 		if (list->elems[i].err) {
-			code = list->elems[i].err;
+			r = -EAGAIN;
 		} else {
 			offsets[i] = list->elems[i].offset;
 		}
 	}
 	rd_kafka_topic_partition_list_destroy(list);
-	return code && r == 0 ? -EAGAIN : r;
+	return r;
 }
 
 /* --- away and back --- */
