@@ -84,7 +84,7 @@ bool dal_api_stand_equal(const struct dal_api_stand *a, const struct dal_api_sta
 /* Offsets on the log that are not folded in. */
 uint64_t dal_api_lag_events(const struct dal_worker_status *status);
 /* For how long the oldest of them has waited; on Kafka the bound that is known without asking the
- * brokers: since the last event that was folded in. */
+ * brokers: since the last event that was folded in, or since it had last read all there was. */
 int64_t dal_api_lag_us(struct dal_api *api, const struct dal_worker_status *status);
 /* When this event was appended; 0: it can't be said without asking the brokers. */
 int64_t dal_api_appended_us(struct dal_api *api, const struct dal_place *place);

@@ -111,7 +111,8 @@ int64_t dal_api_lag_us(struct dal_api *api, const struct dal_worker_status *stat
 	if (dal_api_lag_events(status) == 0) {
 		return 0;
 	}
-	since_us = status->appended_us;
+	since_us = status->appended_us > status->behind_us ? status->appended_us
+							   : status->behind_us;
 	if (dal_api_one_sequence(api)) {
 		since_us = appended_us(api, dal_position_next(&status->next, topics, 0));
 	}

@@ -37,6 +37,7 @@ struct dal_worker {
 	size_t note_count;
 	struct dal_worker_waiter *waiters;
 	struct dal_worker_status status; /* but `end` */
+	bool idle;                       /* it has read all that it knows of */
 
 	/* the thread's own */
 	struct dal_position start_end; /* the end of the log at the start */
@@ -104,14 +105,17 @@ void dal_worker_wait(struct dal_worker *worker, struct dal_worker_waiter *waiter
 void dal_worker_status(struct dal_worker *worker, struct dal_worker_status *status)
 {
 	struct dal_position end = {0}, next = {0};
+	bool idle;
 
 	dal_log_end(worker->log, worker->options.lane.number, &end);
 	pthread_mutex_lock(&worker->lock);
 	*status = worker->status;
 	dal_position_copy(&next, &worker->status.next);
+	idle = worker->idle;
 	pthread_mutex_unlock(&worker->lock);
 	status->next = next;
 	status->end = end;
+	status->behind_us = idle ? dal_clock_now_us() : status->behind_us;
 	dal_position_advance(&status->end, &next); /* it was read first, and is older */
 }
 
@@ -335,6 +339,25 @@ static int process(struct dal_worker *worker, const struct dal_log_batch *batch)
 	return r == -EHOSTUNREACH ? -ECANCELED : r;
 }
 
+/* Has it read all that it knows of? For how long it has not is told by status. */
+static void idle_set(struct dal_worker *worker, bool read)
+{
+	struct dal_position end = {0};
+	bool idle = false;
+
+	if (!read) {
+		dal_log_end(worker->log, worker->options.lane.number, &end);
+		idle = dal_position_reached(dal_lane_position(worker->lane), &end);
+		dal_position_deinit(&end);
+	}
+	pthread_mutex_lock(&worker->lock);
+	if (worker->idle && !idle) {
+		worker->status.behind_us = dal_clock_now_us();
+	}
+	worker->idle = idle;
+	pthread_mutex_unlock(&worker->lock);
+}
+
 static int work(struct dal_worker *worker, struct dal_log_batch *batch, bool *read)
 {
 	struct dal_place place;
@@ -358,10 +381,12 @@ static int work(struct dal_worker *worker, struct dal_log_batch *batch, bool *re
 	}
 	if (r == 0) {
 		*read = true;
+		idle_set(worker, true);
 		r = process(worker, batch);
 	} else {
 		dal_lane_pass(worker->lane, &batch->position);
 		r = dal_lane_commit(worker->lane);
+		idle_set(worker, false);
 	}
 	dal_log_batch_release(batch);
 	return r < 0 ? r : 0;

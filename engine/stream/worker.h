@@ -71,6 +71,7 @@ struct dal_worker_status {
 	struct dal_position next, end; /* the next to fold, the lane's end on the log; the caller's:
 					  dal_worker_status_deinit */
 	int64_t appended_us;           /* of the last event folded in */
+	int64_t behind_us;             /* until then it had read all there was; 0: never yet */
 	uint64_t events;               /* since the start */
 	uint64_t undelivered, dead;    /* rows */
 	bool caught_up, paused, building, halted;
