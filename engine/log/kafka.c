@@ -237,11 +237,14 @@ static void kafka_status(struct dal_log *log, struct dal_log_status *status)
 	if (kafka->member) {
 		dal_kafka_member_status(kafka->member, status);
 	}
-	if (status->away && !status->paused) {
+	if (status->away && !status->obstacle[0]) {
 		char reason[256];
 		dal_kafka_talk_reason(kafka->talk, reason, sizeof(reason));
 		snprintf(status->obstacle, sizeof(status->obstacle), "no broker answers%s%s",
 			 reason[0] ? ": " : "", reason);
+	} else if (status->paused && !status->obstacle[0]) {
+		snprintf(status->obstacle, sizeof(status->obstacle),
+			 "group \"%s\" has not given us its partitions yet", kafka->options.group);
 	}
 }
 

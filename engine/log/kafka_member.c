@@ -148,15 +148,14 @@ static void obstacle_set(struct dal_kafka_member *member, const char *text)
 	pthread_mutex_unlock(&member->lock);
 	if (news && *text) {
 		dal_logger_write(DAL_LOGGER_WARN, "log", "nothing is read: %s", text);
-	} else if (news) {
-		dal_logger_write(DAL_LOGGER_INFO, "log",
-				 "Kafka: all partitions are ours (group %s)", member->group);
 	}
 }
 
 static void owns_set(struct dal_kafka_member *member, bool yes)
 {
 	if (atomic_exchange(&member->owns, yes) != yes && yes) {
+		dal_logger_write(DAL_LOGGER_INFO, "log",
+				 "Kafka: all partitions are ours (group %s)", member->group);
 		obstacle_set(member, "");
 		member->kafka->on_advance(member->kafka->own);
 	}
@@ -409,8 +408,6 @@ int dal_kafka_member_new(struct dal_kafka *kafka, struct dal_kafka_member **out,
 	member->kafka = kafka;
 	member->group = dal_strdup(kafka->options.group);
 	pthread_mutex_init(&member->lock, NULL);
-	snprintf(member->obstacle, sizeof(member->obstacle),
-		 "group %s has not given us its partitions yet", member->group);
 	r = instance_read(member, error);
 	if (r == 0) {
 		r = others_await(member, error);
@@ -458,9 +455,7 @@ void dal_kafka_member_status(struct dal_kafka_member *member, struct dal_log_sta
 	status->paused = !atomic_load(&member->owns);
 	if (status->paused) {
 		pthread_mutex_lock(&member->lock);
-		snprintf(status->obstacle, sizeof(status->obstacle), "%s",
-			 member->obstacle[0] ? member->obstacle
-					     : "the group is sharing out its partitions");
+		snprintf(status->obstacle, sizeof(status->obstacle), "%s", member->obstacle);
 		pthread_mutex_unlock(&member->lock);
 	}
 }
