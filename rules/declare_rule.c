@@ -4,6 +4,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/event/event.h"
 #include "rules/loader.h"
 #include "rules/userdata.h"
 
@@ -118,6 +119,27 @@ static void warn_never(const struct declaring *d, const struct dal_pattern *patt
 	}
 }
 
+/* dalamb's own events are in the topic `system`, and nothing else is. */
+static void warn_unfed(const struct declaring *d, const struct dal_pattern *pattern,
+		       const char *const *topics)
+{
+	bool system = false, other = topics[0] == NULL;
+	for (size_t i = 0; topics[i] != NULL; i++) {
+		bool is = strcmp(topics[i], DAL_TOPIC_SYSTEM) == 0;
+		system = system || is;
+		other = other || !is;
+	}
+	bool lost = system && !other && !dal_pattern_names_system(pattern);
+	bool misled = topics[0] != NULL && !system && dal_pattern_only_system(pattern);
+	if ((lost || misled) && d->loader->warnings != NULL) {
+		dal_errors_add(
+			d->loader->warnings, dal_loader_source(d->loader)->name, line_of(d, "on"),
+			"%s can never match: the topic \"system\" has the events whose types "
+			"begin with \"dalamb.\", and %s",
+			d->what, lost ? "no others" : "no other topic has them");
+	}
+}
+
 static struct dal_pattern *on_field(const struct declaring *d, const char *const **topics)
 {
 	*topics = dal_calloc(1, sizeof(**topics));
@@ -133,6 +155,9 @@ static struct dal_pattern *on_field(const struct declaring *d, const char *const
 	struct dal_pattern *pattern = dal_operators_pattern(d->loader, d->what, line_of(d, "on"),
 							    lua_gettop(d->lua), topics);
 	warn_never(d, pattern);
+	if (pattern != NULL) {
+		warn_unfed(d, pattern, *topics);
+	}
 	lua_pop(d->lua, 1);
 	return pattern;
 }

@@ -56,9 +56,10 @@ enum { DAL_RULES_INVALID = 1 };
 /*
  * 0 or DAL_RULES_INVALID with `errors` filled, sorted by file and line. `warnings` (may be NULL):
  * rules and projections that can never match, as they compare an attribute that is text with
- * numbers or booleans only; functions that no one calls. With `keep_invalid`, *rules is there
- * in both cases, so that what it declares is checked further: of a set with mistakes only the
- * rules', projections' and declarations' own fields may be read, no matcher and no index.
+ * numbers or booleans only, or look for events in a topic that never has them; functions that no
+ * one calls. With `keep_invalid`, *rules is there in both cases, so that what it declares is
+ * checked further: of a set with mistakes only the rules', projections' and declarations' own
+ * fields may be read, no matcher and no index.
  */
 int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **rules,
 		   struct dal_errors *errors, struct dal_errors *warnings);

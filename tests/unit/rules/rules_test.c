@@ -347,6 +347,27 @@ static void test_what_never_matches(void **state)
 	fixture_free(&f);
 }
 
+static void test_what_no_topic_has(void **state)
+{
+	(void)state;
+	static const char rules[] =
+		"rule \"a\" {\n  on = { type = \"x\", topic = \"system\" } }\n"
+		"rule \"b\" { on = { type = \"dalamb.x\", topic = { \"events\", \"o\" } } }\n"
+		"rule \"c\" { on = { type = \"dalamb.x\", topic = { \"events\", \"system\" } } }\n"
+		"rule \"d\" { on = { type = { \"dalamb.x\", \"y\" }, topic = \"events\" } }\n"
+		"rule \"e\" { on = { type = prefix \"dalamb.\", topic = \"system\" } }\n"
+		"rule \"f\" { on = { type = \"dalamb.x\" } }\n"
+		"rule \"g\" { on = { type = \"x\", topic = { \"system\", \"o\" } } }\n";
+	struct fixture f;
+	fixture_load(&f, rules);
+	assert_int_equal(f.warnings.count, 2);
+	assert_int_equal(f.warnings.items[0].line, 2);
+	assert_non_null(strstr(f.warnings.items[0].text, "rule \"a\" can never match: the topic"));
+	assert_int_equal(f.warnings.items[1].line, 3);
+	assert_non_null(strstr(f.warnings.items[1].text, "and no other topic has them"));
+	fixture_free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_tests),
 		cmocka_unit_test(test_what_never_matches),
+		cmocka_unit_test(test_what_no_topic_has),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
