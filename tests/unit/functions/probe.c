@@ -248,9 +248,16 @@ static void put_writable(void)
 	out += snprintf(out, sizeof(body) - (size_t)(out - body), ",\"writable\":\"%s\"", writable);
 }
 
+/* What stands behind a key, wherever it is; NULL: it isn't. */
+static const char *member(const char *event, const char *key)
+{
+	const char *found = strstr(event, key);
+	return found ? found + strlen(key) + strspn(found + strlen(key), " ") : NULL;
+}
+
 static void put_walls(const char *event)
 {
-	const char *port = strstr(event, "\"port\":");
+	const char *port = member(event, "\"port\":");
 	mqd_t queue = mq_open("/probe", O_CREAT | O_RDWR, 0600, NULL);
 	put("uid", (long)getuid());
 	put("gid", (long)getgid());
@@ -279,7 +286,7 @@ static void put_walls(const char *event)
 	put("processes", count_processes());
 	put("interfaces", count_interfaces());
 	put("outside", try_connect("192.0.2.1", 80));
-	put("host_loopback", try_connect("127.0.0.1", port ? (int)strtol(port + 7, NULL, 10) : 1));
+	put("host_loopback", try_connect("127.0.0.1", port ? (int)strtol(port, NULL, 10) : 1));
 	put("own_api", try_connect("127.0.0.1", 9001));
 	put("podman_socket", result_of(access("/run/podman/podman.sock", F_OK)));
 	put("docker_socket", result_of(access("/var/run/docker.sock", F_OK)));
@@ -317,9 +324,8 @@ static void print(void)
 
 static int is(const char *event, const char *what)
 {
-	char wanted[64];
-	(void)snprintf(wanted, sizeof(wanted), "\"do\":\"%s\"", what);
-	return strstr(event, wanted) != NULL;
+	const char *value = member(event, "\"do\":");
+	return value && strncmp(value + 1, what, strlen(what)) == 0;
 }
 
 static void serve(const char *event)
