@@ -84,11 +84,14 @@ static void put_lanes(struct attention *a, const struct dal_worker_status *lanes
 static void put_log(struct attention *a)
 {
 	struct dal_log_status log;
+	char *remedy;
 
 	dal_log_status(dal_engine_log(a->api->engine), &log);
 	if (log.away) {
-		put(a->w, DAL_LOG_IS_AWAY, log.away_us, NULL,
-		    log.obstacle[0] ? log.obstacle : DAL_REMEDY_AWAY);
+		remedy = dal_asprintf("%s%s" DAL_REMEDY_AWAY, log.obstacle,
+				      log.obstacle[0] ? "; " : "");
+		put(a->w, DAL_LOG_IS_AWAY, log.away_us, NULL, remedy);
+		free(remedy);
 	} else if (log.paused) {
 		put(a->w, DAL_LOG_IS_PAUSED, 0, NULL, log.obstacle);
 	}

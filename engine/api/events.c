@@ -259,6 +259,15 @@ static char *text_read(struct dal_http_request *request, const char *name)
 	return dal_http_query(request, name, &value) ? dal_slice_dup(value) : NULL;
 }
 
+/* What could not be read would be noticed in the middle of the answer only. */
+static int log_check(const struct dal_reading *reading)
+{
+	struct dal_log_status status;
+
+	dal_log_status(dal_engine_log(reading->api->engine), &status);
+	return status.away ? -EHOSTUNREACH : 0;
+}
+
 static bool reading_open(struct dal_http_request *request, struct dal_reading *reading)
 {
 	int r;
@@ -266,7 +275,8 @@ static bool reading_open(struct dal_http_request *request, struct dal_reading *r
 	if (!range_read(request, reading) || !limit_read(request, reading)) {
 		return false;
 	}
-	r = dal_reading_open(reading);
+	r = log_check(reading);
+	r = r == 0 ? dal_reading_open(reading) : r;
 	if (r == -ENOENT) {
 		dal_http_problem(request, 404,
 				 "there is no topic \"%s\": the app has events, system, and what "

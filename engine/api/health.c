@@ -37,8 +37,12 @@ static void refuse_full(struct dal_http_request *request, const struct dal_log_r
 
 static void refuse_log(struct dal_http_request *request, const struct dal_log_status *log)
 {
-	dal_http_problem(request, 503, "%s: %s", log->away ? DAL_LOG_IS_AWAY : DAL_LOG_IS_PAUSED,
-			 log->obstacle);
+	if (log->away) {
+		dal_http_problem(request, 503, DAL_LOG_IS_AWAY ": " DAL_REMEDY_AWAY "%s%s",
+				 log->obstacle[0] ? "; " : "", log->obstacle);
+	} else {
+		dal_http_problem(request, 503, DAL_LOG_IS_PAUSED ": %s", log->obstacle);
+	}
 }
 
 /* The first lane that builds. False: none does. */

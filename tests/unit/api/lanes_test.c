@@ -479,6 +479,7 @@ static void a_broker_that_is_away_is_told(void **state)
 	assert_non_null(strstr(harness_get("/readyz", 503), "no broker"));
 	harness_get("/livez", 200);
 	harness_get("/v1/events?from=-1h", 503);
+	harness_get("/v1/events", 503);
 	page = harness_get("/v1/status", 200);
 	assert_non_null(strstr(page, "\"away\":true,\"away_since\":\""));
 	assert_non_null(strstr(page, "\"what\":\"no broker of the log answers"));
