@@ -20,14 +20,10 @@ struct dal_app_private {
 };
 
 static const struct dal_declarable *const declarables[] = {
-	&dal_app_declarable,
-	&dal_log_declarable,
-	&dal_http_declarable,
-	&dal_limits_declarable,
-	&dal_function_declarable,
-	&dal_containers_declarable,
-	&dal_github_declarable,
-	NULL,
+	&dal_app_declarable,      &dal_log_declarable,
+	&dal_http_declarable,     &dal_limits_declarable,
+	&dal_function_declarable, &dal_containers_declarable,
+	&dal_github_declarable,   NULL,
 };
 
 static char *absolute(const char *path)
@@ -109,6 +105,30 @@ static void target_fill(struct dal_app *app, size_t index, struct dal_errors *er
 	target->order = app->private_->orders[index];
 }
 
+/* DALAMB_FUNC_ variables that set nothing: a name or a field is misspelt. */
+static void function_variables_check(const struct dal_app *app, char *const *environment,
+				     struct dal_errors *errors)
+{
+	size_t count = dal_rules_declaration_count(app->rules);
+
+	for (; *environment; environment++) {
+		const char *end = strchr(*environment, '=');
+		bool taken = !end ||
+			     !dal_slice_starts(dal_slice_text(*environment), "DALAMB_FUNC_");
+		for (size_t i = 0; !taken && i < count; i++) {
+			const struct dal_declaration *d = dal_rules_declaration(app->rules, i);
+			taken = d->what == &dal_function_declarable &&
+				dal_declaration_takes(d, *environment);
+		}
+		if (!taken) {
+			dal_errors_add(errors, "environment", 0,
+				       "%.*s sets no field of a function of this app: it is "
+				       "DALAMB_FUNC_NAME_FIELD, such as DALAMB_FUNC_RESIZE_MAX",
+				       (int)(end - *environment), *environment);
+		}
+	}
+}
+
 static void functions_read(struct dal_app *app, const struct dal_app_options *options,
 			   struct dal_errors *errors)
 {
@@ -126,6 +146,9 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 		if (!options->offline) {
 			dal_secrets_resolve(d, environment, errors);
 		}
+		if (d->what == &dal_function_declarable) {
+			dal_declaration_environment(d, environment, errors);
+		}
 		if (d->what == &dal_github_declarable) {
 			app->github = d;
 		} else if (d->what == &dal_containers_declarable) {
@@ -139,6 +162,7 @@ static void functions_read(struct dal_app *app, const struct dal_app_options *op
 			}
 		}
 	}
+	function_variables_check(app, environment, errors);
 	app->containers_host = dal_containers_host(containers, environment, errors);
 	if (!options->offline) {
 		dal_functions_pin(app->functions, app->function_count, app->containers_host,

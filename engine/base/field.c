@@ -164,33 +164,40 @@ static char upper(char c)
 	return c == '-' || c == '.' ? '_' : c;
 }
 
-/* Is `name` the word as environment variables have it? "disk_free" is DISK_FREE. */
+/* Is `name` the word as environment variables have it? "disk_free" is DISK_FREE, "fraud-check" is
+ * FRAUD_CHECK. */
 static bool spelt(struct dal_slice name, const char *word)
 {
 	if (name.size != strlen(word)) {
 		return false;
 	}
 	for (size_t i = 0; i < name.size; i++) {
-		if (name.data[i] != upper(word[i])) {
+		char c = word[i] == '-' || word[i] == '.' ? '_' : upper(word[i]);
+		if (name.data[i] != c) {
 			return false;
 		}
 	}
 	return true;
 }
 
-/* Takes "DALAMB_<SECTION>_" off the front. */
-static bool take_section(struct dal_slice *name, const char *section)
+/* Takes "<WORD>_" off the front. */
+static bool take_word(struct dal_slice *name, const char *word)
 {
-	static const char prefix[] = "DALAMB_";
-	size_t front = sizeof(prefix) - 1;
-	size_t size = front + strlen(section) + 1;
+	size_t size = strlen(word);
 
-	if (name->size <= size || !dal_slice_starts(*name, prefix) || name->data[size - 1] != '_' ||
-	    !spelt(dal_slice(name->data + front, size - front - 1), section)) {
+	if (name->size <= size + 1 || name->data[size] != '_' ||
+	    !spelt(dal_slice(name->data, size), word)) {
 		return false;
 	}
-	*name = dal_slice(name->data + size, name->size - size);
+	*name = dal_slice(name->data + size + 1, name->size - size - 1);
 	return true;
+}
+
+/* Takes "DALAMB_<SECTION>_" off the front, and of one that is named "<NAME>_" too. */
+static bool take_section(struct dal_slice *name, const struct dal_declaration *declaration)
+{
+	return take_word(name, "DALAMB") && take_word(name, declaration->what->name) &&
+	       (!declaration->what->named || take_word(name, declaration->name));
 }
 
 static void report_unknown(const struct dal_declaration *declaration, struct dal_slice name,
@@ -244,27 +251,42 @@ static void override(struct dal_declaration *declaration, size_t index, struct d
 	declaration->values[index] = value;
 }
 
+/* The field's index, or their number. */
+static size_t field_spelt(const struct dal_declaration *declaration, struct dal_slice name)
+{
+	size_t index = 0;
+
+	while (index < declaration->count && !spelt(name, declaration->what->fields[index].name)) {
+		index++;
+	}
+	return index;
+}
+
 void dal_declaration_environment(struct dal_declaration *declaration, char *const *environment,
 				 struct dal_errors *errors)
 {
-	const struct dal_field *fields = declaration->what->fields;
-
-	DAL_ASSERT(!declaration->what->named);
 	for (; *environment; environment++) {
 		struct dal_slice name, text;
-		size_t index = 0;
+		size_t index;
 
 		if (!dal_slice_cut(dal_slice_text(*environment), '=', &name, &text) ||
-		    !take_section(&name, declaration->what->name)) {
+		    !take_section(&name, declaration)) {
 			continue;
 		}
-		while (fields[index].name && !spelt(name, fields[index].name)) {
-			index++;
-		}
-		if (fields[index].name) {
+		index = field_spelt(declaration, name);
+		if (index < declaration->count) {
 			override(declaration, index, text, errors);
-		} else {
+		} else if (!declaration->what->named) {
 			report_unknown(declaration, name, errors);
 		}
 	}
+}
+
+bool dal_declaration_takes(const struct dal_declaration *declaration, const char *variable)
+{
+	struct dal_slice name, text;
+
+	return dal_slice_cut(dal_slice_text(variable), '=', &name, &text) &&
+	       take_section(&name, declaration) &&
+	       field_spelt(declaration, name) < declaration->count;
 }

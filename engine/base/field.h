@@ -123,11 +123,14 @@ const char *dal_field_expects(enum dal_field_kind kind);
 /* Is this a name as events.md has it. */
 bool dal_name_valid(struct dal_slice name);
 /*
- * Overrides from an environment (NULL-terminated NAME=value list), for declarables that are not
- * named: DALAMB_HTTP_LISTEN. A DALAMB_HTTP_ that is no field is an error; so is a field that only
- * a file can hold (MAP, TABLE, PATTERN, FUNCTION, JSON).
+ * Overrides from an environment (NULL-terminated NAME=value list): DALAMB_HTTP_LISTEN, or of what
+ * is named DALAMB_FUNC_FRAUD_CHECK_IMAGE. A DALAMB_HTTP_ that is no field is an error, but of what
+ * is named it may be another's (dal_declaration_takes tells); so is a field that only a file can
+ * hold (MAP, TABLE, PATTERN, FUNCTION, JSON).
  */
 void dal_declaration_environment(struct dal_declaration *declaration, char *const *environment,
 				 struct dal_errors *errors);
+/* Does this NAME=value set one of its fields? */
+bool dal_declaration_takes(const struct dal_declaration *declaration, const char *variable);
 
 #endif

@@ -318,6 +318,32 @@ static void refuses_a_wrong_environment(void **state)
 	assert_false(dal_declaration_get(&declaration, "kind")->set);
 }
 
+/* A name's hyphens and dots are underscores there; what is no field may be another's. */
+static void takes_an_environment_for_a_name(void **state)
+{
+	static const struct dal_declarable named = {
+		.name = "func", .named = true, .fields = fields};
+	char *environment[] = {
+		(char *)"DALAMB_FUNC_A_LISTEN=1",
+		(char *)"DALAMB_FUNC_A_B_C_LISTEN=2",
+		(char *)"DALAMB_FUNC_A_B_C_D_LISTEN=3",
+		(char *)"DALAMB_FUNC_LISTEN=4",
+		NULL,
+	};
+	struct dal_declaration d;
+
+	(void)state;
+	dal_declaration_init(&d, &named, "a-b.c", "dalamb.lua", 1);
+	dal_declaration_environment(&d, environment, &errors);
+	assert_int_equal(errors.count, 0);
+	assert_string_equal(dal_declaration_get(&d, "listen")->text, "2");
+	assert_false(dal_declaration_takes(&d, environment[0]));
+	assert_true(dal_declaration_takes(&d, environment[1]));
+	assert_false(dal_declaration_takes(&d, environment[2]));
+	assert_false(dal_declaration_takes(&d, environment[3]));
+	dal_declaration_deinit(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +353,7 @@ int main(void)
 		cmocka_unit_test(parses_lists),
 		cmocka_unit_test(never_shows_a_secret),
 		cmocka_unit_test(takes_either_kind),
+		cmocka_unit_test_setup_teardown(takes_an_environment_for_a_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fills_in_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(completes_tables, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(takes_the_environment, set_up, tear_down),
