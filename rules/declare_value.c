@@ -88,6 +88,15 @@ static void set_text(struct dal_value *value, struct dal_slice text)
 	value->text_size = text.size;
 }
 
+/* The string at `index`, for whoever reads it up to a NUL. */
+static bool take_text(struct converting *c, int index, struct dal_value *value)
+{
+	struct dal_slice text;
+	text.data = lua_tolstring(c->lua, index, &text.size);
+	set_text(value, text);
+	return memchr(text.data, 0, text.size) == NULL || refuse(c, "has a NUL in it");
+}
+
 /* Text, or a number as its text, by the rules of the field. */
 static bool convert_text(struct converting *c, const struct dal_field *field, int index,
 			 struct dal_value *value)
@@ -161,6 +170,7 @@ static bool convert_list(struct converting *c, const struct dal_field *field, in
 	bool secrets = field->kind == DAL_FIELD_SECRETS,
 	     table = lua_type(c->lua, index) == LUA_TTABLE;
 	lua_Integer size = table ? (lua_Integer)lua_rawlen(c->lua, index) : 1;
+	bool done = true;
 	if (table && !is_list(c->lua, index, size)) {
 		return refuse(c, "has fields, expected a list of %s",
 			      secrets ? "secrets, { secret \"A\", secret \"B\" }"
@@ -174,22 +184,21 @@ static bool convert_list(struct converting *c, const struct dal_field *field, in
 		}
 		int at = lua_gettop(c->lua);
 		if (secrets ? !is_secret(c->lua, at) : lua_type(c->lua, at) != LUA_TSTRING) {
+			refuse(c, "has a %s in it, expected %s", type_text(c->lua, at),
+			       dal_field_expects(field->kind));
 			lua_pop(c->lua, 1);
-			return refuse(c, "has a %s in it, expected %s", type_text(c->lua, at),
-				      dal_field_expects(field->kind));
+			return false;
 		}
 		struct dal_value *item = add_item(value);
 		item->kind = secrets ? DAL_FIELD_SECRET : DAL_FIELD_STRING;
 		if (secrets) {
 			take_secret(c->lua, at, item);
 		} else {
-			struct dal_slice text;
-			text.data = lua_tolstring(c->lua, at, &text.size);
-			set_text(item, text);
+			done = take_text(c, at, item) && done;
 		}
 		lua_pop(c->lua, 1);
 	}
-	return true;
+	return done;
 }
 
 static bool convert_map_item(struct converting *c, int index, struct dal_value *item)
@@ -206,12 +215,10 @@ static bool convert_map_item(struct converting *c, int index, struct dal_value *
 		return refuse(c, "is a %s, expected a string, number, boolean or secret",
 			      type_text(lua, index));
 	}
-	struct dal_slice text = {0};
 	dal_library_tostring(lua, index);
-	text.data = lua_tolstring(lua, -1, &text.size);
-	set_text(item, text);
+	bool done = take_text(c, lua_gettop(lua), item);
 	lua_pop(lua, 1);
-	return true;
+	return done;
 }
 
 /* The name at `index`, of a table with nothing in it. */
@@ -221,7 +228,7 @@ static bool add_bare(struct converting *c, int index, struct dal_value *value)
 	item->kind = DAL_FIELD_TABLE;
 	item->line = c->line;
 	item->key = dal_strdup(lua_tostring(c->lua, index));
-	return true;
+	return strlen(item->key) == lua_rawlen(c->lua, index) || refuse(c, "has a NUL in it");
 }
 
 /* An entry of TABLES, by `fields`, or of a MAP (NULL); its name and value are on the stack. */
@@ -242,8 +249,10 @@ static bool convert_entry(struct converting *c, struct dal_value *value,
 	item->key = dal_strdup(name);
 	item->line = c->line;
 	struct dal_field inner = {.name = name, .kind = DAL_FIELD_TABLE, .fields = fields};
-	bool done = fields != NULL ? convert(c, &inner, index, item)
-				   : convert_map_item(c, index, item);
+	bool done = strlen(name) == lua_rawlen(c->lua, index - 1) || refuse(c, "has a NUL in it");
+	done = (fields != NULL ? convert(c, &inner, index, item)
+			       : convert_map_item(c, index, item)) &&
+	       done;
 	c->path[path_size] = '\0';
 	c->line = line;
 	return done;

@@ -7,6 +7,7 @@
 #include "engine/app/settings.h"
 #include "engine/base/memory.h"
 #include "engine/event/event.h"
+#include "engine/event/utf8.h"
 
 #define PARTITIONS_MAX (DAL_LOG_ALL_LANES - 1)
 
@@ -81,15 +82,16 @@ static bool is(const struct dal_value *value, const char *word)
 	return value->set && strcmp(value->text, word) == 0;
 }
 
-/* Nothing in it that a CloudEvents attribute or a name of Kafka's can't hold. */
+/* UTF-8 without control characters, as a CloudEvents attribute must be; not empty. */
 static bool printable(const char *text)
 {
-	for (const char *c = text; *c; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-			return false;
-		}
+	size_t size = strlen(text), at = 0;
+
+	while (at < size && (unsigned char)text[at] >= 0x20 && text[at] != 0x7F &&
+	       dal_utf8_size(text + at, size - at) > 0) {
+		at += dal_utf8_size(text + at, size - at);
 	}
-	return text[0] != '\0';
+	return size > 0 && at == size;
 }
 
 /* --- topics --- */
