@@ -153,7 +153,20 @@ struct build {
 	uint32_t *list; /* projections that are being built */
 	size_t count;
 	struct dal_position next;
+	struct dal_position end; /* where the lane stands in the topics that the log has */
 };
+
+/* The state may know topics that the app has given up: nothing is read of them any more. */
+static void build_end(struct build *build)
+{
+	const struct dal_lane *lane = build->lane;
+
+	dal_log_start(lane->options.log, lane->options.number, &build->end);
+	for (size_t i = 0; i < build->end.count; i++) {
+		struct dal_mark *mark = &build->end.marks[i];
+		mark->next = dal_position_next(&lane->next, mark->topic, mark->partition);
+	}
+}
 
 /* The first that is not built, and those that are as far as it is. */
 static int build_plan(struct build *build)
@@ -232,7 +245,7 @@ static int build_write(struct build *build)
 
 	for (size_t i = 0; i < build->count; i++) {
 		projection_put(lane, build->list[i],
-			       dal_position_reached(&build->next, &lane->next), &build->next);
+			       dal_position_reached(&build->next, &build->end), &build->next);
 	}
 	return dal_lane_write(lane);
 }
@@ -257,20 +270,22 @@ static int build_read(struct build *build,
 	if (r < 0) {
 		return r;
 	}
-	while (r == 0 && !dal_position_reached(&build->next, &lane->next)) {
+	build_end(build);
+	r = build_write(build); /* perhaps there is nothing to read: its topics are gone */
+	while (r == 0 && !dal_position_reached(&build->next, &build->end)) {
 		r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 				 DAL_LIMIT_WORKER_BATCH_BYTES, &batch);
 		if (r == -EHOSTUNREACH) {
 			r = 0; /* no broker answers: the batch is empty, and it costs but time */
 		}
-		if (r == DAL_LOG_END && dal_position_reached(&batch.position, &lane->next)) {
+		if (r == DAL_LOG_END && dal_position_reached(&batch.position, &build->end)) {
 			r = 0; /* the last offsets hold no events */
 		}
 		r = r == 0 ? build_batch(build, &batch) : r;
 		r = r == 0 ? build_write(build) : r;
 		if (r == 0 && progress &&
 		    !progress(own, dal_rules_projection(lane->options.rules, build->list[0])->name,
-			      offsets(&build->next), offsets(&lane->next))) {
+			      offsets(&build->next), offsets(&build->end))) {
 			r = -ECANCELED;
 		}
 	}
@@ -296,6 +311,7 @@ int dal_lane_build(struct dal_lane *lane,
 		}
 		free(build.list);
 		dal_position_deinit(&build.next);
+		dal_position_deinit(&build.end);
 	}
 	lane->building = false;
 	return r;
