@@ -180,30 +180,39 @@ const struct dal_target *dal_evaluator_target(const struct dal_evaluator *e, str
 	return target_find(e, name);
 }
 
+int dal_evaluator_read(const struct dal_log_record *record, struct dal_json *json,
+		       struct dal_event *event, struct dal_json_error *mistake)
+{
+	int flags = DAL_JSON_PADDED | (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED);
+
+	if (dal_json_parse(json, record->event, flags, mistake) != 0) {
+		return record->untrusted ? DAL_EVALUATOR_BROKEN : -EBADMSG;
+	}
+	dal_event_view(event, json);
+	if (record->foreign) {
+		event->hops = 0;
+		event->cause = (struct dal_slice){0};
+	}
+	event->place = record->place;
+	event->appended_us = record->appended_us;
+	return 0;
+}
+
 int dal_evaluator_parse(struct dal_evaluator *e, const struct dal_log_batch *batch, size_t index,
 			const struct dal_event **event, struct dal_error *why)
 {
-	const struct dal_log_record *record = &batch->records[index];
-	int flags = DAL_JSON_PADDED | (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED);
 	struct dal_json_error mistake;
+	int r = dal_evaluator_read(&batch->records[index], e->json, &e->event, &mistake);
 
 	e->batch = batch;
 	e->index = index;
-	if (dal_json_parse(e->json, record->event, flags, &mistake) != 0) {
-		if (!record->untrusted) {
-			return -EBADMSG;
-		}
+	if (r == DAL_EVALUATOR_BROKEN) {
 		dal_error_set(why, "its JSON is broken at byte %zu: %s", mistake.position,
 			      mistake.reason);
-		return DAL_EVALUATOR_BROKEN;
 	}
-	dal_event_view(&e->event, e->json);
-	if (record->foreign) {
-		e->event.hops = 0;
-		e->event.cause = (struct dal_slice){0};
+	if (r != 0) {
+		return r;
 	}
-	e->event.place = record->place;
-	e->event.appended_us = record->appended_us;
 	dal_vm_event(e->vm, &e->event);
 	*event = &e->event;
 	return 0;

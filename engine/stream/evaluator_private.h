@@ -48,6 +48,9 @@ int dal_evaluator_entry(struct dal_evaluator *evaluator, uint32_t projection, st
 			struct dal_cache_entry **entry);
 /* Makes the value of an entry again from what is stored. */
 int dal_evaluator_reload(struct dal_evaluator *evaluator, struct dal_cache_entry *entry);
+/* A record as an event, on any tape. As dal_evaluator_parse. */
+int dal_evaluator_read(const struct dal_log_record *record, struct dal_json *json,
+		       struct dal_event *event, struct dal_json_error *mistake);
 /* A place whose topic lives as long as the evaluator. */
 struct dal_place dal_evaluator_place(struct dal_evaluator *evaluator,
 				     const struct dal_place *place);

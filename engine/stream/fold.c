@@ -12,15 +12,10 @@ static int fold_earlier(struct dal_evaluator *e, struct dal_vm *vm, struct dal_c
 	int r = 0;
 
 	for (uint32_t i = 0; i < entry->fold_count && r <= DAL_VM_NO && r >= 0; i++) {
-		const struct dal_log_record *record = &e->batch->records[entry->folds[i]];
-
-		if (dal_json_parse(e->earlier, record->event, DAL_JSON_PADDED | DAL_JSON_TRUSTED,
-				   NULL) != 0) {
+		if (dal_evaluator_read(&e->batch->records[entry->folds[i]], e->earlier, &event,
+				       NULL) != 0) {
 			return -EBADMSG;
 		}
-		dal_event_view(&event, e->earlier);
-		event.place = record->place;
-		event.appended_us = record->appended_us;
 		dal_vm_event(vm, &event);
 		r = dal_vm_fold(vm, entry->projection, value);
 	}
