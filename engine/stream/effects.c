@@ -259,7 +259,7 @@ void dal_lane_refuse(struct dal_lane *lane)
 	dal_json_put_integer(&w, (int64_t)(record->size_bytes > 0 ? record->size_bytes
 								  : record->event.size));
 	dal_json_end_object(&w);
-	lane->refused++;
+	lane->batch_refused++;
 	report_add(lane, &row, "dalamb.record.refused", record->place.topic,
 		   dal_buffer_slice(&data));
 	dal_buffer_deinit(&data);

@@ -75,6 +75,7 @@ static int position_read(struct dal_lane *lane, struct dal_errors *errors)
 	}
 	dal_state_position_deinit(&position);
 	dal_position_copy(&lane->batch_next, &lane->next);
+	lane->batch_appended_us = lane->appended_us;
 	lane->batch_sequence = lane->sequence;
 	lane->behind = !dal_position_reached(&lane->next, &lane->end);
 	return r < 0 ? r : end_check(lane, errors);
@@ -175,13 +176,19 @@ const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane)
 	return lane->halted ? &lane->halt : NULL;
 }
 
-void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
-		   const struct dal_error *why)
+void dal_lane_halt_set(struct dal_lane *lane, const struct dal_place *place,
+		       const struct dal_error *why)
 {
-	lane->halted = true;
 	lane->halt = (struct dal_lane_halt){.place = *place, .since_us = dal_clock_now_us()};
 	snprintf(lane->halt.message, sizeof(lane->halt.message), "%.*s",
 		 (int)sizeof(lane->halt.message) - 1, why->text);
+}
+
+void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
+		   const struct dal_error *why)
+{
+	dal_lane_halt_set(lane, place, why);
+	lane->halted = true;
 }
 
 const struct dal_position *dal_lane_position(const struct dal_lane *lane)

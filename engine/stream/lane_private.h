@@ -28,7 +28,7 @@ struct dal_lane {
 	struct dal_position next, batch_next;
 	uint64_t sequence, batch_sequence;
 	uint64_t batch_appended; /* rows to the log that are on it */
-	int64_t appended_us;
+	int64_t appended_us, batch_appended_us;
 	char generation[72];
 
 	uint64_t origin; /* emits of causes up to here are on the log (as it was opened) */
@@ -53,6 +53,7 @@ struct dal_lane {
 	uint32_t failures; /* of this event */
 
 	uint64_t undelivered, dead, processed, refused, repeated;
+	uint64_t batch_refused, batch_repeated;
 	bool changed; /* there is something to commit beyond rows and entries */
 	struct dal_buffer text, value;
 };
@@ -62,6 +63,10 @@ static inline uint64_t dal_lane_offset(const struct dal_position *position)
 {
 	return position->count > 0 ? position->marks[0].next : 0;
 }
+
+/* Where the lane will stand still, once all before it is committed. */
+void dal_lane_halt_set(struct dal_lane *lane, const struct dal_place *place,
+		       const struct dal_error *why);
 
 /* record.c: a record of the log on its way to being an event */
 enum {

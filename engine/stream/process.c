@@ -43,7 +43,7 @@ static void position_write(struct dal_lane *lane)
 	dal_state_position_put(lane->batch, lane->options.number,
 			       &(struct dal_state_position){
 				       .next = lane->batch_next,
-				       .appended_us = lane->appended_us,
+				       .appended_us = lane->batch_appended_us,
 				       .sequence = lane->batch_sequence,
 				       .generation = dal_slice_text(lane->generation),
 			       });
@@ -77,7 +77,7 @@ int dal_lane_write(struct dal_lane *lane)
 		/* First: what the batch settles anew is put behind it. Faster than they come, also
 		 * when a rebuild settles thousands in a batch. */
 		r = dal_outbox_expire(lane->options.state, lane->batch, lane->options.number,
-				      lane->appended_us,
+				      lane->batch_appended_us,
 				      EXPIRE_A_BATCH + 2 * dal_rows_size(lane->rows));
 	}
 	dal_rows_commit(lane->rows, lane->batch, &lane->batch_sequence);
@@ -85,7 +85,8 @@ int dal_lane_write(struct dal_lane *lane)
 		r = fault_pause(lane);
 	}
 	dal_evaluator_changes(lane->evaluator, on_change, lane);
-	dal_repeats_commit(lane->repeats, lane->batch, lane->options.number, lane->appended_us);
+	dal_repeats_commit(lane->repeats, lane->batch, lane->options.number,
+			   lane->batch_appended_us);
 	position_write(lane);
 	if (r >= 0) {
 		r = dal_store_write(store, lane->batch, false);
@@ -97,6 +98,10 @@ int dal_lane_write(struct dal_lane *lane)
 	dal_rows_clear(lane->rows);
 	dal_position_advance(&lane->next, &lane->batch_next);
 	lane->sequence = lane->batch_sequence;
+	lane->appended_us = lane->batch_appended_us;
+	lane->refused += lane->batch_refused;
+	lane->repeated += lane->batch_repeated;
+	lane->batch_refused = lane->batch_repeated = 0;
 	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
 	lane->undelivered -= lane->batch_appended < lane->undelivered ? lane->batch_appended
 								      : lane->undelivered;
@@ -121,7 +126,9 @@ static void undo(struct dal_lane *lane)
 	dal_repeats_discard(lane->repeats);
 	dal_store_batch_clear(lane->batch);
 	lane->batch_appended = 0;
+	lane->batch_refused = lane->batch_repeated = 0;
 	dal_position_copy(&lane->batch_next, &lane->next);
+	lane->batch_appended_us = lane->appended_us;
 	lane->batch_sequence = lane->sequence;
 }
 
@@ -148,7 +155,7 @@ static bool is_repeat(struct dal_lane *lane, const struct dal_log_record *record
 	    !dal_repeats_seen(lane->repeats, record->dedup, record->appended_us)) {
 		return false;
 	}
-	lane->repeated++;
+	lane->batch_repeated++;
 	dal_outbox_ignore(lane->batch, lane->options.number, &record->place);
 	return true;
 }
@@ -162,11 +169,11 @@ static int event_process(struct dal_lane *lane, const struct dal_log_batch *batc
 	lane->failures = 0;
 	r = dal_lane_record(lane, batch, index);
 	if (r == DAL_RECORD_HALTS) {
-		dal_lane_lost(lane, &record->place, &lane->reason);
+		dal_lane_halt_set(lane, &record->place, &lane->reason);
 		return DAL_EVALUATOR_HALT;
 	}
-	if (record->appended_us > lane->appended_us) { /* topics of a lane may overtake */
-		lane->appended_us = record->appended_us;
+	if (record->appended_us > lane->batch_appended_us) { /* topics of a lane may overtake */
+		lane->batch_appended_us = record->appended_us;
 	}
 	if (r == DAL_RECORD_REFUSED) {
 		dal_lane_refuse(lane);
@@ -203,6 +210,7 @@ static int range_process(struct dal_lane *lane, const struct dal_log_batch *batc
 int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 {
 	size_t done = 0;
+	bool halts = false;
 	int r;
 
 	if (lane->halted) {
@@ -213,7 +221,7 @@ int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 		r = range_process(lane, batch, batch->count, &done);
 	}
 	while (r == DAL_EVALUATOR_HALT) { /* once; again only if a limit of time says otherwise */
-		lane->halted = true;
+		halts = true;
 		undo(lane);
 		r = range_process(lane, batch, done, &done);
 	}
@@ -228,6 +236,7 @@ int dal_lane_process(struct dal_lane *lane, const struct dal_log_batch *batch)
 		return r;
 	}
 	lane->processed += done;
+	lane->halted = halts;
 	return lane->halted ? DAL_LANE_HALTED : 0;
 }
 

@@ -21,10 +21,10 @@ static void settled(struct dal_lane *lane, struct dal_touched *touched)
 	touched->changed = true;
 }
 
-/* By append time, so that no batch and no rebuild sees it otherwise. */
+/* By the lane's time, as dal_outbox_expire goes: no batch and no rebuild sees it otherwise. */
 static void forget_expired(const struct dal_lane *lane, struct dal_touched *touched)
 {
-	if (touched->now == DAL_ROW_SETTLED && touched->expires_us < lane->event->appended_us) {
+	if (touched->now == DAL_ROW_SETTLED && touched->expires_us < lane->batch_appended_us) {
 		touched->now = DAL_ROW_UNKNOWN;
 	}
 }
@@ -38,7 +38,7 @@ static void buried(struct dal_lane *lane, struct dal_touched *touched)
 	touched->now = DAL_ROW_DEAD;
 }
 
-/* The current event is for a moment the cause, which the log has. */
+/* The current event is for a moment the cause, which the log has. No event: it made no row. */
 static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
 			const struct dal_log_batch *cause)
 {
@@ -56,10 +56,17 @@ static int cause_remade(struct dal_lane *lane, struct dal_touched *touched,
 	if (r == 0 && touched->now == DAL_ROW_UNKNOWN) {
 		r = dal_lane_remake_gone(lane, &touched->row.id);
 	}
+	r = r == DAL_EVALUATOR_BROKEN ? 0 : r;
 	lane->events = events;
 	lane->index = index;
 	again = dal_evaluator_parse(lane->evaluator, events, index, &lane->event, &lane->reason);
 	return r == 0 ? again : r;
+}
+
+static bool is_at(const struct dal_place *a, const struct dal_place *b)
+{
+	return a->offset == b->offset && a->partition == b->partition &&
+	       dal_slice_equal(a->topic, b->topic);
 }
 
 /* The one record of this place, or none. */
@@ -84,7 +91,7 @@ static int cause_read(struct dal_lane *lane, const struct dal_place *place,
 	}
 	dal_position_deinit(&from);
 	free(topic);
-	if (r == 0 && cause->records[0].place.offset != place->offset) {
+	if (r == 0 && !is_at(&cause->records[0].place, place)) {
 		cause->count = 0;
 	}
 	return r == -ENOENT || r == DAL_LOG_END ? 0 : r;
