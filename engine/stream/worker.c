@@ -328,13 +328,16 @@ static bool paused(struct dal_worker *worker)
 	return yes;
 }
 
-/* A past event that the batch needs can't be read while no broker answers: it is tried again. */
+/* A past event that the batch needs can't be read while no broker answers: it is tried again, and
+ * others are heard in between. */
 static int process(struct dal_worker *worker, const struct dal_log_batch *batch)
 {
 	int r;
 
 	while ((r = dal_lane_process(worker->lane, batch)) == -EHOSTUNREACH && !stopping(worker)) {
+		publish(worker, false);
 		sleep_until_woken(worker);
+		notes_take(worker);
 	}
 	return r == -EHOSTUNREACH ? -ECANCELED : r;
 }
@@ -469,9 +472,11 @@ static void *run(void *own)
 	while (r == 0 && !stopping(worker)) {
 		r = step(worker, &batch);
 	}
-	if (r == 0) {
+	if (r == 0 || r == -ECANCELED) {
+		int committed;
 		notes_take(worker);
-		r = dal_lane_commit(worker->lane);
+		committed = dal_lane_commit(worker->lane);
+		r = committed < 0 ? committed : r;
 	}
 	if (r == 0 && worker->options.lane.outbox && worker->status.caught_up &&
 	    checkpoint_news(worker)) {
