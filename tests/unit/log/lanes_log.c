@@ -11,7 +11,7 @@
 
 struct record {
 	struct dal_log_record record;
-	struct dal_buffer text; /* event, padding, dedup */
+	struct dal_buffer text; /* event, padding, dedup, key */
 };
 
 struct partition {
@@ -36,7 +36,7 @@ struct lanes_log {
 	struct dal_log_append *queue, **queue_end;
 	uint64_t placed; /* without a key, in turn */
 	int64_t now_us, away_us;
-	bool away, told, closing; /* told: somebody waits for on_advance */
+	bool away, paused, told, closing; /* told: somebody waits for on_advance */
 };
 
 struct lanes_reader {
@@ -66,24 +66,29 @@ static struct topic *topic_find(const struct lanes_log *l, struct dal_slice name
 /* --- append, under the lock --- */
 
 static struct record *record_add(struct lanes_log *l, struct topic *topic, uint16_t number,
-				 struct dal_slice event, struct dal_slice dedup)
+				 struct dal_slice event, struct dal_slice dedup,
+				 struct dal_slice key)
 {
 	struct partition *p = &topic->partitions[number];
 	struct record *record = dal_calloc(1, sizeof(*record));
-	int64_t now_us = dal_clock_now_us();
+	int64_t now_us = l->options.clock_us ? l->options.clock_us : dal_clock_now_us();
+	size_t dedup_at = event.size + DAL_JSON_PADDING;
 
 	l->now_us = now_us > l->now_us ? now_us : l->now_us + 1;
 	dal_buffer_slice_append(&record->text, event);
 	memset(dal_buffer_reserve(&record->text, DAL_JSON_PADDING), 0, DAL_JSON_PADDING);
 	record->text.size += DAL_JSON_PADDING;
 	dal_buffer_slice_append(&record->text, dedup);
+	dal_buffer_slice_append(&record->text, key);
 	record->record = (struct dal_log_record){
 		.place = {.topic = dal_slice_text(topic->name),
 			  .partition = number,
 			  .offset = p->end},
 		.appended_us = l->now_us,
 		.event = dal_slice(record->text.data, event.size),
-		.dedup = dal_slice(record->text.data + event.size + DAL_JSON_PADDING, dedup.size),
+		.dedup = dal_slice(record->text.data + dedup_at, dedup.size),
+		.keyed = key.data != NULL,
+		.key = dal_slice(record->text.data + dedup_at + dedup.size, key.size),
 		.foreign = topic > &l->topics[1],
 	};
 	DAL_GROW(p->records, p->count, p->capacity);
@@ -138,7 +143,7 @@ static int append_run(struct lanes_log *l, struct dal_log_append *append)
 		uint64_t key[2];
 		struct record *record = record_add(l, topic_find(l, item->topic),
 						   partition_of(l, item), item->event,
-						   dedup_of(append, i, key));
+						   dedup_of(append, i, key), (struct dal_slice){0});
 		item->place = record->record.place;
 		item->repeated = false;
 	}
@@ -396,6 +401,10 @@ static int lanes_read(struct dal_log_reader *base, size_t max_events, size_t max
 		l->told = true;
 		pthread_cond_signal(&l->changed);
 		r = DAL_LOG_END;
+	} else if (l->away && !reader->follows) {
+		r = -EHOSTUNREACH;
+	} else if (l->away || (l->paused && reader->follows)) {
+		r = DAL_LOG_END;
 	} else if (is_lost(reader)) {
 		r = DAL_LOG_LOST;
 	}
@@ -420,15 +429,34 @@ static void lanes_reader_lost(const struct dal_log_reader *base, struct dal_plac
 	dal_error_set(why, "what stood there is gone");
 }
 
+static bool key_is_right(const struct dal_log_record *record, const struct dal_event *event)
+{
+	uint32_t key = dal_json_find(event->json, event->data, dal_slice_text("key"));
+
+	return key == DAL_JSON_NONE ||
+	       (record->keyed && dal_slice_equal(record->key, dal_json_string(event->json, key)));
+}
+
 static bool lanes_accept(const struct dal_log *log, const struct dal_log_record *record,
 			 const struct dal_event *event, bool *halt, struct dal_error *why)
 {
+	const struct lanes_log_options *options = &log_of(log)->options;
 	struct dal_event read;
 
-	(void)log;
-	(void)record;
-	(void)halt;
-	return dal_event_read(&read, event->json, why) == 0;
+	if (dal_event_read(&read, event->json, why) != 0) {
+		return false;
+	}
+	if (dal_event_is_system(&read) && !dal_slice_is(record->place.topic, DAL_TOPIC_SYSTEM)) {
+		dal_error_set(why, "its type is dalamb's");
+		return false;
+	}
+	if (options->keyed && dal_slice_is(record->place.topic, options->keyed) &&
+	    !key_is_right(record, &read)) {
+		dal_error_set(why, "its key is not its data.key");
+		*halt = options->halt_on_wrong_key;
+		return false;
+	}
+	return true;
 }
 
 /* --- the rest --- */
@@ -563,8 +591,17 @@ void lanes_log_away(struct dal_log *log, bool away)
 	pthread_mutex_unlock(&l->lock);
 }
 
-uint64_t lanes_log_write(struct dal_log *log, const char *topic, uint16_t partition,
-			 const char *text, const char *refused)
+void lanes_log_pause(struct dal_log *log, bool paused)
+{
+	struct lanes_log *l = log_of(log);
+
+	pthread_mutex_lock(&l->lock);
+	l->paused = paused;
+	pthread_mutex_unlock(&l->lock);
+}
+
+static uint64_t record_write(struct dal_log *log, const char *topic, uint16_t partition,
+			     const char *key, const char *text, const char *refused)
 {
 	struct lanes_log *l = log_of(log);
 	struct dal_slice none = {0};
@@ -573,7 +610,8 @@ uint64_t lanes_log_write(struct dal_log *log, const char *topic, uint16_t partit
 
 	pthread_mutex_lock(&l->lock);
 	record = record_add(l, topic_find(l, dal_slice_text(topic)), partition,
-			    refused ? none : dal_slice_text(text), none);
+			    refused ? none : dal_slice_text(text), none,
+			    key ? dal_slice_text(key) : none);
 	record->record.untrusted = true;
 	record->record.refused = dal_slice_text(refused); /* of the test: a literal */
 	record->record.size_bytes = strlen(text);
@@ -582,6 +620,18 @@ uint64_t lanes_log_write(struct dal_log *log, const char *topic, uint16_t partit
 	pthread_cond_signal(&l->changed);
 	pthread_mutex_unlock(&l->lock);
 	return offset;
+}
+
+uint64_t lanes_log_write(struct dal_log *log, const char *topic, uint16_t partition,
+			 const char *text, const char *refused)
+{
+	return record_write(log, topic, partition, NULL, text, refused);
+}
+
+uint64_t lanes_log_write_keyed(struct dal_log *log, const char *topic, uint16_t partition,
+			       const char *key, const char *text)
+{
+	return record_write(log, topic, partition, key, text, NULL);
 }
 
 void lanes_log_forget(struct dal_log *log, const char *topic, uint16_t partition, uint64_t first)

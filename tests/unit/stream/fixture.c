@@ -108,12 +108,14 @@ struct dal_lane_options fixture_lane_options(struct fixture *f)
 	return (struct dal_lane_options){
 		.state = f->state,
 		.log = f->log,
+		.number = f->number,
 		.rules = f->rules,
 		.targets = &f->target,
 		.target_count = 1,
 		.app = "test",
 		.cache_entries = f->cache_entries,
 		.outbox = !f->no_outbox,
+		.rights = f->rights,
 		.rebuild_changed = f->rebuild_changed,
 		.watch = f->watch,
 		.own = f->own,
@@ -172,29 +174,51 @@ uint64_t fixture_append(struct fixture *f, const char *type, const char *data)
 	return offset;
 }
 
+/* What a read that gives no events means, as the worker takes it. */
+static int nothing_read(struct fixture *f, struct dal_log_reader *reader,
+			const struct dal_log_batch *batch, int r)
+{
+	struct dal_place place;
+	struct dal_error why;
+
+	if (r == DAL_LOG_LOST) {
+		dal_log_reader_lost(reader, &place, &why);
+		dal_lane_lost(f->lane, &place, &why);
+		return DAL_LANE_HALTED;
+	}
+	if (r == DAL_LOG_END) {
+		dal_lane_pass(f->lane, &batch->position);
+		r = dal_lane_commit(f->lane);
+	}
+	return r;
+}
+
 int fixture_run(struct fixture *f)
 {
 	struct dal_log_batch batch = {0};
 	struct dal_log_reader *reader;
 	int r;
 
-	assert_int_equal(dal_log_reader_new(f->log, 0, dal_lane_position(f->lane), NULL, &reader),
-			 0);
+	assert_int_equal(dal_log_follow(f->log, f->number, dal_lane_position(f->lane), &reader), 0);
 	while ((r = dal_log_read(reader, f->batch_events, 1 << 20, &batch)) == 0) {
 		r = dal_lane_process(f->lane, &batch);
 		if (r != 0) {
 			break;
 		}
 	}
+	if (batch.count == 0) {
+		r = nothing_read(f, reader, &batch, r);
+	}
 	dal_log_batch_release(&batch);
 	dal_log_reader_free(reader);
-	return r == DAL_LOG_END ? 0 : r;
+	return r;
 }
 
 char *fixture_view(struct fixture *f, const char *projection, const char *key)
 {
 	long index = dal_rules_projection_index(f->rules, dal_slice_text(projection));
 	struct dal_view_name name = {
+		.lane = f->number,
 		.projection = dal_slice_text(projection),
 		.version = dal_rules_projection(f->rules, (size_t)index)->version};
 	struct dal_view_entry entry;
@@ -212,7 +236,7 @@ char *fixture_view(struct fixture *f, const char *projection, const char *key)
 
 void fixture_digest(struct fixture *f, char hex[65])
 {
-	assert_int_equal(dal_state_digest(f->state, 0, hex), 0);
+	assert_int_equal(dal_state_digest(f->state, f->number, hex), 0);
 }
 
 struct rows {
@@ -237,7 +261,7 @@ size_t fixture_rows(struct fixture *f, enum dal_row_status status)
 {
 	struct rows rows = {0};
 
-	assert_true(dal_outbox_scan(f->state, 0, status, NULL, 0, on_row, &rows) >= 0);
+	assert_true(dal_outbox_scan(f->state, f->number, status, NULL, 0, on_row, &rows) >= 0);
 	free(rows.id);
 	return rows.count;
 }
@@ -246,7 +270,7 @@ char *fixture_row_id(struct fixture *f, enum dal_row_status status)
 {
 	struct rows rows = {0};
 
-	assert_true(dal_outbox_scan(f->state, 0, status, NULL, 0, on_row, &rows) >= 0);
+	assert_true(dal_outbox_scan(f->state, f->number, status, NULL, 0, on_row, &rows) >= 0);
 	assert_non_null(rows.id);
 	return rows.id;
 }

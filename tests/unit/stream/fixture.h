@@ -22,6 +22,8 @@ struct fixture {
 	const struct dal_evaluator_sink *watch;
 	void *own;
 	/* how the lane is opened and driven */
+	uint16_t number; /* of the lane */
+	const struct dal_view_rights *rights;
 	size_t cache_entries, batch_events;
 	bool no_outbox, rebuild_changed;
 };
