@@ -240,9 +240,16 @@ bool kafka_accepts(struct kafka_fixture *f, const struct dal_log_record *record,
 	return good;
 }
 
-const char *kafka_next_event(struct kafka_fixture *f)
+const char *kafka_text(const struct dal_log_record *record)
 {
 	static char text[4096];
+
+	snprintf(text, sizeof(text), "%.*s", (int)record->event.size, record->event.data);
+	return text;
+}
+
+const char *kafka_next_event(struct kafka_fixture *f)
+{
 	const struct dal_log_record *record = kafka_next(f);
 	struct dal_error why;
 
@@ -250,8 +257,7 @@ const char *kafka_next_event(struct kafka_fixture *f)
 	if (!kafka_accepts(f, record, &why)) {
 		fail_msg("%.*s: %s", (int)record->event.size, record->event.data, why.text);
 	}
-	snprintf(text, sizeof(text), "%.*s", (int)record->event.size, record->event.data);
-	return text;
+	return kafka_text(record);
 }
 
 void kafka_await_ours(struct kafka_fixture *f)

@@ -55,7 +55,9 @@ struct dal_place kafka_append(struct kafka_fixture *f, const char *event, const 
 /* The next record of the fixture's reader within ten seconds; NULL: there is none. It is valid
  * until the next one. */
 const struct dal_log_record *kafka_next(struct kafka_fixture *f);
-/* The same, which must be there, parsed and accepted: the event's text. */
+/* Its event's text, cut, until the next call. */
+const char *kafka_text(const struct dal_log_record *record);
+/* The next one, which must be there, parsed and accepted: the event's text. */
 const char *kafka_next_event(struct kafka_fixture *f);
 bool kafka_accepts(struct kafka_fixture *f, const struct dal_log_record *record,
 		   struct dal_error *why);
