@@ -104,7 +104,8 @@ static bool event_accept(struct explained *e, const struct dal_log_record *recor
 	if (!ok) {
 		dal_error_set(&why, "%.*s", (int)record->refused.size, record->refused.data);
 	}
-	ok = ok && event_parse(e, record->event, record->untrusted ? 0 : DAL_JSON_TRUSTED);
+	ok = ok && event_parse(e, record->event,
+			       DAL_JSON_PADDED | (record->untrusted ? 0 : DAL_JSON_TRUSTED));
 	e->event.place = record->place;
 	ok = ok && (!record->untrusted ||
 		    dal_log_accept(dal_engine_log(e->api->engine), record, &e->event, &halt, &why));

@@ -80,9 +80,10 @@ bool dal_api_place_read(const struct dal_log *log, struct dal_slice text, struct
 		return false;
 	}
 	if (place->partition < 0 || (uint32_t)place->partition >= partitions) {
-		dal_error_set(error, "%s has %u partition%s, from 0 on",
-			      embedded ? "the embedded log" : "this topic", partitions,
-			      partitions == 1 ? "" : "s");
+		dal_error_set(error, "%s has partition%s 0%s%u",
+			      embedded ? "this log" : "the topic", partitions == 1 ? "" : "s",
+			      partitions == 1 ? " only, not " : " to ",
+			      partitions == 1 ? (unsigned)place->partition : partitions - 1);
 		return false;
 	}
 	return true;
