@@ -19,6 +19,11 @@
 	" init = { n = 0 }, fold = function(s, e) s.n = s.n + 1 return s end }\n"                  \
 	"rule 'r' { on = { type = 'add' }, call = 'check' }\n"
 
+#define ANSWERS                                                                                    \
+	"projection 'answers' { version = 1, on = { type = 'dalamb.function.succeeded' },"         \
+	" key = 'data.name', init = { n = 0 },"                                                    \
+	" fold = function(s, e) s.n = s.n + 1 return s end }\n"
+
 static const struct dal_slice key_a = DAL_SLICE_LITERAL("aaaaaaaaaaaaaaaa");
 static const struct dal_slice key_b = DAL_SLICE_LITERAL("bbbbbbbbbbbbbbbb");
 
@@ -230,6 +235,51 @@ static void so_is_broken_json(void **own)
 	second_is_refused(*own, parts);
 }
 
+/* --- topics that overtake each other --- */
+
+#define HOUR_US 3600000000ll /* how long settled ids are kept */
+
+/* The third is far ahead of the fourth. */
+static void overtake(struct dal_log_record *record)
+{
+	static const int64_t times[] = {0, 10, 11, HOUR_US + 1000, HOUR_US - 100, HOUR_US - 50};
+
+	record->appended_us = 1000000 + times[record->place.offset];
+}
+
+static void expect_forgotten(struct fixture *f, size_t at_once)
+{
+	char *text;
+
+	f->batch_events = at_once;
+	assert_int_equal(fixture_open(f, TOTALS("1") ANSWERS), 0);
+	assert_int_equal(fixture_run(f), 0);
+	text = fixture_view(f, "answers", "check");
+	assert_non_null(text);
+	assert_string_equal(text, "{\"n\":2}");
+	free(text);
+	fixture_forget(f);
+}
+
+/* A settled id is forgotten by the time that the lane has come to, in batches of any size. */
+static void settled_ids_are_forgotten_alike(void **own)
+{
+	struct fixture *f = *own;
+	struct dal_slice log = dal_log_id(f->log);
+	char *row = dal_asprintf("%.*s/events/0/1/r/check/0", (int)log.size, log.data);
+
+	change = overtake;
+	append(f, 1);
+	fixture_complete(f, row, false);
+	append(f, 1);
+	fixture_complete(f, row, false); /* too late: of a row that nobody remembers */
+	fixture_complete(f, row, false); /* this one is too many */
+	expect_forgotten(f, 1000);
+	expect_forgotten(f, 1);
+	expect_forgotten(f, 2);
+	free(row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,7 +287,7 @@ int main(void)
 		CASE(repeats_in_one_batch),     CASE(repeats_in_a_batch_an_event),
 		CASE(repeats_behind_a_restart), CASE(repeats_stay_ignored),
 		CASE(a_halt_makes_no_repeats),  CASE(a_refused_record_is_reported_and_passed),
-		CASE(so_is_broken_json),
+		CASE(so_is_broken_json),        CASE(settled_ids_are_forgotten_alike),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
