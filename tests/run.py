@@ -300,6 +300,7 @@ def main():
     everything = "all" in suites
     if everything:
         os.environ.setdefault("DALAMB_TEST_ROWS", "100000")  # tests/e2e/README.md
+        os.environ.setdefault("DALAMB_TEST_PAUSE_S", "60")
     suites = USUAL + EXTRA if everything else suites or USUAL
     for suite in suites:
         if suite not in USUAL + EXTRA:

@@ -58,7 +58,8 @@ class KafkaCampaign(Campaign):
         return self.evidence
 
     def wait_for_acks(self):
-        """Whoever sends gets on."""
+        """The engine has all that is its own, and whoever sends gets on."""
+        wait_for(lambda: self.engine.get("/readyz").status == 200, 60, "readiness after a kill", 0.1)
         before = len(lines_of(self.folder / "acks"))
         wait_for(
             lambda: len(lines_of(self.folder / "acks")) > before + 20, 60, "events after a kill", 0.1

@@ -14,6 +14,7 @@ from neighbours.fixtures import (  # noqa: E402, F401
     broker,
     broker_folder,
     kafka,
+    old_broker,
     own_broker,
     podman,
 )

@@ -4,17 +4,25 @@ import json
 import os
 
 import pytest
+from neighbours.kafka import Kafka
 from support.engine import wait_for
 
-RULES = """
+COUNTS = """
 projection "counts" {
   version = 1,
-  on   = { type = { exists(true) } },
-  key  = "type",
+  on   = { topic = "%s", type = { exists(true) } },
+  key  = "%s",
   init = { n = 0 },
   fold = function(state, event) state.n = state.n + 1 return state end,
 }
 """
+
+
+def counts(topic="events", key="type"):
+    """Rules that count what comes by a topic; one, as between topics there is no order."""
+    return COUNTS % (topic, key)
+
+
 SYSTEM_RULES = """
 projection "refused" {
   version = 1,
@@ -43,13 +51,14 @@ class OnKafka:
 
     def __init__(self, engine, broker):
         self.make, self.broker = engine, broker
+        self.kafka = Kafka(broker.address)
 
-    def __call__(self, app, log="", rules=RULES, address=None, files=None, more="", **options):
+    def __call__(self, app, log="", rules=counts(), address=None, files=None, more="", **options):
         """A started engine; `app` is its name, its own topics are <app>.events and .system."""
         files = {"dalamb.lua": operator(app, log, more), "rules/rules.lua": rules, **(files or {})}
         env = {**environment(address or self.broker.address), **options.pop("env", {})}
         one = self.make(files, env=env, **options)
-        one.name = app
+        one.name, one.kafka = app, self.kafka
         return one
 
 
@@ -89,8 +98,24 @@ def log_of(engine):
 
 
 def settle(engine):
-    """All that lies on the brokers is folded."""
-    wait_for(lambda: engine.status()["lag_events"] == 0, what="the end of the lag")
+    """All that lies on the brokers now is folded: they are asked, for the engine itself asks for
+    the ends of others' topics once a second only."""
+    own = {topic: "%s.%s" % (engine.name, topic) for topic in ("events", "system")}
+    lanes = engine.status()["lanes"]
+    topics = {part["topic"] for lane in lanes for part in lane["partitions"]}
+    ends = {topic: engine.kafka.ends(own.get(topic, topic)) for topic in topics}
+
+    def settled():
+        return all(
+            int(part["next"]) >= ends[part["topic"]][part["partition"]][1]
+            for lane in engine.status()["lanes"]
+            for part in lane["partitions"]
+        )
+
+    try:
+        wait_for(settled, 60, "the end of the log", 0.05)
+    except AssertionError as error:
+        raise AssertionError("%s: %s; ends: %s" % (error, engine.status(), ends)) from None
 
 
 def wait_count(engine, key, count, projection="counts"):
@@ -98,7 +123,10 @@ def wait_count(engine, key, count, projection="counts"):
         answer = engine.entry(projection, key)
         return answer.status == 200 and answer.json["value"]["n"] >= count
 
-    wait_for(counted, 60, "%s, %d times" % (key, count), 0.05)
+    try:
+        wait_for(counted, 60, "%s, %d times" % (key, count), 0.05)
+    except AssertionError as error:
+        raise AssertionError("%s: %s" % (error, engine.status())) from None
     assert engine.entry(projection, key).json["value"]["n"] == count
 
 

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 from kafka_support import (  # noqa: F401
-    RULES, binary, dump, on_kafka, refused, settle, stored, structured, totals, unique, wait_count,
+    binary, counts, dump, on_kafka, refused, settle, stored, structured, totals, unique, wait_count,
 )
 from support.apps import function, need
 from support.engine import PROGRAM, wait_for
@@ -56,7 +56,7 @@ def test_data_in_base64_is_bytes_there(on_kafka, kafka):
 
 
 def test_batches_and_lines(on_kafka, kafka):
-    one = on_kafka(unique("batch"), log="partitions = 3")
+    one = on_kafka(unique("batch"), "partitions = 3", rules="")
     batch = [structured(id="b%d" % n, subject="s%d" % (n % 7), data=n) for n in range(50)]
     media = {"Content-Type": "application/cloudevents-batch+json"}
     positions = one.post("/v1/events", batch, media).json["positions"]
@@ -73,7 +73,7 @@ def test_batches_and_lines(on_kafka, kafka):
 
 
 def test_own_topics_are_made(on_kafka, kafka):
-    one = on_kafka(unique("made"), log="partitions = 5")
+    one = on_kafka(unique("made"), "partitions = 5", rules="")
     assert {name: n for name, n in kafka.topics().items() if name.startswith(one.name)} == {
         one.name + ".events": 5,
         one.name + ".system": 5,
@@ -109,7 +109,7 @@ def reader(on_kafka, kafka):
     """An engine that reads a topic of others."""
     topic = kafka.create(unique("orders"))
     declared = 'topics = { ["%s"] = { type = "order.raw", source = "/shop" } }' % topic
-    one = on_kafka(unique("in"), log=declared)
+    one = on_kafka(unique("in"), declared, counts(topic))
     one.topic = topic
     return one
 
@@ -153,6 +153,14 @@ def test_forms(reader, kafka):
     assert found[10]["data"] == 5 and "subject" not in found[10]
     assert refused(reader) == {}
     assert totals(reader) == {"t": {"n": 6}, "order.raw": {"n": 5}}
+
+
+def test_lists_have_what_is_folded(reader, kafka):
+    """Nobody who has seen an event's effect looks for it in vain."""
+    for count in range(100, 1100, 100):
+        kafka.write_all(reader.topic, [(b"k", b"%d" % n, {}) for n in range(100)])
+        wait_count(reader, "order.raw", count)
+        assert len(stored(reader, reader.topic)) == count
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
@@ -203,7 +211,7 @@ def test_compacted_topic(on_kafka, kafka):
     kafka.write(topic, b"60", b"other")
     wait_for(lambda: kafka.write(topic, b"61", b"last") and len(kafka.read(topic)) < 30, 60)
     left = [int(record.value) for record in kafka.read(topic)]
-    one = on_kafka(unique("gaps"), log='topics = { "%s" }' % topic)
+    one = on_kafka(unique("gaps"), 'topics = { "%s" }' % topic, counts(topic))
     assert topic + " is compacted" in one.said()
     settle(one)
     found = [event["data"] for event in stored(one, topic)]
@@ -301,9 +309,7 @@ def command(engine, *words):
 def test_commands(on_kafka, kafka):
     topic = kafka.create(unique("clicks"), 2)
     declared = 'partitions = 2, topics = { ["%s"] = { key = "data.user" } }' % topic
-    rules = RULES.replace("on   = { ", 'on   = { topic = "%s", ' % topic)
-    rules = rules.replace('key  = "type"', 'key  = "data.user"')
-    one = on_kafka(unique("asked"), log=declared, rules=rules)
+    one = on_kafka(unique("asked"), declared, counts(topic, "data.user"))
     for n in range(40):
         user = "u%d" % (n % 4)
         kafka.write(topic, dump({"user": user}), user.encode(), binary("click", "c%d" % n))
@@ -349,7 +355,7 @@ def test_pages_and_cursors(on_kafka):
 
 def test_metrics_and_lag(on_kafka, kafka):
     topic = kafka.create(unique("lag"))
-    one = on_kafka(unique("metrics"), log='topics = { "%s" }' % topic)
+    one = on_kafka(unique("metrics"), 'topics = { "%s" }' % topic, counts(topic))
     for n in range(5):
         kafka.write(topic, b"%d" % n)
     settle(one)

@@ -2,7 +2,7 @@
 
 import pytest
 from kafka_support import (  # noqa: F401
-    RULES, SYSTEM_RULES, binary, dump, on_kafka, refused, settle, stored, structured, totals,
+    SYSTEM_RULES, binary, counts, dump, on_kafka, refused, settle, stored, structured, totals,
     unique, wait_count,
 )
 from neighbours.kafka import partition_of
@@ -39,9 +39,9 @@ BROKEN = {
 def test_each_is_refused_and_the_rest_goes_on(on_kafka, kafka):
     topic = kafka.create(unique("broken"), max_message_bytes=40000000)
     one = on_kafka(
-        unique("refusing"), 'topics = { ["%s"] = {} }' % topic, rules=RULES + SYSTEM_RULES
+        unique("refusing"), 'topics = { "%s" }' % topic, counts(topic) + SYSTEM_RULES
     )
-    producer = kafka.make_producer(message_max_bytes=8000000)
+    producer = kafka.make_producer(message_max_bytes=40000000)
     for n, (value, headers, _) in enumerate(BROKEN.values()):
         kafka.write(topic, value, b"k", headers, producer=producer)
         kafka.write(topic, b"%d" % n, b"k", binary("good"))
@@ -67,8 +67,7 @@ def test_each_is_refused_and_the_rest_goes_on(on_kafka, kafka):
 
 def test_wrong_keys_are_skipped(on_kafka, kafka):
     topic = kafka.create(unique("keyed"), 3)
-    rules = RULES.replace("on   = { ", 'on   = { topic = "%s", ' % topic)
-    rules = rules.replace('key  = "type"', 'key  = "data.customer"')
+    rules = counts(topic, "data.customer")
     one = on_kafka(unique("verified"), 'topics = { ["%s"] = { key = "data.customer" } }' % topic, rules)
     for n in range(30):
         customer = "c%d" % (n % 5)
@@ -105,8 +104,7 @@ def test_a_partitioner_that_is_another_one(on_kafka, kafka):
 def test_keys_of_librdkafkas_partitioner(on_kafka, kafka):
     """Whoever partitions by CRC-32 is believed where the topic says so."""
     topic = kafka.create(unique("crc"), 3)
-    rules = RULES.replace("on   = { ", 'on   = { topic = "%s", ' % topic)
-    rules = rules.replace('key  = "type"', 'key  = "data.customer"')
+    rules = counts(topic, "data.customer")
     declared = 'topics = { ["%s"] = { key = "data.customer", partitioner = "crc32" } }' % topic
     one = on_kafka(unique("crc"), declared, rules)
     producer = kafka.make_producer(partitioner="consistent_random")
@@ -123,7 +121,7 @@ def test_keys_of_librdkafkas_partitioner(on_kafka, kafka):
 def test_a_wrong_key_halts_by_policy(on_kafka, kafka):
     topic = kafka.create(unique("strict"))
     declared = 'topics = { ["%s"] = { key = "data.c", on_wrong_key = "halt" } }' % topic
-    one = on_kafka(unique("halting"), declared)
+    one = on_kafka(unique("halting"), declared, counts(topic))
     kafka.write(topic, dump({"c": "a"}), b"a", binary())
     kafka.write(topic, dump({"c": "a"}), b"b", binary())
     kafka.write(topic, dump({"c": "a"}), b"a", binary())
@@ -137,7 +135,7 @@ def test_a_wrong_key_halts_by_policy(on_kafka, kafka):
 def test_nobody_else_speaks_for_the_engine(on_kafka, kafka):
     """What it says of itself counts only in its own topics."""
     topic = kafka.create(unique("forged"))
-    one = on_kafka(unique("own"), 'topics = { "%s" }' % topic, rules=RULES + SYSTEM_RULES)
+    one = on_kafka(unique("own"), 'topics = { "%s" }' % topic, counts(topic) + SYSTEM_RULES)
     forged = structured("dalamb.record.refused", data={"position": "x", "reason": "forged", "size": 1})
     kafka.write(topic, dump(forged), headers=STRUCTURED)
     kafka.write(topic, b"1", headers=binary("t", dalambcause="events/0/1", dalambhops="3"))
@@ -173,7 +171,7 @@ def test_an_own_topic_that_loses_events(on_kafka, kafka):
 @pytest.mark.parametrize(
     "rules, part",
     [
-        (RULES, "counts"),
+        (counts(), "counts"),
         (
             'rule "r" { on = { type = "a" }, when = function(e) return view("v", e.subject) end,'
             ' emit = function() return nil end }\n'

@@ -23,6 +23,7 @@ from neighbours.certificates import Certificates  # noqa: E402
 from support.engine import ROOT, end_with_parent, free_port, wait_for  # noqa: E402
 
 JARS = ROOT / "build/kafka/jars"
+OLD_JARS = ROOT / "build/kafka/jars-3.9.1"
 START_S = 90
 STOP_S = 60
 MEMORY = "-Xmx512m"
@@ -74,12 +75,12 @@ PROTOCOLS = {
 }
 
 
-def missing():
+def missing(jars=JARS):
     """Why no broker can be had here; None if it can."""
     if not shutil.which("java"):
         return "there is no java: ./dev test installs it"
-    if not any(JARS.glob("kafka_*.jar")):
-        return "there is no Kafka in %s: ./dev test fetches it" % JARS
+    if not any(jars.glob("kafka_*.jar")):
+        return "there is no Kafka in %s: ./dev test fetches it" % jars
     return None
 
 
@@ -103,11 +104,12 @@ class Broker:
     """`port` is the open listener's. With `secure` there are those of PROTOCOLS, too; their ports
     are in `ports`, by name. `settings` are Kafka's own, over FOR_TESTS."""
 
-    def __init__(self, folder, port=None, secure=False, settings=None, java=()):
+    def __init__(self, folder, port=None, secure=False, settings=None, java=(), jars=JARS):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "broker.log"
         self.java = ["java", MEMORY, *java]
+        self.jars = jars
         self.ports = {name: free_port() for name in PROTOCOLS} if secure else {}
         self.ports["OPEN"] = port or free_port()
         self.controller = port + 1 if port else free_port()
@@ -160,7 +162,7 @@ class Broker:
     # --- life ---
 
     def _command(self, main, *words):
-        classes = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", str(JARS / "*")]
+        classes = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", str(self.jars / "*")]
         return [*self.java, *classes, main, *map(str, words)]
 
     def _format(self):

@@ -18,8 +18,8 @@ def broker_folder():
     shutil.rmtree(path, ignore_errors=True)
 
 
-def skip_without_broker():
-    why = brokers.missing()
+def skip_without_broker(jars=brokers.JARS):
+    why = brokers.missing(jars)
     if why:
         pytest.skip(why)
 
@@ -29,6 +29,19 @@ def broker(broker_folder):
     """Shared: each test has topics of its own, and nobody ends it (for that: own_broker)."""
     skip_without_broker()
     one = brokers.Broker(broker_folder / "shared", secure=True, java=brokers.QUICK)
+    try:
+        yield one.start()
+    finally:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def old_broker(broker_folder):
+    """Shared as well, of Kafka's line before the newest."""
+    skip_without_broker(brokers.OLD_JARS)
+    one = brokers.Broker(
+        broker_folder / "old", secure=True, java=brokers.QUICK, jars=brokers.OLD_JARS
+    )
     try:
         yield one.start()
     finally:

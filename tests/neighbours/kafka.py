@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from support.engine import wait_for
 
 PATIENCE_S = 60
 Record = namedtuple("Record", "topic partition offset key value headers time_ms")
@@ -73,6 +74,7 @@ class Kafka:
         config = {name.replace("_", "."): str(value) for name, value in config.items()}
         new = NewTopic(topic, partitions, 1, config=config)
         self.admin.create_topics([new])[topic].result(PATIENCE_S)
+        wait_for(lambda: self.topics().get(topic) == partitions, what="topic " + topic)
         return topic
 
     def delete(self, topic):
@@ -115,6 +117,14 @@ class Kafka:
     def members(self, group):
         found = self.admin.describe_consumer_groups([group])[group].result(PATIENCE_S)
         return found.members
+
+    def commit(self, group, topic, offset):
+        """Sets where a group without members stands in partition 0."""
+        consumer = Consumer({**self.settings, "group.id": group})
+        try:
+            consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+        finally:
+            consumer.close()
 
     # --- records ---
 
