@@ -298,6 +298,7 @@ static void containers_free(struct dal_driver *driver)
 		(void)unlink(containers->filter);
 		(void)rmdir(containers->folder);
 	}
+	dal_container_api_free(containers->lookup);
 	dal_container_api_free(containers->api);
 	(void)close(containers->event);
 	(void)pthread_cond_destroy(&containers->changed);
@@ -361,6 +362,8 @@ static void prepare(struct dal_container_driver *containers, const char *data_fo
 					 &containers->api, &error) != 0) {
 		(void)snprintf(obstacle, size, "%s", error.text);
 	} else {
+		(void)dal_container_api_new(containers->host, DAL_LIMIT_CONTAINER_LOOKUP_MS,
+					    &containers->lookup, NULL);
 		containers->folder = dal_asprintf(DAL_CONTAINERS_FOLDER "/%s", containers->id);
 		containers->filter = dal_asprintf("%s/.seccomp.json", containers->folder);
 	}

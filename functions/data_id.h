@@ -1,4 +1,10 @@
-/* The data folder's own name: 32 hex digits in its file `id`, made once and never changed. */
+/*
+ * The data folder's own name: 32 hex digits, made once, in its file `id`, and behind them the
+ *folder's inode: a copy of the folder is another one, and gets another name; one that was moved
+ *keeps it.
+ *
+ *	0c5ad1f0b3a94c6f8e0b7d5f3a1c2e4d 1835021
+ */
 #ifndef DAL_FUNCTIONS_DATA_ID_H
 #define DAL_FUNCTIONS_DATA_ID_H
 

@@ -37,7 +37,7 @@ static int remove_orphans(struct dal_container_driver *driver, struct dal_error 
 static int check_engine(struct dal_container_driver *driver, struct dal_error *error)
 {
 	struct dal_container_engine engine;
-	int result = dal_container_api_engine(driver->api, &engine, error);
+	int result = dal_container_api_engine(driver->lookup, &engine, error);
 	if (result == 0 && !engine.podman) {
 		dal_error_set(error,
 			      "%s at %s can't put a container into a network namespace that "
@@ -159,7 +159,7 @@ static bool look_up_take(struct dal_container_driver *driver, char *name)
 {
 	struct dal_image image = {0};
 	struct dal_error error;
-	int result = dal_container_api_image(driver->api, name, &image, &error);
+	int result = dal_container_api_image(driver->lookup, name, &image, &error);
 	if (result == DAL_CONTAINER_AWAY) {
 		dal_container_lose(driver, &error);
 	} else if (result != 0) {

@@ -21,7 +21,7 @@
 #define DAL_LIMIT_KILLED_MS 5000       /* from SIGKILL to being given up */
 #define DAL_LIMIT_CONTAINER_REQUESTS 4 /* to the container engine at once */
 #define DAL_LIMIT_CONTAINER_REQUEST_MS 30000
-#define DAL_LIMIT_CONTAINER_LOOKUP_MS 5000 /* at load, where a person waits */
+#define DAL_LIMIT_CONTAINER_LOOKUP_MS 5000 /* where a person or dispatch waits */
 #define DAL_LIMIT_CONTAINER_RETRY_MS 1000
 #define DAL_LIMIT_CONTAINER_MEMORY_MIN_BYTES (16 * 1000 * 1000)
 #define DAL_LIMIT_START_BACKOFF_MIN_MS 100 /* after a failed init, doubles */

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socketserver
 import subprocess
 import threading
@@ -59,7 +60,7 @@ def do(engine, what, kind="succeeded"):
 
 
 def data_id(engine):
-    return (engine.data / "id").read_text().strip()
+    return (engine.data / "id").read_text().split()[0]
 
 
 def containers(podman, engine):
@@ -390,6 +391,23 @@ def test_an_engine_that_restarts(podman, probe, engine, service):
     wait_for(lambda: len(completions(one)) == 3, what="a completion")
     do(one, "print")
     wait_for(lambda: "to stderr" in one.said(), what="a line")
+    assert one.stop() == 0
+    assert_clean(podman, one)
+
+
+def test_an_engine_that_hangs(podman, probe, engine, service):
+    """It takes connections and never answers: nothing else waits for it."""
+    service.start()
+    files = app(service.host)
+    one = engine(files)
+    do(one, "echo")
+    service.process.send_signal(signal.SIGSTOP)
+    assert not do(one, "echo")["cold"]
+    do(one, "exit", "failed")
+    one.send("go", {"do": "echo"})
+    wait_for(lambda: "did not answer" in obstacle(one), 60, what="the obstacle")
+    service.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: len(completions(one)) == 3, what="a completion")
     assert one.stop() == 0
     assert_clean(podman, one)
 

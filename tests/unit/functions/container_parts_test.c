@@ -215,7 +215,19 @@ static void ids_are_kept(void **state)
 	assert_string_equal(id, again);
 	assert_int_equal(dal_data_id(NULL, again), 0); /* a passing one */
 	assert_string_not_equal(id, again);
-	write_file("id", "../../etc\n");
+	/* A copy is another folder. */
+	struct dal_buffer text = {0};
+	char *file = dal_asprintf("%s/id", folder), *copy = dal_asprintf("%s/copy", folder);
+	assert_int_equal(dal_file_read(file, 256, &text), 0);
+	write_file("copy/id", dal_buffer_cstr(&text));
+	assert_int_equal(dal_data_id(copy, again), 0);
+	assert_string_not_equal(id, again);
+	assert_int_equal(dal_data_id(copy, id), 0);
+	assert_string_equal(id, again);
+	dal_buffer_deinit(&text);
+	free(copy);
+	free(file);
+	write_file("id", "../../etc 1\n");
 	assert_int_equal(dal_data_id(folder, id), -EBADMSG);
 	assert_int_equal(dal_data_id("/proc/none", id), -ENOENT);
 }
