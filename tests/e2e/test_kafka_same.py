@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import re
 
 import pytest
 from kafka_support import (  # noqa: F401
@@ -11,6 +12,7 @@ from kafka_support import (  # noqa: F401
 from support.engine import wait_for
 from test_shop import copy_of_shop, order
 
+IMAGE = "localhost/dalamb-shop-fraud-check"
 CUSTOMERS, EVENTS = 300, 6000
 
 # What it folds depends on the order of each customer's events.
@@ -97,31 +99,32 @@ def test_the_same_projections(on_kafka, engine):
 # --- the example ---
 
 
-def test_the_shop_on_kafka(engine, broker, folder, walls, vendored):
-    """Its lines unchanged, but for its name: other tests use this broker, too."""
-    shop_folder = copy_of_shop(folder)
-    settings = shop_folder / "dalamb.lua"
-    name = unique("shop")
+def renamed_shop(folder, name):
+    """The example, but for its name: other tests use the same broker."""
+    path = copy_of_shop(folder)
+    settings = path / "dalamb.lua"
     settings.write_text(settings.read_text().replace('app "shop"', 'app "%s"' % name))
-    shop = engine(shop_folder, env=environment(broker.address))
-    flag_an_order(shop)
+    return path
+
+
+def in_a_container(path):
+    """Its function's command becomes an image, by the line that ./dev image prints."""
+    settings = path / "dalamb.lua"
+    text, count = re.subn(r"command = .*", 'image = "%s",' % IMAGE, settings.read_text())
+    assert count == 1
+    settings.write_text(text)
+    return path
+
+
+def test_the_shop_on_kafka(engine, broker, folder, walls, vendored):
+    flag_an_order(engine(renamed_shop(folder, unique("shop")), env=environment(broker.address)))
 
 
 def test_the_shop_on_kafka_in_a_container(engine, broker, podman, folder):
-    image = "localhost/dalamb-shop-fraud-check"
-    if not podman.has_image(image):
-        pytest.skip("there is no image %s: ./dev test builds it" % image)
-    shop_folder = copy_of_shop(folder)
-    settings = shop_folder / "dalamb.lua"
-    name = unique("shop")
-    text = settings.read_text().replace('app "shop"', 'app "%s"' % name)
-    kept = [line for line in text.splitlines() if not line.strip().startswith(("env ", "handler"))]
-    text = "\n".join(
-        '  image = "%s",' % image if line.strip().startswith("command") else line for line in kept
-    )
-    settings.write_text(text)
-    env = {**environment(broker.address), "DOCKER_HOST": podman.host}
-    shop = engine(shop_folder, env=env)
+    if not podman.has_image(IMAGE):
+        pytest.skip("there is no image %s: ./dev test builds it" % IMAGE)
+    path = in_a_container(renamed_shop(folder, unique("shop")))
+    shop = engine(path, env={**environment(broker.address), "DOCKER_HOST": podman.host})
     flag_an_order(shop)
     assert podman.containers()
     assert shop.stop() == 0

@@ -2,7 +2,7 @@
 """A container engine: Podman's service with the Docker-compatible API on a Unix socket.
 
 As a program, for people (./dev image): `podman.py build NAME CONTEXT` builds an image, `podman.py
-serve` serves until Ctrl-C. As a class, for tests.
+serve [APP]` serves until Ctrl-C. As a class, for tests.
 
 Images stay in build/podman; containers do not. Nothing here depends on how the machine's own Podman
 is set up, and it works where a machine has hybrid cgroups and few capabilities (runc, cgroupfs, no
@@ -177,13 +177,13 @@ class Podman:
             shutil.rmtree(self.sockets, ignore_errors=True)
 
 
-def serve(podman):
+def serve(podman, *app):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         podman.start(sockets=podman.folder)
         print("podman: serves on %s; Ctrl-C ends it" % podman.host)
         print("\nPaste this into a second terminal, in this folder:\n")
-        print("  DOCKER_HOST=%s ./dev run\n" % podman.host)
+        print("  %s\n" % " ".join(["DOCKER_HOST=" + podman.host, "./dev run", *app]))
         sys.stdout.flush()
         podman.process.wait()
         raise Failed("podman's service ended, see %s" % podman.log)
@@ -199,7 +199,7 @@ def main():
         if sys.argv[1] == "build":
             podman.build(*sys.argv[2:])
         else:
-            serve(podman)
+            serve(podman, *sys.argv[2:])
     except (Failed, OSError, AssertionError) as error:
         sys.exit("podman: %s" % error)
 
