@@ -96,7 +96,8 @@ static const struct refused {
 	 "\"type\":\"dalamb.function.succeeded\",\"data\":{\"name\":\"check\"}}",
 	 NULL, "its type is dalamb's"},
 	{"events", NULL,
-	 "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/t\",\"type\":\"dalamb.dead.dropped\"}",
+	 "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/t\","
+	 "\"type\":\"dalamb.dead.dropped\"}",
 	 NULL, "its type is dalamb's"},
 	{"events", NULL, "\xFF\xFE of 5 MiB", "5 MiB \x80 \" are too many",
 	 "5 MiB \xEF\xBF\xBD \\\" are too many"},
