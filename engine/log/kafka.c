@@ -326,7 +326,7 @@ int dal_log_ask_partitions(const struct dal_log_options *options, int timeout_ms
 			i < 2 ? &kafka.topics[i]
 			      : dal_kafka_topic_find(&kafka,
 						     dal_slice_text(options->topics[i - 2].name));
-		r = dal_kafka_admin_partitions(asker, kafka.talk, topic->remote, timeout_ms,
+		r = dal_kafka_admin_partitions(asker, &kafka, topic->remote, timeout_ms,
 					       &partitions[i], error);
 	}
 	if (asker) {

@@ -9,17 +9,69 @@
 
 /* --- how many partitions --- */
 
-static int unreachable(struct dal_kafka_talk *talk, rd_kafka_resp_err_t code,
+static const char *property(const struct dal_kafka *kafka, const char *name)
+{
+	for (size_t i = 0; i < kafka->options.property_count; i++) {
+		if (strcmp(kafka->options.properties[i].name, name) == 0) {
+			return kafka->options.properties[i].value;
+		}
+	}
+	return "";
+}
+
+/* librdkafka before 2.6.1 sends SCRAM's nonce twice, which Kafka 4 and later refuse. */
+static const char *scram_remedy(const struct dal_kafka *kafka)
+{
+	bool scram = strncmp(property(kafka, "sasl.mechanism"), "SCRAM", 5) == 0 ||
+		     strncmp(property(kafka, "sasl.mechanisms"), "SCRAM", 5) == 0;
+
+	return scram && rd_kafka_version() < 0x02060100
+		       ? ". This librdkafka is older than 2.6.1 and can't do SCRAM with Kafka 4 "
+			 "and later: use PLAIN over TLS, or a newer librdkafka"
+		       : "";
+}
+
+/* Words that say that a broker is there, and does not want us, or is not the one we want. */
+static bool is_refusal(const char *reason)
+{
+	return strstr(reason, "uthentication") || strstr(reason, "SSL handshake failed") ||
+	       strstr(reason, "certificate");
+}
+
+static int unreachable(const struct dal_kafka *kafka, rd_kafka_resp_err_t code,
 		       struct dal_error *error)
 {
 	char reason[256];
 
-	dal_kafka_talk_reason(talk, reason, sizeof(reason));
-	dal_error_set(error,
-		      "Kafka: no broker of log.brokers answers (%s): is it running, and is the "
-		      "address right?",
-		      reason[0] ? reason : rd_kafka_err2str(code));
+	dal_kafka_talk_reason(kafka->talk, reason, sizeof(reason));
+	if (is_refusal(reason)) {
+		dal_error_set(error, "Kafka: a broker of log.brokers refuses us: %s%s", reason,
+			      scram_remedy(kafka));
+	} else {
+		dal_error_set(error,
+			      "Kafka: no broker of log.brokers answers (%s): is it running, and is "
+			      "the address right?",
+			      reason[0] ? reason : rd_kafka_err2str(code));
+	}
 	return -EHOSTUNREACH;
+}
+
+/* In slices: who is refused need not wait until the time is up. */
+static rd_kafka_resp_err_t metadata_ask(rd_kafka_t *handle, const struct dal_kafka *kafka,
+					rd_kafka_topic_t *topic, int timeout_ms,
+					const struct rd_kafka_metadata **metadata)
+{
+	int64_t until_us = dal_clock_monotonic_us() + timeout_ms * 1000ll;
+	rd_kafka_resp_err_t code;
+	char reason[256];
+
+	do {
+		int64_t left_ms = (until_us - dal_clock_monotonic_us()) / 1000;
+		code = rd_kafka_metadata(handle, 0, topic, metadata,
+					 left_ms < 500 ? (int)(left_ms > 1 ? left_ms : 1) : 500);
+		dal_kafka_talk_reason(kafka->talk, reason, sizeof(reason));
+	} while (code && !is_refusal(reason) && dal_clock_monotonic_us() < until_us);
+	return code;
 }
 
 static int topic_count(const rd_kafka_metadata_topic_t *topic, uint32_t *partitions,
@@ -40,7 +92,7 @@ static int topic_count(const rd_kafka_metadata_topic_t *topic, uint32_t *partiti
 	}
 }
 
-int dal_kafka_admin_partitions(rd_kafka_t *handle, struct dal_kafka_talk *talk, const char *name,
+int dal_kafka_admin_partitions(rd_kafka_t *handle, const struct dal_kafka *kafka, const char *name,
 			       int timeout_ms, uint32_t *partitions, struct dal_error *error)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(handle, name, NULL);
@@ -54,9 +106,9 @@ int dal_kafka_admin_partitions(rd_kafka_t *handle, struct dal_kafka_talk *talk, 
 		return -EINVAL;
 	}
 	*partitions = 0;
-	code = rd_kafka_metadata(handle, 0, topic, &metadata, timeout_ms);
+	code = metadata_ask(handle, kafka, topic, timeout_ms, &metadata);
 	if (code) {
-		r = unreachable(talk, code, error);
+		r = unreachable(kafka, code, error);
 	} else if (metadata->topic_cnt > 0) {
 		r = topic_count(&metadata->topics[0], partitions, error);
 	}
@@ -221,8 +273,8 @@ static const char *or_none(const char *text)
 	return text && *text ? text : "none";
 }
 
-static int first_other(const rd_kafka_ConsumerGroupDescription_t *group, const char *instance,
-		       char *who, size_t size)
+static int first_member(const rd_kafka_ConsumerGroupDescription_t *group, const char *instance,
+			bool same, char *who, size_t size)
 {
 	size_t count = rd_kafka_ConsumerGroupDescription_member_count(group);
 
@@ -230,7 +282,7 @@ static int first_other(const rd_kafka_ConsumerGroupDescription_t *group, const c
 		const rd_kafka_MemberDescription_t *member =
 			rd_kafka_ConsumerGroupDescription_member(group, i);
 		const char *its = rd_kafka_MemberDescription_group_instance_id(member);
-		if (!its || strcmp(its, instance) != 0) {
+		if ((its && strcmp(its, instance) == 0) == same) {
 			snprintf(who, size, "client id %s, host %s, instance id %s",
 				 or_none(rd_kafka_MemberDescription_client_id(member)),
 				 or_none(rd_kafka_MemberDescription_host(member)), or_none(its));
@@ -248,8 +300,8 @@ static bool is_passing(rd_kafka_resp_err_t code)
 	       code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR;
 }
 
-int dal_kafka_admin_others(rd_kafka_t *handle, const char *group, const char *instance, char *who,
-			   size_t size, struct dal_error *error)
+int dal_kafka_admin_member(rd_kafka_t *handle, const char *group, const char *instance, bool same,
+			   char *who, size_t size, struct dal_error *error)
 {
 	struct call call;
 	int r;
@@ -269,7 +321,7 @@ int dal_kafka_admin_others(rd_kafka_t *handle, const char *group, const char *in
 				      rd_kafka_error_string(why));
 			r = is_passing(rd_kafka_error_code(why)) ? -EAGAIN : -EACCES;
 		} else if (count > 0) {
-			r = first_other(groups[0], instance, who, size);
+			r = first_member(groups[0], instance, same, who, size);
 		}
 	}
 	call_deinit(&call);

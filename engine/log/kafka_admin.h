@@ -12,7 +12,7 @@
 #define DAL_KAFKA_MESSAGE_BYTES ((int64_t)(DAL_LIMIT_WEBHOOK_BYTES / 3 * 4 + DAL_MIB))
 
 /* How many partitions a topic has, 0: it isn't there. -EHOSTUNREACH: no answer. */
-int dal_kafka_admin_partitions(rd_kafka_t *handle, struct dal_kafka_talk *talk, const char *topic,
+int dal_kafka_admin_partitions(rd_kafka_t *handle, const struct dal_kafka *kafka, const char *topic,
 			       int timeout_ms, uint32_t *partitions, struct dal_error *error);
 /* One of dalamb's own. */
 int dal_kafka_admin_make(rd_kafka_t *handle, const char *topic, uint32_t partitions,
@@ -26,10 +26,10 @@ struct dal_kafka_topic_config {
 int dal_kafka_admin_config(rd_kafka_t *handle, const char *topic,
 			   struct dal_kafka_topic_config *config, struct dal_error *error);
 /*
- * Is anybody in the group but the member of this instance id? 1: `who` names the first, 0: nobody.
- * Negative with `error`; -EAGAIN: nobody can tell at the moment.
+ * Is a member in the group that has this instance id (`same`), or one that hasn't? 1: `who` names
+ * the first, 0: none. Negative with `error`; -EAGAIN: nobody can tell at the moment.
  */
-int dal_kafka_admin_others(rd_kafka_t *handle, const char *group, const char *instance, char *who,
-			   size_t size, struct dal_error *error);
+int dal_kafka_admin_member(rd_kafka_t *handle, const char *group, const char *instance, bool same,
+			   char *who, size_t size, struct dal_error *error);
 
 #endif

@@ -15,6 +15,7 @@
 #define POLL_MS 100
 #define LOOK_US (5 * 1000 * 1000) /* between two looks at who has our partitions */
 #define COMMIT_US (1000 * 1000)
+#define COMMIT_LAST_MS 2000
 #define INSTANCE_FILE "kafka-member"
 #define INSTANCE_BYTES 80
 
@@ -27,6 +28,7 @@ struct dal_kafka_member {
 	pthread_t thread;
 	atomic_bool owns, stopping;
 	bool joined;          /* the thread's: it was given something, be it nothing */
+	int64_t fenced_us;    /* the thread's: since when there is no handle; 0: there is */
 	int64_t looked_us;    /* the thread's */
 	int64_t committed_us; /* the thread's */
 	pthread_mutex_t lock; /* for what follows */
@@ -115,7 +117,7 @@ static int others_await(struct dal_kafka_member *member, struct dal_error *error
 	char who[300];
 
 	for (;;) {
-		int r = dal_kafka_admin_others(asker, member->group, member->instance, who,
+		int r = dal_kafka_admin_member(asker, member->group, member->instance, false, who,
 					       sizeof(who), error);
 		bool over = dal_clock_monotonic_us() - start_us > patience_us;
 		if (r == 1 && over) {
@@ -134,6 +136,65 @@ static int others_await(struct dal_kafka_member *member, struct dal_error *error
 		}
 		usleep(r == 1 ? 500 * 1000 : 50 * 1000);
 	}
+}
+
+/* --- joining --- */
+
+static int consumer_new(struct dal_kafka_member *member, struct dal_error *error)
+{
+	const struct dal_kafka_property defaults[] = {
+		{"session.timeout.ms", "10000"},
+		{"heartbeat.interval.ms", "2000"},
+		{NULL, NULL},
+	};
+	const struct dal_kafka_property fixed[] = {
+		{"group.id", member->group},
+		{"group.instance.id", member->instance},
+		{"partition.assignment.strategy", "range"},
+		{"enable.auto.commit", "false"},
+		{"enable.auto.offset.store", "false"},
+		{"allow.auto.create.topics", "false"},
+		{NULL, NULL},
+	};
+	struct dal_kafka *kafka = member->kafka;
+
+	return dal_kafka_handle_new(&kafka->options, kafka->talk, RD_KAFKA_CONSUMER, defaults,
+				    fixed, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR,
+				    &member->handle, error);
+}
+
+static int subscribe(struct dal_kafka_member *member, struct dal_error *error)
+{
+	const struct dal_kafka *kafka = member->kafka;
+	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(
+		(int)kafka->topic_count);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < kafka->topic_count; i++) {
+		rd_kafka_topic_partition_list_add(topics, kafka->topics[i].remote,
+						  RD_KAFKA_PARTITION_UA);
+	}
+	code = rd_kafka_subscribe(member->handle, topics);
+	rd_kafka_topic_partition_list_destroy(topics);
+	if (code) {
+		dal_error_set(error, "Kafka: can't join group \"%s\": %s", member->group,
+			      rd_kafka_err2str(code));
+		return -EACCES;
+	}
+	rd_kafka_poll_set_consumer(member->handle);
+	member->queue = rd_kafka_queue_get_consumer(member->handle);
+	return 0;
+}
+
+static int handle_open(struct dal_kafka_member *member, struct dal_error *error)
+{
+	int r = consumer_new(member, error);
+
+	if (r == 0 && (r = subscribe(member, error)) < 0) {
+		rd_kafka_destroy_flags(member->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+		member->handle = NULL;
+	}
+	return r;
 }
 
 /* --- the thread --- */
@@ -214,21 +275,24 @@ static void on_rebalance(struct dal_kafka_member *member, rd_kafka_event_t *even
 	}
 }
 
+static void handle_close(struct dal_kafka_member *member)
+{
+	rd_kafka_queue_destroy(member->queue);
+	rd_kafka_destroy_flags(member->handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	member->handle = NULL;
+	member->joined = false;
+}
+
 static void on_error(struct dal_kafka_member *member, rd_kafka_event_t *event)
 {
-	char text[384];
+	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
 
 	if (rd_kafka_event_error_is_fatal(event)) {
 		owns_set(member, false);
-		member->looked_us = INT64_MAX;
-		snprintf(text, sizeof(text),
-			 "another engine has our member id (%s) in group %s, so it has a copy of "
-			 "our data folder (%s): stop one of them, delete %s in its data folder",
-			 member->instance, member->group, rd_kafka_event_error_string(event),
-			 INSTANCE_FILE);
-		obstacle_set(member, text);
-	} else if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
-		   rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__TRANSPORT) {
+		member->fenced_us = dal_clock_monotonic_us();
+		member->looked_us = 0;
+	}
+	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && code != RD_KAFKA_RESP_ERR__TRANSPORT) {
 		dal_kafka_talk_warn(member->kafka->talk, "Kafka: group %s: %s", member->group,
 				    rd_kafka_event_error_string(event));
 	}
@@ -249,27 +313,66 @@ static void on_event(struct dal_kafka_member *member, rd_kafka_event_t *event)
 	rd_kafka_event_destroy(event);
 }
 
+static bool is_time_to_look(struct dal_kafka_member *member)
+{
+	int64_t now_us = dal_clock_monotonic_us();
+
+	if (now_us < member->looked_us || now_us - member->looked_us < LOOK_US ||
+	    dal_kafka_watch_away_us(member->kafka->watch)) {
+		return false;
+	}
+	member->looked_us = now_us;
+	return true;
+}
+
+static int look_for(struct dal_kafka_member *member, bool same, char *who, size_t size)
+{
+	struct dal_error why;
+
+	return dal_kafka_admin_member(dal_kafka_watch_handle(member->kafka->watch), member->group,
+				      member->instance, same, who, size, &why);
+}
+
 /* While we don't have all: who has them? */
 static void look(struct dal_kafka_member *member)
 {
-	int64_t now_us = dal_clock_monotonic_us();
 	char who[300], text[384];
-	struct dal_error why;
-	int r;
 
-	if (atomic_load(&member->owns) || !member->joined || now_us < member->looked_us ||
-	    now_us - member->looked_us < LOOK_US || dal_kafka_watch_away_us(member->kafka->watch)) {
-		return;
-	}
-	member->looked_us = now_us;
-	r = dal_kafka_admin_others(member->handle, member->group, member->instance, who,
-				   sizeof(who), &why);
-	if (r == 1) {
+	if (!atomic_load(&member->owns) && member->joined && is_time_to_look(member) &&
+	    look_for(member, false, who, sizeof(who)) == 1) {
 		snprintf(text, sizeof(text),
 			 "group %s gave partitions to another member (%s): stop that one, or set "
 			 "another log.group",
 			 member->group, who);
 		obstacle_set(member, text);
+	}
+}
+
+/*
+ * Somebody has our instance id: another engine, or we ourselves, when a broker died between two
+ * requests. Ourselves we no longer are once our session is over.
+ */
+static void look_fenced(struct dal_kafka_member *member)
+{
+	int64_t session_us = (session_ms(member->kafka) + 1000) * 1000;
+	char who[300], text[384];
+	struct dal_error why;
+	int r;
+
+	if (dal_clock_monotonic_us() - member->fenced_us < session_us || !is_time_to_look(member)) {
+		return;
+	}
+	r = look_for(member, true, who, sizeof(who));
+	if (r == 1) {
+		snprintf(
+			text, sizeof(text),
+			"another engine is in group %s as %s, so it has a copy of our data folder: "
+			"stop one of them, and delete %s in its data folder",
+			member->group, member->instance, INSTANCE_FILE);
+		obstacle_set(member, text);
+	} else if (r == 0 && handle_open(member, &why) == 0) {
+		member->fenced_us = 0;
+		obstacle_set(member, "");
 	}
 }
 
@@ -295,12 +398,18 @@ static rd_kafka_topic_partition_list_t *commit_take(struct dal_kafka_member *mem
 	return list;
 }
 
+/* Not while the brokers are away: what waits for them would be told by who we were before. */
+static bool may_commit(const struct dal_kafka_member *member)
+{
+	return atomic_load(&member->owns) && !dal_kafka_watch_away_us(member->kafka->watch);
+}
+
 static void commit(struct dal_kafka_member *member)
 {
 	int64_t now_us = dal_clock_monotonic_us();
 	rd_kafka_topic_partition_list_t *list;
 
-	if (!atomic_load(&member->owns) || now_us - member->committed_us < COMMIT_US) {
+	if (!may_commit(member) || now_us - member->committed_us < COMMIT_US) {
 		return;
 	}
 	list = commit_take(member);
@@ -311,92 +420,58 @@ static void commit(struct dal_kafka_member *member)
 	}
 }
 
-/* A static member does not leave: whoever comes back within the session has all at once. */
-static void leave(struct dal_kafka_member *member)
+static void commit_last(struct dal_kafka_member *member)
 {
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(member->handle);
-	rd_kafka_error_t *error;
-	int64_t until_us = dal_clock_monotonic_us() + DAL_KAFKA_PATIENCE_MS * 1000;
+	rd_kafka_topic_partition_list_t *list = may_commit(member) ? commit_take(member) : NULL;
+	rd_kafka_queue_t *queue;
+	rd_kafka_event_t *event;
 
-	member->committed_us = 0;
-	commit(member);
-	rd_kafka_queue_destroy(member->queue);
-	error = rd_kafka_consumer_close_queue(member->handle, queue);
-	if (error) {
-		rd_kafka_error_destroy(error);
+	if (!list) {
+		return;
 	}
-	while (!error && !rd_kafka_consumer_closed(member->handle) &&
-	       dal_clock_monotonic_us() < until_us) {
-		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, POLL_MS);
-		if (event) {
-			on_event(member, event);
-		}
+	queue = rd_kafka_queue_new(member->handle);
+	rd_kafka_commit_queue(member->handle, list, queue, NULL, NULL);
+	event = rd_kafka_queue_poll(queue, COMMIT_LAST_MS);
+	if (event) {
+		rd_kafka_event_destroy(event);
 	}
 	rd_kafka_queue_destroy(queue);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
+static void step(struct dal_kafka_member *member)
+{
+	rd_kafka_event_t *event = rd_kafka_queue_poll(member->queue, POLL_MS);
+
+	if (event) {
+		on_event(member, event);
+	}
+	if (member->fenced_us) {
+		handle_close(member);
+		return;
+	}
+	look(member);
+	commit(member);
+}
+
+/* A static member does not leave: whoever comes back within the session has all at once. */
 static void *run(void *own)
 {
 	struct dal_kafka_member *member = own;
 
 	while (!atomic_load(&member->stopping)) {
-		rd_kafka_event_t *event = rd_kafka_queue_poll(member->queue, POLL_MS);
-		if (event) {
-			on_event(member, event);
+		if (member->fenced_us) {
+			usleep(POLL_MS * 1000);
+			look_fenced(member);
+		} else {
+			step(member);
 		}
-		look(member);
-		commit(member);
 	}
-	leave(member);
+	if (!member->fenced_us) {
+		commit_last(member);
+		handle_close(member);
+	}
 	return NULL;
-}
-
-/* --- joining --- */
-
-static int handle_open(struct dal_kafka_member *member, struct dal_error *error)
-{
-	const struct dal_kafka_property defaults[] = {
-		{"session.timeout.ms", "10000"},
-		{"heartbeat.interval.ms", "2000"},
-		{NULL, NULL},
-	};
-	const struct dal_kafka_property fixed[] = {
-		{"group.id", member->group},
-		{"group.instance.id", member->instance},
-		{"partition.assignment.strategy", "range"},
-		{"enable.auto.commit", "false"},
-		{"enable.auto.offset.store", "false"},
-		{"allow.auto.create.topics", "false"},
-		{NULL, NULL},
-	};
-	struct dal_kafka *kafka = member->kafka;
-
-	return dal_kafka_handle_new(&kafka->options, kafka->talk, RD_KAFKA_CONSUMER, defaults,
-				    fixed, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR,
-				    &member->handle, error);
-}
-
-static int subscribe(struct dal_kafka_member *member, struct dal_error *error)
-{
-	const struct dal_kafka *kafka = member->kafka;
-	rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(
-		(int)kafka->topic_count);
-	rd_kafka_resp_err_t code;
-
-	for (size_t i = 0; i < kafka->topic_count; i++) {
-		rd_kafka_topic_partition_list_add(topics, kafka->topics[i].remote,
-						  RD_KAFKA_PARTITION_UA);
-	}
-	code = rd_kafka_subscribe(member->handle, topics);
-	rd_kafka_topic_partition_list_destroy(topics);
-	if (code) {
-		dal_error_set(error, "Kafka: can't join group \"%s\": %s", member->group,
-			      rd_kafka_err2str(code));
-		return -EACCES;
-	}
-	rd_kafka_poll_set_consumer(member->handle);
-	member->queue = rd_kafka_queue_get_consumer(member->handle);
-	return 0;
 }
 
 int dal_kafka_member_new(struct dal_kafka *kafka, struct dal_kafka_member **out,
@@ -414,9 +489,6 @@ int dal_kafka_member_new(struct dal_kafka *kafka, struct dal_kafka_member **out,
 	}
 	if (r == 0) {
 		r = handle_open(member, error);
-	}
-	if (r == 0 && (r = subscribe(member, error)) < 0) {
-		rd_kafka_destroy(member->handle);
 	}
 	if (r < 0) {
 		pthread_mutex_destroy(&member->lock);
@@ -436,7 +508,6 @@ void dal_kafka_member_free(struct dal_kafka_member *member)
 	}
 	atomic_store(&member->stopping, true);
 	pthread_join(member->thread, NULL);
-	rd_kafka_destroy(member->handle);
 	pthread_mutex_destroy(&member->lock);
 	dal_position_deinit(&member->position);
 	free(member->group);

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 
-#include <librdkafka/rdkafka.h>
-
 #include "engine/base/digest.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
@@ -179,7 +177,7 @@ void dal_kafka_message_deinit(struct dal_kafka_message *message)
 	*message = (struct dal_kafka_message){0};
 }
 
-/* --- dedup and partitions --- */
+/* --- dedup --- */
 
 static struct dal_kafka_digest digest_of(struct dal_slice text)
 {
@@ -214,14 +212,4 @@ struct dal_kafka_digest dal_kafka_digest_of_request(struct dal_slice key, size_t
 	digest = digest_of(dal_buffer_slice(&text));
 	dal_buffer_deinit(&text);
 	return digest;
-}
-
-int32_t dal_kafka_partition(const struct dal_kafka_topic *topic, struct dal_slice key)
-{
-	int32_t count = (int32_t)topic->partitions;
-
-	return topic->crc32 ? rd_kafka_msg_partitioner_consistent(NULL, key.data, key.size, count,
-								  NULL, NULL)
-			    : rd_kafka_msg_partitioner_murmur2(NULL, key.data, key.size, count,
-							       NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * Events as they go out to Kafka: the way back of kafka_record.h, which has the wire format. Pure,
- * but for the partitioners, which are librdkafka's. Private to the Kafka backend.
+ * Events as they go out to Kafka: the way back of kafka_record.h, which has the wire format. Pure:
+ * knows no broker and no librdkafka. Private to the Kafka backend.
  *
  * An event goes out in binary mode if it comes back from that the same, attribute by attribute and
  * with its data's very bytes; else structured, as it is.
@@ -36,8 +36,5 @@ struct dal_kafka_digest {
 
 struct dal_kafka_digest dal_kafka_digest_of(struct dal_slice dedup);
 struct dal_kafka_digest dal_kafka_digest_of_request(struct dal_slice key, size_t index);
-
-/* Where the topic's partitioner puts a key. */
-int32_t dal_kafka_partition(const struct dal_kafka_topic *topic, struct dal_slice key);
 
 #endif

@@ -82,6 +82,7 @@ void dal_kafka_options_copy(struct dal_log_kafka_options *to,
 	for (size_t i = 0; i < from->property_count; i++) {
 		properties[i].name = dal_strdup(from->properties[i].name);
 		properties[i].value = dal_strdup(from->properties[i].value);
+		properties[i].secret = from->properties[i].secret;
 	}
 	*to = *from;
 	to->brokers = dal_strdup(from->brokers);
@@ -130,10 +131,21 @@ static int set_users(rd_kafka_conf_t *conf, const struct dal_log_property *prope
 	if (rd_kafka_conf_set(conf, property->name, property->value, why, sizeof(why)) !=
 	    RD_KAFKA_CONF_OK) {
 		dal_error_set(error, "kafka property \"%s\": %s", property->name,
-			      is_secret(property->name) ? "its value is not valid" : why);
+			      property->secret || is_secret(property->name)
+				      ? "its value is not valid"
+				      : why);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+int dal_log_check_property(const struct dal_log_property *property, struct dal_error *error)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	int r = set_users(conf, property, error);
+
+	rd_kafka_conf_destroy(conf);
+	return r;
 }
 
 static int conf_fill(rd_kafka_conf_t *conf, const struct dal_log_kafka_options *options,

@@ -94,6 +94,7 @@ static void sources_add(struct kafka_reader *reader, uint16_t lane, const struct
 				.partition = (int32_t)k,
 				.number = topic->first + k,
 				.next = mark ? (int64_t)mark->next : -1,
+				.told = mark ? (int64_t)mark->next : -1,
 				.target = -1,
 			};
 		}
@@ -222,7 +223,7 @@ static struct dal_kafka_arena *arena_of(struct gathering *g)
 static void restart(struct kafka_reader *reader, struct dal_kafka_source *source, int64_t next)
 {
 	dal_kafka_source_stop(source);
-	source->next = next;
+	source->next = source->told = next;
 	dal_kafka_source_start(source, on_filled, reader);
 }
 
@@ -438,6 +439,18 @@ static int gather(struct kafka_reader *reader, struct gathering *g)
 	return r;
 }
 
+/* Whoever has seen an event finds it before the end that the log tells. */
+static void passed_tell(struct kafka_reader *reader)
+{
+	for (size_t i = 0; i < reader->count; i++) {
+		struct dal_kafka_source *source = &reader->sources[i];
+		if (source->next > source->told) {
+			dal_kafka_watch_passed(reader->kafka->watch, source->number, source->next);
+			source->told = source->next;
+		}
+	}
+}
+
 int dal_kafka_read(struct dal_log_reader *base, size_t max_events, size_t max_bytes,
 		   struct dal_log_batch *batch)
 {
@@ -453,6 +466,7 @@ int dal_kafka_read(struct dal_log_reader *base, size_t max_events, size_t max_by
 		return DAL_LOG_END;
 	}
 	r = gather(reader, &g);
+	passed_tell(reader);
 	if (batch->count > 0) {
 		return 0; /* what stopped it is met again */
 	}

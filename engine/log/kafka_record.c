@@ -465,6 +465,24 @@ static bool key_is_right(const struct dal_kafka_topic *topic, const struct dal_l
 	return right;
 }
 
+/* A key belongs in one partition: elsewhere another lane would have it, too. */
+static bool partition_is_right(const struct dal_kafka_topic *topic,
+			       const struct dal_log_record *record, struct dal_error *why)
+{
+	int32_t right = record->keyed ? dal_kafka_partition(topic, record->key) : -1;
+
+	if (right < 0 || right == record->place.partition) {
+		return true;
+	}
+	dal_error_set(why,
+		      "its key \"%.*s\" belongs in partition %d by %s: if whoever produces it is a "
+		      "%s, say partitioner = \"%s\" of the topic",
+		      SHOWN(record->key), right, topic->crc32 ? "crc32" : "murmur2",
+		      topic->crc32 ? "Java client" : "librdkafka client",
+		      topic->crc32 ? "murmur2" : "crc32");
+	return false;
+}
+
 bool dal_kafka_record_accept(const struct dal_kafka_topic *topic,
 			     const struct dal_log_record *record, const struct dal_event *event,
 			     bool *halt, struct dal_error *why)
@@ -483,7 +501,9 @@ bool dal_kafka_record_accept(const struct dal_kafka_topic *topic,
 			      SHOWN(checked.type), DAL_TOPIC_SYSTEM);
 		return false;
 	}
-	if (topic->key && !topic->system && !key_is_right(topic, record, &checked, why)) {
+	if (topic->key && !topic->system &&
+	    (!key_is_right(topic, record, &checked, why) ||
+	     !partition_is_right(topic, record, why))) {
 		*halt = topic->halt_on_wrong_key;
 		return false;
 	}

@@ -80,6 +80,9 @@ void dal_kafka_record_refuse(const struct dal_kafka_record *record, struct dal_k
 bool dal_kafka_record_accept(const struct dal_kafka_topic *topic,
 			     const struct dal_log_record *record, const struct dal_event *event,
 			     bool *halt, struct dal_error *why);
+/* Where the topic's partitioner puts a key (kafka_partition.c: the partitioners are librdkafka's).
+ */
+int32_t dal_kafka_partition(const struct dal_kafka_topic *topic, struct dal_slice key);
 /* Is it a content type of JSON: application/json, text/json, anything with +json? */
 bool dal_kafka_is_json(struct dal_slice content_type);
 

@@ -17,6 +17,7 @@ struct dal_kafka_source {
 	rd_kafka_queue_t *queue;
 	rd_kafka_message_t *head; /* or NULL; an error of a record is one, too */
 	int64_t next;             /* the first offset not given yet; -1: not known yet */
+	int64_t told;             /* as `next` when the watch was told last */
 	int64_t target;           /* it is at the end when it is here, as was known last */
 	bool at_end;              /* there is nothing behind `next` now */
 	int64_t empty_us;         /* since when there is neither, 0: not so */

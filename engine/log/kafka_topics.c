@@ -108,7 +108,7 @@ static int topics_count(struct dal_kafka *kafka, rd_kafka_t *handle, struct dal_
 	for (size_t i = 0; i < kafka->topic_count; i++) {
 		struct dal_kafka_topic *topic = &kafka->topics[i];
 		int left_ms = (int)((until_us - dal_clock_monotonic_us()) / 1000);
-		int r = dal_kafka_admin_partitions(handle, kafka->talk, topic->remote,
+		int r = dal_kafka_admin_partitions(handle, kafka, topic->remote,
 						   left_ms > 100 ? left_ms : 100,
 						   &topic->partitions, error);
 		if (r < 0) {
@@ -151,7 +151,7 @@ static int await_topic(struct dal_kafka *kafka, rd_kafka_t *handle, struct dal_k
 	int64_t until_us = dal_clock_monotonic_us() + DAL_KAFKA_PATIENCE_MS * 1000;
 
 	for (;;) {
-		int r = dal_kafka_admin_partitions(handle, kafka->talk, topic->remote, 5000,
+		int r = dal_kafka_admin_partitions(handle, kafka, topic->remote, 5000,
 						   &topic->partitions, error);
 		if (r < 0 || topic->partitions > 0) {
 			return r;

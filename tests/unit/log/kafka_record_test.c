@@ -26,10 +26,14 @@ struct given {
 	size_t value_size;       /* 0: as long as its text */
 	const char *headers[8][2];
 	int64_t time_ms;
+	int32_t partition; /* 0: 3 */
 };
 
-static struct dal_kafka_topic orders = {
-	.name = "orders", .remote = "orders", .type = "order", .source = "/kafka/orders"};
+static struct dal_kafka_topic orders = {.name = "orders",
+					.remote = "orders",
+					.type = "order",
+					.source = "/kafka/orders",
+					.partitions = 1000};
 static struct dal_kafka_topic events = {.name = "events", .own = true, .type = "x", .source = "/x"};
 static struct dal_kafka_topic system_topic = {
 	.name = "system", .own = true, .system = true, .type = "x", .source = "/x"};
@@ -73,7 +77,7 @@ static const char *read_as(const struct dal_kafka_topic *topic, struct given giv
 	struct dal_kafka_header headers[8];
 	struct dal_kafka_record in = {
 		.topic = topic,
-		.partition = 3,
+		.partition = given.partition ? given.partition : 3,
 		.offset = 17,
 		.time_ms = given.time_ms ? given.time_ms : -1,
 		.key = dal_slice_text(given.key),
@@ -94,7 +98,7 @@ static const char *read_as(const struct dal_kafka_topic *topic, struct given giv
 		};
 	}
 	dal_kafka_record_read(&in, json, arena, &record);
-	assert_int_equal(record.place.partition, 3);
+	assert_int_equal(record.place.partition, in.partition);
 	assert_int_equal(record.place.offset, 17);
 	assert_true(record.untrusted);
 	shown = record.refused.size ? record.refused : record.event;
@@ -298,6 +302,32 @@ static void test_dalambs_types(void **own)
 	assert_says(&orders, "dalamb's");
 }
 
+/* Of 1,000 none of the keys of the tests goes to 0. */
+static int32_t partition_of(const char *key)
+{
+	return key ? dal_kafka_partition(&orders, dal_slice_text(key)) : 3;
+}
+
+static void test_partitions(void **own)
+{
+	const char *why;
+	bool halt;
+
+	(void)own;
+	assert_int_equal(dal_path_parse(dal_slice_text("data"), &orders.key, NULL), 0);
+	read_as(&orders, (struct given){.key = "k", .value = "\"k\"", .partition = 5});
+	why = accepted_as(&orders, &halt);
+	assert_non_null(strstr(why, "belongs in partition"));
+	assert_non_null(strstr(why, "partitioner = \"crc32\""));
+	orders.crc32 = true;
+	read_as(&orders,
+		(struct given){.key = "k", .value = "\"k\"", .partition = partition_of("k")});
+	assert_counts(&orders);
+	orders.crc32 = false;
+	dal_path_free(orders.key);
+	orders.key = NULL;
+}
+
 static void test_keys(void **own)
 {
 	const struct {
@@ -315,7 +345,9 @@ static void test_keys(void **own)
 	(void)own;
 	assert_int_equal(dal_path_parse(dal_slice_text("data.customer"), &orders.key, NULL), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		read_as(&orders, (struct given){.key = cases[i].key, .value = cases[i].value});
+		read_as(&orders, (struct given){.key = cases[i].key,
+						.value = cases[i].value,
+						.partition = partition_of(cases[i].key)});
 		assert_int_equal(*accepted_as(&orders, &halt) == '\0', cases[i].right);
 		assert_false(halt);
 	}
@@ -371,7 +403,8 @@ int main(void)
 		TEST(test_binary_broken), TEST(test_structured),
 		TEST(test_wrapped),       TEST(test_own_and_dedup),
 		TEST(test_dalambs_types), TEST(test_keys),
-		TEST(test_too_large),     TEST(test_any_bytes),
+		TEST(test_partitions),    TEST(test_too_large),
+		TEST(test_any_bytes),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
