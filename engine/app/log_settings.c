@@ -260,14 +260,22 @@ static char *brokers_read(const struct dal_section *s, struct dal_errors *errors
 	return text;
 }
 
-static void properties_read(const struct dal_section *s, struct dal_log_kafka_options *kafka)
+static void properties_read(const struct dal_section *s, struct dal_log_kafka_options *kafka,
+			    struct dal_errors *errors)
 {
 	const struct dal_value *given = dal_section_get(s, "kafka");
 	struct dal_log_property *properties = dal_calloc(given->count + 1, sizeof(*properties));
+	struct dal_error error;
 
 	for (size_t i = 0; i < given->count; i++) {
-		properties[i].name = dal_strdup(given->items[i].key);
-		properties[i].value = dal_strdup(given->items[i].text);
+		const struct dal_value *item = &given->items[i];
+
+		properties[i].name = dal_strdup(item->key);
+		properties[i].value = dal_strdup(item->text);
+		properties[i].secret = item->secret;
+		if (item->text_size > 0 && dal_log_check_property(&properties[i], &error) != 0) {
+			dal_section_report(s, "kafka", item->line, errors, ": %s", error.text);
+		}
 	}
 	kafka->properties = properties;
 	kafka->property_count = given->count;
@@ -282,7 +290,7 @@ static void kafka_read(const struct dal_section *s, struct dal_settings *setting
 	settings->kafka.group = text_take(dal_section_get(s, "group"));
 	settings->kafka.partitions = partitions->set ? (uint32_t)partitions->number : 0;
 	settings->kafka.skip_lost = is(dal_section_get(s, "out_of_range"), "earliest");
-	properties_read(s, &settings->kafka);
+	properties_read(s, &settings->kafka, errors);
 }
 
 static void kafka_check(const struct dal_section *s, const struct dal_settings *settings,

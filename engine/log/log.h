@@ -47,6 +47,7 @@ struct dal_log_topic {
 
 struct dal_log_property {
 	const char *name, *value;
+	bool secret; /* its value is never shown */
 };
 
 struct dal_log_kafka_options {
@@ -162,8 +163,9 @@ uint64_t dal_log_origin(const struct dal_log *log, uint16_t lane);
 
 /* --- read --- */
 
-#define DAL_LOG_ALL_LANES UINT16_MAX /* for readers and positions: every partition of every topic  \
-				      */
+#define DAL_LOG_ALL_LANES                                                                          \
+	UINT16_MAX /* for readers and positions: every partition of every topic                    \
+		    */
 
 struct dal_log_record {
 	struct dal_place place; /* its topic's text lives as long as the log */
@@ -264,6 +266,10 @@ void dal_log_status(struct dal_log *log, struct dal_log_status *status);
  */
 int dal_log_ask_partitions(const struct dal_log_options *options, int timeout_ms,
 			   uint32_t *partitions, struct dal_error *error);
+
+/* May this property of librdkafka be set, to this value? -EINVAL with `error`, which shows no value
+ * of a secret, if it is unknown or would break a promise. Any thread. */
+int dal_log_check_property(const struct dal_log_property *property, struct dal_error *error);
 
 /* Would a small append that is not urgent find room on the disk? False for a read-only log, whose
  * room is all zeros. Any thread. */

@@ -144,8 +144,8 @@ def test_check_tells_what_would_need_repartitioning(tmp_path):
 def test_check_tells_a_property_that_would_break_a_promise(app):
     write(app, dalamb_lua='func "greet" { command = { "python3", "runtime.py" } }\n'
                           'log { kafka = { acks = 1 } }\n')
-    result = dalamb("check", app, **KAFKA)
-    assert result.status == NO and "dalamb.lua:2: log: kafka property \"acks\"" in result.err
+    result = dalamb("check", app)
+    assert result.status == NO and "dalamb.lua:2: log.kafka: kafka property \"acks\"" in result.err
 
 
 @pytest.mark.parametrize("example", ["shop", "github"])

@@ -161,6 +161,7 @@ static void expect_at(const char *folder, char *const *environment, const char *
 		fail_msg("%zu, not %s:%d: \"%s\", but %s:%d: %s", errors.count, file, line, text,
 			 errors.items[0].file, errors.items[0].line, errors.items[0].text);
 	}
+	assert_null(strstr(errors.items[0].text, "sesame"));
 	dal_errors_deinit(&errors);
 }
 
@@ -196,9 +197,17 @@ static void mistakes_in_the_file(void **own)
 		{"log { partitions = 'many' }", 2, "'partitions' is a string, expected an integer"},
 		{"log { out_of_range = 'skip' }", 2, "expected \"halt\" or \"earliest\""},
 		{"log { kafka = 'x' }", 2, "'kafka' is a string, expected a table"},
-		{"log { kafka = { a = 'x',\n b = {} } }", 3, "'kafka.b' is a table, expected a"},
+		{"log { kafka = { acks = 'all',\n b = {} } }", 3,
+		 "'kafka.b' is a table, expected a"},
+		{"log { kafka = { debug = 'all',\n ['group.id'] = 'x' } }", 3,
+		 "log.kafka: kafka property \"group.id\": can't be set: say it in log.group"},
+		{"log { kafka = {\n ['no.such'] = 1 } }", 3, "property \"no.such\""},
+		{"log { kafka = { ['fetch.wait.max.ms'] = 'hello' } }", 2,
+		 "property \"fetch.wait.max.ms\": Invalid value"},
+		{"log { kafka = { ['fetch.wait.max.ms'] = secret 'WORD' } }", 2,
+		 "\"fetch.wait.max.ms\": its value is not valid"},
 		{"log { kafka = { 'x' } }", 2, "'kafka' has a value without a name"},
-		{"log { kafka = { a = 'x',\n ['b'] = secret 'NOPE' } }", 3,
+		{"log { kafka = { debug = 'all',\n ['sasl.password'] = secret 'NOPE' } }", 3,
 		 "kafka: the secret \"NOPE\" is missing or empty"},
 		{"log { topics = { 'No' } }", 2, "log.topics: \"No\" is no name"},
 		{"log { topics = { No = {} } }", 2, "log.topics: \"No\" is no name"},
@@ -226,11 +235,13 @@ static void mistakes_in_the_file(void **own)
 		{"log { topics = {\n ['shop.system'] = {} } }", 3, "own topic \"system\""},
 	};
 
+	static char *const environment[] = {(char *)"WORD=sesame", NULL};
+
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *text = dal_asprintf("app 'shop'\n%s\n", cases[i].written);
 
 		write_file(*own, "dalamb.lua", text);
-		expect_at(*own, none, "dalamb.lua", cases[i].line, cases[i].text);
+		expect_at(*own, environment, "dalamb.lua", cases[i].line, cases[i].text);
 		free(text);
 	}
 }
