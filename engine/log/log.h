@@ -163,9 +163,8 @@ uint64_t dal_log_origin(const struct dal_log *log, uint16_t lane);
 
 /* --- read --- */
 
-#define DAL_LOG_ALL_LANES                                                                          \
-	UINT16_MAX /* for readers and positions: every partition of every topic                    \
-		    */
+/* For readers and positions: every partition of every topic. */
+#define DAL_LOG_ALL_LANES UINT16_MAX
 
 struct dal_log_record {
 	struct dal_place place; /* its topic's text lives as long as the log */
