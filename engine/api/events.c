@@ -90,6 +90,23 @@ static void step_back(struct dal_position *position, const struct dal_position *
 	}
 }
 
+/* The end that the log has now, which is not before what is folded in: brokers are asked for it now
+ * and then only. */
+static void end_take(const struct dal_reading *reading, struct dal_position *end)
+{
+	struct dal_api *api = reading->api;
+	struct dal_position folded = {0};
+
+	dal_log_end(dal_engine_log(api->engine), reading->lane, end);
+	for (uint16_t i = 0; i < dal_engine_lanes(api->engine); i++) {
+		if (reading->lane == i || reading->lane == DAL_LOG_ALL_LANES) {
+			dal_worker_position(dal_engine_worker(api->engine, i), &folded);
+			dal_position_advance(end, &folded);
+		}
+	}
+	dal_position_deinit(&folded);
+}
+
 /* What a moment means; DAL_API_ANY leaves the position as it is. 0 or negative. */
 static int moment_find(const struct dal_reading *reading, const struct dal_api_moment *moment,
 		       struct dal_position *position)
@@ -110,7 +127,7 @@ static int moment_find(const struct dal_reading *reading, const struct dal_api_m
 		break;
 	case DAL_API_LAST:
 		dal_log_start(log, reading->lane, &start);
-		dal_log_end(log, reading->lane, position);
+		end_take(reading, position);
 		step_back(position, &start, moment->last);
 		dal_position_deinit(&start);
 		break;
@@ -186,7 +203,7 @@ static int end_find(struct dal_reading *reading, const struct dal_api_moment *to
 	struct dal_position end = {0};
 	int r;
 
-	dal_log_end(dal_engine_log(reading->api->engine), reading->lane, &end);
+	end_take(reading, &end);
 	narrow(reading, &end);
 	dal_position_copy(&reading->to, &end);
 	r = moment_find(reading, to, &reading->to);

@@ -28,13 +28,17 @@ static void put_time(struct dal_json_writer *w, const char *key, int64_t time_us
 	}
 }
 
-static void put_log(struct dal_json_writer *w, struct dal_api *api)
+static void put_log(struct dal_json_writer *w, struct dal_api *api,
+		    const struct dal_worker_status *lanes, uint16_t count)
 {
 	struct dal_log *log = dal_engine_log(api->engine);
 	struct dal_position end = {0};
 	struct dal_log_status status;
 
 	dal_log_end(log, DAL_LOG_ALL_LANES, &end);
+	for (uint16_t i = 0; i < count; i++) {
+		dal_position_advance(&end, &lanes[i].end);
+	}
 	dal_log_status(log, &status);
 	dal_json_key(w, "log");
 	dal_json_begin_object(w);
@@ -298,7 +302,7 @@ static void get_status(struct dal_http_request *request, void *data)
 	lanes = dal_api_lanes_take(api, &count);
 	dal_json_begin_object(&w);
 	put_app(&w, api);
-	put_log(&w, api);
+	put_log(&w, api, lanes, count);
 	put_lanes(&w, api, lanes, count);
 	put_functions(&w, api);
 	put_totals(&w, lanes, count);
