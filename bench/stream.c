@@ -1,12 +1,12 @@
 /*
  * The stream: embedded log -> match (50 rules, 2 of them match and ask a guard) -> Lua fold ->
- *RocksDB.
+ * RocksDB.
  *
  *	bench_stream [KEYS [EVENTS [FOLDER]]]
  *
  * Appends EVENTS events of 320 bytes over KEYS keys (not timed), then folds them on one thread as a
  * worker does, with everything it writes. A second pass folds a raised version from the log's
- *start: that is a rebuild. Then the state is opened once more.
+ * start: that is a rebuild. Then the state is opened once more.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -14,47 +14,27 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "bench/event.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/log/log.h"
 #include "engine/stream/lane.h"
 
-enum { EVENT_BYTES = 320, BATCH = 1000, RULES = 50 };
-
-static size_t event_make(char *out, uint64_t n, uint64_t keys)
-{
-	uint64_t random = n * 6364136223846793005u + 1442695040888963407u;
-	int size = snprintf(
-		out, EVENT_BYTES + 64,
-		"{\"specversion\":\"1.0\",\"id\":\"o%010" PRIu64
-		"\",\"source\":\"/shop/web\",\"type\":\"order.placed\","
-		"\"time\":\"2026-11-24T10:%02u:%02uZ\",\"data\":{\"customer\":\"c%07" PRIu64
-		"\",\"total\":%u,\"country\":\"%s\",\"sku\":\"A-%04u\",\"note\":\"",
-		n, (unsigned)(n / 60 % 60), (unsigned)(n % 60), (random >> 20) % keys,
-		(unsigned)(random >> 33) % 2000, (random >> 50) % 3 ? "FR" : "DE",
-		(unsigned)(n % 10000));
-
-	while (size < EVENT_BYTES - 3) {
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		out[size++] = (char)('a' + (random >> 33) % 26);
-	}
-	memcpy(out + size, "\"}}", 3);
-	return (size_t)size + 3;
-}
+enum { BATCH = 1000, RULES = 50 };
 
 static void fill(struct dal_log *log, uint64_t events, uint64_t keys)
 {
 	struct dal_log_item *items = dal_calloc(BATCH, sizeof(*items));
-	char *text = dal_malloc(BATCH * (EVENT_BYTES + 64));
+	struct bench_event *made = dal_calloc(BATCH, sizeof(*made));
 
 	for (uint64_t n = 0; n < events;) {
 		size_t count = 0;
 		for (; count < BATCH && n < events; count++, n++) {
-			char *out = text + count * (EVENT_BYTES + 64);
-			items[count] = (struct dal_log_item){
-				.topic = dal_slice_text("events"),
-				.event = dal_slice(out, event_make(out, n, keys))};
+			bench_event_make(&made[count], n, keys);
+			items[count] = (struct dal_log_item){.topic = dal_slice_text("events"),
+							     .event = dal_slice(made[count].text,
+										made[count].size)};
 		}
 		if (dal_log_append_wait(log,
 					&(struct dal_log_append){.items = items, .count = count})) {
@@ -63,7 +43,7 @@ static void fill(struct dal_log *log, uint64_t events, uint64_t keys)
 		}
 	}
 	free(items);
-	free(text);
+	free(made);
 }
 
 static struct dal_rules *rules_make(int version)
