@@ -23,7 +23,7 @@
 #include "engine/base/memory.h"
 #include "tests/unit/stream/lanes_run.h"
 
-#define RULES                                                                                      \
+#define FOLDS                                                                                      \
 	"projection 'totals' { version = 1, on = { type = 'add' }, key = 'data.key',"              \
 	" init = { sum = 0, seen = 0 }, fold = function(state, event)"                             \
 	" if event.data.bad then error('bad amount') end"                                          \
@@ -32,7 +32,8 @@
 	" when = function(event) local t = view('totals', event.data.key)"                         \
 	" return not t or t.seen % 3 ~= 0 end, call = 'check' }\n"                                 \
 	"rule 'flag' { on = { type = 'dalamb.function.succeeded' },"                               \
-	" emit = function(event) return { type = 'flagged', data = event.data.result } end }\n" LANES_ANSWERS
+	" emit = function(event) return { type = 'flagged', data = event.data.result } end }\n"
+#define RULES FOLDS LANES_ANSWERS
 
 enum { EVENTS = 1500, KILLS = 20 };
 

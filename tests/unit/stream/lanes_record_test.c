@@ -218,20 +218,24 @@ static void a_wrong_key_halts_its_lane(void **own)
 	wrong_key_halts(*own, 2);
 }
 
-/* Of an event that halts the time does not count: what was said of rows meanwhile does. */
+/* Of an event that halts the time does not count: it has not been folded in. */
 static void what_halts_does_not_move_time(void **own)
 {
+	static const char rules[] =
+		"projection 't' { version = 1, on = { type = 'add' }, key = 'data.key',"
+		" on_error = 'halt', init = { n = 0 }, fold = function(s, e)"
+		" if e.data.bad then error('no') end s.n = s.n + 1 return s end }\n";
 	struct fixture *f = *own;
 	int64_t before_us;
 
-	log_keyed(f, true);
-	write_keyed(f, "k", "add", "{\"key\":\"k\"}");
-	assert_int_equal(fixture_open(f, RULES), 0);
+	lanes_write(f, "clicks", 0, "add", "{\"key\":\"k\"}", "");
+	assert_int_equal(fixture_open(f, rules), 0);
 	assert_int_equal(fixture_run(f), 0);
 	before_us = dal_lane_appended_us(f->lane);
 	assert_true(before_us >= LANES_CLOCK_US);
-	write_keyed(f, "a", "add", "{\"key\":\"k\"}");
+	lanes_write(f, "clicks", 0, "add", "{\"key\":\"k\",\"bad\":true}", "");
 	assert_int_equal(fixture_run(f), DAL_LANE_HALTED);
+	assert_string_equal(dal_lane_halt(f->lane)->declaration, "t");
 	assert_int_equal(dal_lane_appended_us(f->lane), before_us);
 }
 
