@@ -41,18 +41,26 @@ static void nap(int64_t ms)
 	(void)nanosleep(&time, NULL);
 }
 
+/* As Podman's runtimes say that there is no such program in the image, or none for this machine. */
+static bool blames_program(const char *text)
+{
+	static const char *const words[] = {"exec: ", "executable file", "exec format error",
+					    "no command"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasestr(text, words[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* 0, or what `result` of a request means for this container. */
 static int judge(struct dal_container *container, int result, struct failure *failure)
 {
-	static const char *const programs[] = {"not found", "exec format error",
-					       "no such file or directory", "no command"};
 	if (result == DAL_CONTAINER_AWAY) {
 		dal_container_lose(container->driver, &failure->error);
-	}
-	for (size_t i = 0; result != 0 && result != DAL_CONTAINER_AWAY &&
-			   i < sizeof(programs) / sizeof(*programs);
-	     i++) {
-		failure->program |= strcasestr(failure->error.text, programs[i]) != NULL;
+	} else if (result != 0) {
+		failure->program = blames_program(failure->error.text);
 	}
 	return result;
 }

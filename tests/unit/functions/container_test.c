@@ -163,6 +163,21 @@ static void shuts_each_wall(void **state)
 	call_free(call);
 }
 
+/* Whose socket it is says who speaks: another instance's invocation can't be answered. */
+static void speaks_for_itself_alone(void **state)
+{
+	struct app *app = app_fresh(state);
+	configure(app, "probe", FIELDS(PROBE, {"max", "2"}));
+	struct call *victim = call_start(app, "probe", "{\"do\":\"hang\"}");
+	app_wait_busy(app, "probe", 1);
+	char *payload = dal_asprintf("{\"do\":\"steal\",\"id\":\"%s\"}", victim->request);
+	call_returns(app, "probe", payload, "400");
+	assert_false(call_ended(victim));
+	free(payload);
+	app_renew(app, 0, 0, 0);
+	call_free(victim);
+}
+
 /* --- ends --- */
 
 static void expect_end(struct app *app, const char *what, enum dal_invoke_outcome outcome,
@@ -418,6 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(echoes),
 		cmocka_unit_test(shuts_each_wall),
+		cmocka_unit_test(speaks_for_itself_alone),
 		cmocka_unit_test(tells_ends_apart),
 		cmocka_unit_test(tells_failed_inits_apart),
 		cmocka_unit_test(stops_what_ignores_it),

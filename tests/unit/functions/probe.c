@@ -6,6 +6,7 @@
  *	print   writes to both outputs       exit    ends with status 3
  *	hang    never answers                abort   dies of a signal
  *	eat     uses memory until it dies    fail    answers with an error
+ *	steal   answers the invocation whose id follows ("id":"..."), and says with what status
  *
  * PROBE_TERM=ignore in its environment: it catches SIGTERM and goes on.
  */
@@ -322,6 +323,17 @@ static void print(void)
 	(void)fflush(stderr);
 }
 
+/* Somebody else's invocation. */
+static void steal(const char *event)
+{
+	char target[128], head[16];
+	const char *id = member(event, "\"id\":");
+	(void)snprintf(target, sizeof(target), "invocation/%.36s/response", id ? id + 1 : "");
+	(void)ask("POST", target, "{}", 2);
+	(void)snprintf(head, sizeof(head), "%.12s", answer);
+	reply("response", head + 9); /* behind "HTTP/1.1 " */
+}
+
 static int is(const char *event, const char *what)
 {
 	const char *value = member(event, "\"do\":");
@@ -344,6 +356,8 @@ static void serve(const char *event)
 		}
 	} else if (is(event, "eat")) {
 		eat();
+	} else if (is(event, "steal")) {
+		steal(event);
 	} else if (is(event, "fail")) {
 		reply("error", "{\"errorType\":\"Probe\",\"errorMessage\":\"as told\"}");
 	} else {
