@@ -165,83 +165,81 @@ static void expect_at(const char *folder, char *const *environment, const char *
 	dal_errors_deinit(&errors);
 }
 
+static const struct {
+	const char *written; /* behind a line of `app` */
+	int line;
+	const char *text;
+} mistakes[] = {
+	{"log { kind = 'kofka' }", 2, "expected \"embedded\" or \"kafka\""},
+	{"log {\n kind = 'kafka' }", 3,
+	 "log.kind is \"kafka\", and no brokers are named: write brokers = "},
+	{"log { kind = 'kafka', brokers = {} }", 2, "no brokers are named"},
+	{"log { brokers = 5 }", 2, "'brokers' is a number, expected a string or a list"},
+	{"log { brokers = { 5 } }", 2, "'brokers' has a number in it"},
+	{"log { brokers = 'k\\0x' }", 2, "'brokers' has a NUL in it"},
+	{"log { kafka = { a = 'x\\0' } }", 2, "'kafka.a' has a NUL in it"},
+	{"log { topics = { 'a\\0b' } }", 2, "'topics' has a NUL in it"},
+	{"log { topics = { a = { type = '\\xff' } } }", 2, "'type' is an event's type"},
+	{"log { topics = { a = { type = 'a\\n' } } }", 2, "'type' is an event's type"},
+	{"log { brokers = 'k1:9092,' }", 2, "log.brokers: \"\" is no address"},
+	{"log { brokers = 'k1:0' }", 2, "\"k1:0\" is no address: write host:port"},
+	{"log { brokers = 'k1:65536' }", 2, "is no address"},
+	{"log { brokers = 'k1:x' }", 2, "is no address"},
+	{"log { brokers = ':9092' }", 2, "is no address"},
+	{"log { brokers = 'http://k1/x' }", 2, "is no address"},
+	{"log { brokers = 'k1 k2' }", 2, "is no address"},
+	{"log { group = '' }", 2, "log.group is the name of a consumer group"},
+	{"log { group = 'a\\nb' }", 2, "log.group is the name"},
+	{"log { partitions = 0 }", 2, "log.partitions must be from 1 to 65534"},
+	{"log { partitions = 65535 }", 2, "log.partitions must be from 1 to 65534"},
+	{"log { partitions = 'many' }", 2, "'partitions' is a string, expected an integer"},
+	{"log { out_of_range = 'skip' }", 2, "expected \"halt\" or \"earliest\""},
+	{"log { kafka = 'x' }", 2, "'kafka' is a string, expected a table"},
+	{"log { kafka = { acks = 'all',\n b = {} } }", 3, "'kafka.b' is a table, expected a"},
+	{"log { kafka = { debug = 'all',\n ['group.id'] = 'x' } }", 3,
+	 "log.kafka: kafka property \"group.id\": can't be set: say it in log.group"},
+	{"log { kafka = {\n ['no.such'] = 1 } }", 3, "property \"no.such\""},
+	{"log { kafka = { ['fetch.wait.max.ms'] = 'hello' } }", 2,
+	 "property \"fetch.wait.max.ms\": Invalid value"},
+	{"log { kafka = { ['fetch.wait.max.ms'] = secret 'WORD' } }", 2,
+	 "\"fetch.wait.max.ms\": its value is not valid"},
+	{"log { kafka = { 'x' } }", 2, "'kafka' has a value without a name"},
+	{"log { kafka = { debug = 'all',\n ['sasl.password'] = secret 'NOPE' } }", 3,
+	 "kafka: the secret \"NOPE\" is missing or empty"},
+	{"log { topics = { 'No' } }", 2, "log.topics: \"No\" is no name"},
+	{"log { topics = { No = {} } }", 2, "log.topics: \"No\" is no name"},
+	{"log { topics = { 5 } }", 2, "'topics' has a value without a name"},
+	{"log { topics = 5 }", 2, "'topics' is a number, expected a list of names, or"},
+	{"log { topics = { a = 'x' } }", 2, "'topics.a' is a string, expected a table"},
+	{"log { topics = { a = { kee = 'x' } } }", 2,
+	 "log topics.a: unknown field 'kee', did you mean 'key'?"},
+	{"log { topics = {\n a = { key = 'subject' },\n b = { key = 'data..x' } } }", 4,
+	 "'topics.b.key' is no path"},
+	{"log { topics = { a = { partitioner = 'md5' } } }", 2,
+	 "expected \"murmur2\" or \"crc32\""},
+	{"log { topics = { a = { on_wrong_key = 'stop' } } }", 2, "expected \"skip\" or \"halt\""},
+	{"log { topics = { a = { type = '' } } }", 2, "log.topics.a: 'type' is an event's"},
+	{"log { topics = { a = {\n type = 'dalamb.x' } } }", 3, "doesn't begin with"},
+	{"log { topics = { a = { source = '' } } }", 2, "'source' is an event's source"},
+	{"log { topics = { 'a', a = {} } }", 2, "log.topics: \"a\" is named twice"},
+	{"log { topics = { system = { key = 'subject' } } }", 2,
+	 "log.topics.system: 'key' can't be set: dalamb alone writes there"},
+	{"log { topics = { system = { type = 'x' } } }", 2, "'type' can't be set"},
+	{"log { topics = { 'shop.events' } }", 2,
+	 "\"shop.events\" is what this app's own topic \"events\" is called on the "
+	 "brokers: name it \"events\" here"},
+	{"log { topics = {\n ['shop.system'] = {} } }", 3, "own topic \"system\""},
+};
+
 static void mistakes_in_the_file(void **own)
 {
-	static const struct {
-		const char *written; /* behind a line of `app` */
-		int line;
-		const char *text;
-	} cases[] = {
-		{"log { kind = 'kofka' }", 2, "expected \"embedded\" or \"kafka\""},
-		{"log {\n kind = 'kafka' }", 3,
-		 "log.kind is \"kafka\", and no brokers are named: write brokers = "},
-		{"log { kind = 'kafka', brokers = {} }", 2, "no brokers are named"},
-		{"log { brokers = 5 }", 2, "'brokers' is a number, expected a string or a list"},
-		{"log { brokers = { 5 } }", 2, "'brokers' has a number in it"},
-		{"log { brokers = 'k\\0x' }", 2, "'brokers' has a NUL in it"},
-		{"log { kafka = { a = 'x\\0' } }", 2, "'kafka.a' has a NUL in it"},
-		{"log { topics = { 'a\\0b' } }", 2, "'topics' has a NUL in it"},
-		{"log { topics = { a = { type = '\\xff' } } }", 2, "'type' is an event's type"},
-		{"log { topics = { a = { type = 'a\\n' } } }", 2, "'type' is an event's type"},
-		{"log { brokers = 'k1:9092,' }", 2, "log.brokers: \"\" is no address"},
-		{"log { brokers = 'k1:0' }", 2, "\"k1:0\" is no address: write host:port"},
-		{"log { brokers = 'k1:65536' }", 2, "is no address"},
-		{"log { brokers = 'k1:x' }", 2, "is no address"},
-		{"log { brokers = ':9092' }", 2, "is no address"},
-		{"log { brokers = 'http://k1/x' }", 2, "is no address"},
-		{"log { brokers = 'k1 k2' }", 2, "is no address"},
-		{"log { group = '' }", 2, "log.group is the name of a consumer group"},
-		{"log { group = 'a\\nb' }", 2, "log.group is the name"},
-		{"log { partitions = 0 }", 2, "log.partitions must be from 1 to 65534"},
-		{"log { partitions = 65535 }", 2, "log.partitions must be from 1 to 65534"},
-		{"log { partitions = 'many' }", 2, "'partitions' is a string, expected an integer"},
-		{"log { out_of_range = 'skip' }", 2, "expected \"halt\" or \"earliest\""},
-		{"log { kafka = 'x' }", 2, "'kafka' is a string, expected a table"},
-		{"log { kafka = { acks = 'all',\n b = {} } }", 3,
-		 "'kafka.b' is a table, expected a"},
-		{"log { kafka = { debug = 'all',\n ['group.id'] = 'x' } }", 3,
-		 "log.kafka: kafka property \"group.id\": can't be set: say it in log.group"},
-		{"log { kafka = {\n ['no.such'] = 1 } }", 3, "property \"no.such\""},
-		{"log { kafka = { ['fetch.wait.max.ms'] = 'hello' } }", 2,
-		 "property \"fetch.wait.max.ms\": Invalid value"},
-		{"log { kafka = { ['fetch.wait.max.ms'] = secret 'WORD' } }", 2,
-		 "\"fetch.wait.max.ms\": its value is not valid"},
-		{"log { kafka = { 'x' } }", 2, "'kafka' has a value without a name"},
-		{"log { kafka = { debug = 'all',\n ['sasl.password'] = secret 'NOPE' } }", 3,
-		 "kafka: the secret \"NOPE\" is missing or empty"},
-		{"log { topics = { 'No' } }", 2, "log.topics: \"No\" is no name"},
-		{"log { topics = { No = {} } }", 2, "log.topics: \"No\" is no name"},
-		{"log { topics = { 5 } }", 2, "'topics' has a value without a name"},
-		{"log { topics = 5 }", 2, "'topics' is a number, expected a list of names, or"},
-		{"log { topics = { a = 'x' } }", 2, "'topics.a' is a string, expected a table"},
-		{"log { topics = { a = { kee = 'x' } } }", 2,
-		 "log topics.a: unknown field 'kee', did you mean 'key'?"},
-		{"log { topics = {\n a = { key = 'subject' },\n b = { key = 'data..x' } } }", 4,
-		 "'topics.b.key' is no path"},
-		{"log { topics = { a = { partitioner = 'md5' } } }", 2,
-		 "expected \"murmur2\" or \"crc32\""},
-		{"log { topics = { a = { on_wrong_key = 'stop' } } }", 2,
-		 "expected \"skip\" or \"halt\""},
-		{"log { topics = { a = { type = '' } } }", 2, "log.topics.a: 'type' is an event's"},
-		{"log { topics = { a = {\n type = 'dalamb.x' } } }", 3, "doesn't begin with"},
-		{"log { topics = { a = { source = '' } } }", 2, "'source' is an event's source"},
-		{"log { topics = { 'a', a = {} } }", 2, "log.topics: \"a\" is named twice"},
-		{"log { topics = { system = { key = 'subject' } } }", 2,
-		 "log.topics.system: 'key' can't be set: dalamb alone writes there"},
-		{"log { topics = { system = { type = 'x' } } }", 2, "'type' can't be set"},
-		{"log { topics = { 'shop.events' } }", 2,
-		 "\"shop.events\" is what this app's own topic \"events\" is called on the "
-		 "brokers: name it \"events\" here"},
-		{"log { topics = {\n ['shop.system'] = {} } }", 3, "own topic \"system\""},
-	};
-
 	static char *const environment[] = {(char *)"WORD=sesame", NULL};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *text = dal_asprintf("app 'shop'\n%s\n", cases[i].written);
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		char *text = dal_asprintf("app 'shop'\n%s\n", mistakes[i].written);
 
 		write_file(*own, "dalamb.lua", text);
-		expect_at(*own, environment, "dalamb.lua", cases[i].line, cases[i].text);
+		expect_at(*own, environment, "dalamb.lua", mistakes[i].line, mistakes[i].text);
 		free(text);
 	}
 }
