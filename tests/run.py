@@ -17,16 +17,21 @@ What is not there yet is no failure; what ends without a plan, by a signal or to
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 from collections import namedtuple
 from pathlib import Path
+
+from neighbours import broker as brokers
+from neighbours import podman as podmans
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -200,6 +205,29 @@ def run_programs(build, suite, label, only=""):
     return add(results)
 
 
+@contextlib.contextmanager
+def neighbours():
+    """A broker and a container engine, named to the unit tests that want one."""
+    with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        if not brokers.missing():
+            broker = brokers.Broker(folder, java=brokers.QUICK)
+            stack.callback(broker.close)
+            named(stack, "DALAMB_TEST_BROKERS", lambda: broker.start().address)
+        if not podmans.missing():
+            podman = podmans.Podman()
+            stack.callback(podman.close)
+            named(stack, "DALAMB_TEST_CONTAINERS", lambda: podman.start().probe().host)
+        yield
+
+
+def named(stack, variable, start):
+    try:
+        os.environ[variable] = start()
+        stack.callback(os.environ.pop, variable)
+    except (OSError, AssertionError, podmans.Failed) as error:
+        print("    no %s: %s" % (variable, error))
+
+
 def run_pytest(suite, folder, build=BUILD):
     """The program under test is $DALAMB_PROGRAM."""
     folder = ROOT / "tests" / folder
@@ -280,6 +308,11 @@ def run_tsan():
 
 
 def run_suite(suite, seconds):
+    with neighbours() if suite in ("unit", "asan", "tsan") else contextlib.nullcontext():
+        return run_one(suite, seconds)
+
+
+def run_one(suite, seconds):
     return {
         "tidy": run_tidy,
         "unit": lambda: run_programs(BUILD, "unit", "unit"),

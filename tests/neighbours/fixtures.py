@@ -76,9 +76,7 @@ def podman():
     one = podmans.Podman()
     try:
         try:
-            one.start()
-            one.build_static("localhost/dalamb-static", "/bin/busybox")
-            one.run("run", "--rm", "--network", "none", "localhost/dalamb-static", "true")
+            one.start().probe()
         except (podmans.Failed, OSError, AssertionError) as error:
             pytest.skip("podman can't run a container here: %s" % error)
         yield one

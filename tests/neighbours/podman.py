@@ -153,6 +153,12 @@ class Podman:
         wait_for(self.is_up, START_S, "the start of podman's service (%s)" % self.log)
         return self
 
+    def probe(self):
+        """Fails where this machine can't run a container."""
+        self.build_static("localhost/dalamb-static", "/bin/busybox")
+        self.run("run", "--rm", "--network", "none", "localhost/dalamb-static", "true")
+        return self
+
     def is_up(self):
         if self.process.poll() is not None:
             raise Failed("podman's service ended: " + self.log.read_text()[-2000:])
