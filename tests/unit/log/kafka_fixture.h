@@ -31,6 +31,13 @@ struct kafka_fixture {
 	_Atomic int advances;
 };
 
+/* For the start of a test: without a broker it is skipped. */
+#define WITH_BROKER(f)                                                                             \
+	struct kafka_fixture *f = *own;                                                            \
+	if (!kafka_there(f)) {                                                                     \
+		skip();                                                                            \
+	}
+
 int kafka_setup(void **own);
 int kafka_teardown(void **own);
 /* False: the test is to be skipped. */

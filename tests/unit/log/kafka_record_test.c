@@ -13,8 +13,8 @@
 #include "engine/log/kafka_record.h"
 
 #define EVENT "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}"
-#define ENVELOPE                                                                                   \
-	"{\"specversion\":\"1.0\",\"id\":\"orders/3/17\",\"source\":\"/kafka/orders\",\"type\":\"order\""
+#define PLACE "\"id\":\"orders/3/17\",\"source\":\"/kafka/orders\""
+#define ENVELOPE "{\"specversion\":\"1.0\"," PLACE ",\"type\":\"order\""
 #define BINARY                                                                                     \
 	{"ce_specversion", "1.0"}, {"ce_id", "1"}, {"ce_source", "/s"},                            \
 	{                                                                                          \
