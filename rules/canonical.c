@@ -267,9 +267,77 @@ static void keep_table(struct dal_walk *walk, int table)
 	}
 }
 
+/* Is it text of ASCII, and without NUL? Other text may be as good: that takes a closer look. */
+static bool is_plain(lua_State *lua, int index, size_t *size)
+{
+	const char *text;
+	if (lua_type(lua, index) != LUA_TSTRING) {
+		return false;
+	}
+	text = lua_tolstring(lua, index, size);
+	for (size_t i = 0; i < *size; i++) {
+		if (text[i] <= 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Adds what keep_value would, for a value that needs no closer look. */
+static bool is_flat(lua_State *lua, int index, size_t *bytes, size_t *steps)
+{
+	size_t size = 0;
+	switch (lua_type(lua, index)) {
+	case LUA_TBOOLEAN:
+	case LUA_TLIGHTUSERDATA:
+		*bytes += 5;
+		return true;
+	case LUA_TNUMBER:
+		*bytes += 25;
+		return lua_isinteger(lua, index) || isfinite(lua_tonumber(lua, index));
+	default:
+		if (!is_plain(lua, index, &size)) {
+			return false;
+		}
+		*bytes += 3 + 6 * size;
+		*steps += size / 32;
+		return true;
+	}
+}
+
+/* Most states are one table of names with numbers and plain text: they are seen through in one pass
+ * and charged as keep_table does. False: this is not such a one, and nothing was charged. */
+static bool keep_flat(lua_State *lua, int table)
+{
+	size_t bytes = 2, steps = 1, count = 0;
+	if (lua_type(lua, table) != LUA_TTABLE || dal_frozen_is(lua, table)) {
+		return false;
+	}
+	lua_pushnil(lua);
+	while (lua_next(lua, table)) {
+		size_t size = 0;
+		if (!is_plain(lua, -2, &size) || !is_flat(lua, -1, &bytes, &steps)) {
+			lua_pop(lua, 2);
+			return false;
+		}
+		bytes += 4 + 6 * size;
+		steps += size / 32;
+		count++;
+		lua_pop(lua, 1);
+	}
+	if (bytes > DAL_LIMIT_STATE_BYTES) {
+		return false;
+	}
+	dal_sandbox_charge(lua, count / 2 + steps);
+	return true;
+}
+
 void dal_canonical_keep(lua_State *lua, const char *what)
 {
 	int index = lua_gettop(lua);
+	if (keep_flat(lua, index)) {
+		return;
+	}
 	luaL_checkstack(lua, 32, "nested too deep");
 	struct dal_walk walk;
 	dal_walk_init(&walk, lua, what);
