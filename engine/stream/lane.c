@@ -31,6 +31,23 @@ static void names_fill(struct dal_lane *lane)
 	}
 }
 
+static void refuse_beyond(const struct dal_mark *end, uint64_t next, struct dal_errors *errors)
+{
+	struct dal_buffer where = {0};
+
+	if (!dal_slice_is(end->topic, DAL_POSITION_ALL_TOPICS)) {
+		dal_buffer_printf(&where, " of %.*s/%d", (int)end->topic.size, end->topic.data,
+				  end->partition);
+	}
+	dal_errors_add(errors, NULL, 0,
+		       "the state stands at offset %llu%s, but the log ends at %llu: this log lost "
+		       "events or is not the one that the state was made from. Restore the log, or "
+		       "delete the state folder: it is rebuilt from the log",
+		       (unsigned long long)next, dal_buffer_cstr(&where),
+		       (unsigned long long)end->next);
+	dal_buffer_deinit(&where);
+}
+
 /* A state beyond its log's end. */
 static int end_check(struct dal_lane *lane, struct dal_errors *errors)
 {
@@ -39,14 +56,7 @@ static int end_check(struct dal_lane *lane, struct dal_errors *errors)
 		uint64_t next = dal_position_next(&lane->next, end->topic, end->partition);
 
 		if (next > end->next) {
-			dal_errors_add(
-				errors, NULL, 0,
-				"the state stands at offset %llu, but the log (topic %.*s, "
-				"partition %d) ends at %llu: this log lost events or is not the "
-				"one that the state was made from. Restore the log, or delete the "
-				"state folder: it is rebuilt from the log",
-				(unsigned long long)next, (int)end->topic.size, end->topic.data,
-				end->partition, (unsigned long long)end->next);
+			refuse_beyond(end, next, errors);
 			return DAL_LANE_REFUSED;
 		}
 	}
