@@ -103,7 +103,7 @@ static rd_kafka_t *other(struct kafka_fixture *f)
 	}
 	conf = rd_kafka_conf_new();
 	rd_kafka_conf_set(conf, "bootstrap.servers", f->brokers, why, sizeof(why));
-	rd_kafka_conf_set(conf, "message.max.bytes", "60000000", why, sizeof(why));
+	rd_kafka_conf_set(conf, "message.max.bytes", "40000000", why, sizeof(why));
 	rd_kafka_conf_set(conf, "linger.ms", "0", why, sizeof(why));
 	rd_kafka_conf_set(conf, "allow.auto.create.topics", "false", why, sizeof(why));
 	f->other = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
@@ -133,7 +133,7 @@ const char *kafka_topic(struct kafka_fixture *f, const char *name, int partition
 	if (config) {
 		rd_kafka_NewTopic_set_config(topic, config, value);
 	}
-	rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "60000000");
+	rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "40000000");
 	rd_kafka_CreateTopics(f->other, &topic, 1, NULL, queue);
 	await_answer(f, queue);
 	rd_kafka_NewTopic_destroy(topic);
