@@ -208,7 +208,7 @@ def run_programs(build, suite, label, only=""):
 @contextlib.contextmanager
 def neighbours():
     """A broker and a container engine, named to the unit tests that want one."""
-    with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         if not brokers.missing():
             broker = brokers.Broker(folder, java=brokers.QUICK)
             stack.callback(broker.close)
