@@ -47,6 +47,20 @@ static void what_is_refused(void **state)
 	}
 }
 
+/* On a log whose offsets begin at 0, too. */
+static void the_start_is_before_everything(void **state)
+{
+	struct dal_log_record record = {.place = {.offset = 0}};
+	struct dal_moment one = taken("1"), zero = taken("0"), first = taken("events/2/1");
+
+	(void)state;
+	assert_true(one.is_start && zero.is_start && !first.is_start);
+	assert_false(taken("2").is_start || taken("-1h").is_start);
+	assert_false(dal_moment_after(&one, &record));
+	assert_false(dal_moment_after(&zero, &record));
+	assert_true(dal_moment_after(&first, &record));
+}
+
 static void before_and_behind(void **state)
 {
 	struct dal_moment offset = taken("17"), time = taken("2026-11-24T10:00:00Z");
@@ -66,6 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_taken),
 		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(the_start_is_before_everything),
 		cmocka_unit_test(before_and_behind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
