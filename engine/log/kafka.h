@@ -118,7 +118,7 @@ void dal_kafka_watch_doubt(struct dal_kafka_watch *watch);
 void dal_kafka_watch_remind(struct dal_kafka_watch *watch);
 rd_kafka_t *dal_kafka_watch_handle(const struct dal_kafka_watch *watch);
 
-/* --- kafka_append.c: the producer --- */
+/* --- kafka_append.c, kafka_deliver.c: the producer --- */
 
 int dal_kafka_appender_new(struct dal_kafka *kafka, struct dal_kafka_appender **appender,
 			   struct dal_error *error);

@@ -5,25 +5,21 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
-#include "engine/base/digest.h"
-#include "engine/base/field.h"
-#include "engine/base/file.h"
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
 #include "engine/log/kafka_admin.h"
+#include "engine/log/kafka_instance.h"
 
 #define POLL_MS 100
 #define LOOK_US (5 * 1000 * 1000) /* between two looks at who has our partitions */
 #define COMMIT_US (1000 * 1000)
 #define COMMIT_LAST_MS 2000
-#define INSTANCE_FILE "kafka-member"
-#define INSTANCE_BYTES 80
 
 struct dal_kafka_member {
 	struct dal_kafka *kafka;
 	rd_kafka_t *handle;
 	rd_kafka_queue_t *queue;
-	char instance[INSTANCE_BYTES];
+	char instance[DAL_KAFKA_INSTANCE_BYTES];
 	char *group;
 	pthread_t thread;
 	atomic_bool owns, stopping;
@@ -36,107 +32,6 @@ struct dal_kafka_member {
 	struct dal_position position; /* to be committed */
 	bool dirty;
 };
-
-/* --- who we are --- */
-
-static int instance_write(struct dal_kafka_member *member, const char *path,
-			  struct dal_error *error)
-{
-	uint64_t random;
-	int r;
-
-	dal_random(&random, sizeof(random));
-	snprintf(member->instance, sizeof(member->instance), "dalamb-%016llx",
-		 (unsigned long long)random);
-	r = dal_file_write(path, dal_slice_text(member->instance), 0600);
-	if (r < 0) {
-		dal_error_set(error, "%s: can't write it: %s", path, strerror(-r));
-	}
-	return r;
-}
-
-static bool instance_valid(struct dal_slice text)
-{
-	return dal_slice_starts(text, "dalamb-") && text.size < INSTANCE_BYTES &&
-	       dal_name_valid(text);
-}
-
-/* The same at each start, so that a restart is the same member come back. */
-static int instance_read(struct dal_kafka_member *member, struct dal_error *error)
-{
-	char *path = dal_asprintf("%s/%s", member->kafka->options.data, INSTANCE_FILE);
-	struct dal_buffer text = {0};
-	int r = dal_file_read(path, INSTANCE_BYTES, &text);
-
-	if (r == -ENOENT) {
-		r = instance_write(member, path, error);
-	} else if (r < 0) {
-		dal_error_set(error, "%s: can't read it: %s", path, strerror(-r));
-	} else if (!instance_valid(dal_slice_trim(dal_buffer_slice(&text)))) {
-		dal_error_set(error, "%s: not a member's id; delete the file to get a new one",
-			      path);
-		r = -EINVAL;
-	} else {
-		snprintf(member->instance, sizeof(member->instance), "%s", dal_buffer_cstr(&text));
-	}
-	dal_buffer_deinit(&text);
-	free(path);
-	return r;
-}
-
-/* --- nobody else may be there --- */
-
-static int64_t session_ms(const struct dal_kafka *kafka)
-{
-	int64_t ms = DAL_KAFKA_SESSION_MS;
-
-	for (size_t i = 0; i < kafka->options.property_count; i++) {
-		const struct dal_log_property *property = &kafka->options.properties[i];
-		if (strcmp(property->name, "session.timeout.ms") == 0) {
-			dal_slice_to_i64(dal_slice_text(property->value), &ms);
-		}
-	}
-	return ms;
-}
-
-static void wait_said(const struct dal_kafka_member *member, const char *who, int64_t patience_us)
-{
-	dal_logger_write(DAL_LOGGER_WARN, "log",
-			 "Kafka: group %s has another member (%s): waiting for up to %lld s, as it "
-			 "may be dead",
-			 member->group, who, (long long)(patience_us / 1000000));
-}
-
-/* One that died is a member until its session is over. */
-static int others_await(struct dal_kafka_member *member, struct dal_error *error)
-{
-	rd_kafka_t *asker = dal_kafka_watch_handle(member->kafka->watch);
-	int64_t patience_us = (session_ms(member->kafka) + 2000) * 1000;
-	int64_t start_us = dal_clock_monotonic_us();
-	bool said = false;
-	char who[300];
-
-	for (;;) {
-		int r = dal_kafka_admin_member(asker, member->group, member->instance, false, who,
-					       sizeof(who), error);
-		bool over = dal_clock_monotonic_us() - start_us > patience_us;
-		if (r == 1 && over) {
-			dal_error_set(error,
-				      "Kafka: group \"%s\" has another live member (%s): an app "
-				      "runs once; stop that one, or set another log.group",
-				      member->group, who);
-			return -EBUSY;
-		}
-		if (r != 1 && (r != -EAGAIN || over)) {
-			return r;
-		}
-		if (r == 1 && !said) {
-			wait_said(member, who, patience_us);
-			said = true;
-		}
-		usleep(r == 1 ? 500 * 1000 : 50 * 1000);
-	}
-}
 
 /* --- joining --- */
 
@@ -354,7 +249,7 @@ static void look(struct dal_kafka_member *member)
  */
 static void look_fenced(struct dal_kafka_member *member)
 {
-	int64_t session_us = (session_ms(member->kafka) + 1000) * 1000;
+	int64_t session_us = (dal_kafka_session_ms(member->kafka) + 1000) * 1000;
 	char who[300], text[384];
 	struct dal_error why;
 	int r;
@@ -368,7 +263,7 @@ static void look_fenced(struct dal_kafka_member *member)
 			text, sizeof(text),
 			"another engine is in group %s as %s, so it has a copy of our data folder: "
 			"stop one of them, and delete %s in its data folder",
-			member->group, member->instance, INSTANCE_FILE);
+			member->group, member->instance, DAL_KAFKA_INSTANCE_FILE);
 		obstacle_set(member, text);
 	} else if (r == 0 && handle_open(member, &why) == 0) {
 		member->fenced_us = 0;
@@ -483,9 +378,9 @@ int dal_kafka_member_new(struct dal_kafka *kafka, struct dal_kafka_member **out,
 	member->kafka = kafka;
 	member->group = dal_strdup(kafka->options.group);
 	pthread_mutex_init(&member->lock, NULL);
-	r = instance_read(member, error);
+	r = dal_kafka_instance_read(kafka->options.data, member->instance, error);
 	if (r == 0) {
-		r = others_await(member, error);
+		r = dal_kafka_others_await(kafka, member->instance, error);
 	}
 	if (r == 0) {
 		r = handle_open(member, error);
