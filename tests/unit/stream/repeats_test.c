@@ -354,7 +354,7 @@ static void a_broken_state_is_told(void **own)
 
 /* --- batches of any size tell the same --- */
 
-enum { EVENTS = 4000, KEYS = 40 };
+enum { EVENTS = 1000, KEYS = 20 };
 
 struct appended {
 	unsigned key;
