@@ -211,6 +211,8 @@ static int attach(struct dal_container *container, struct failure *failure)
 
 static int start(struct dal_container *container, struct failure *failure)
 {
+	dal_container_tell_take(container->driver,
+				dal_container_event_new(DAL_CONTAINER_RUNNING, container->id));
 	int result = judge(container,
 			   dal_container_api_start(container->driver->api, container->engine_id,
 						   &failure->error),

@@ -27,9 +27,10 @@
 
 enum dal_container_event_kind {
 	DAL_CONTAINER_LISTENING, /* `descriptor` */
-	DAL_CONTAINER_ENDED,     /* `end`, whose text is `text` */
-	DAL_CONTAINER_FOUND,     /* `image` */
-	DAL_CONTAINER_CHANGED,   /* another state of the engine, or an image that can't run */
+	DAL_CONTAINER_RUNNING,
+	DAL_CONTAINER_ENDED,   /* `end`, whose text is `text` */
+	DAL_CONTAINER_FOUND,   /* `image` */
+	DAL_CONTAINER_CHANGED, /* another state of the engine, or an image that can't run */
 };
 
 struct dal_container_event {

@@ -59,6 +59,9 @@ static void hand_on(struct dal_driver *driver, const struct dal_container_event 
 	case DAL_CONTAINER_LISTENING:
 		driver->events->listening(driver->own, event->id, event->descriptor);
 		break;
+	case DAL_CONTAINER_RUNNING:
+		driver->events->running(driver->own, event->id);
+		break;
 	case DAL_CONTAINER_ENDED:
 		driver->events->ended(driver->own, event->id, &event->end);
 		break;
@@ -311,6 +314,7 @@ static void containers_free(struct dal_driver *driver)
 
 static const struct dal_driver_operations operations = {
 	.ready = containers_ready,
+	.start_ms = DAL_LIMIT_CONTAINER_START_MS,
 	.start = containers_start,
 	.stop = containers_stop,
 	.stats = containers_stats,

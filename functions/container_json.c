@@ -127,6 +127,13 @@ void dal_container_write_spec(const struct dal_container_spec *spec, struct dal_
 	if (function->command[0]) {
 		put_strings(w, "Cmd", function->command);
 	}
+	/* What an image runs now and then to look after itself would be one more program in here.
+	 */
+	static const char *const none[] = {"NONE", NULL};
+	dal_json_key(w, "Healthcheck");
+	dal_json_begin_object(w);
+	put_strings(w, "Test", (char *const *)none);
+	dal_json_end_object(w);
 	dal_json_key(w, "Labels");
 	dal_json_begin_object(w);
 	put_text(w, DAL_CONTAINER_LABEL, spec->data_id);

@@ -26,6 +26,8 @@ struct dal_driver_usage {
 struct dal_driver_events {
 	/* The instance's Runtime API socket: listening, yours now. */
 	void (*listening)(void *own, uint64_t id, int descriptor);
+	/* The program begins now, if it took a while to get there: its init counts from here. */
+	void (*running)(void *own, uint64_t id);
 	/* The last word of this instance. */
 	void (*ended)(void *own, uint64_t id, const struct dal_driver_end *end);
 	/* An image that was not known at load has been found (copied by whoever wants to keep it).
@@ -48,6 +50,8 @@ struct dal_driver_operations {
 	 * follows. */
 	int (*ready)(struct dal_driver *driver, const struct dal_function *function,
 		     struct dal_error *why);
+	/* How long `start` may take until `running`; 0: at once, and there is no such event. */
+	int64_t start_ms;
 	/* `*output` reads what the program writes; the caller closes it. 0, or a negated errno:
 	 * this machine refused something, and no event follows. */
 	int (*start)(struct dal_driver *driver, uint64_t id, const struct dal_function *function,

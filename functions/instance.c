@@ -101,7 +101,9 @@ int dal_instance_start(struct dal_functions *pool, struct dal_revision *revision
 	instance->init_us = -1;
 	instance->lines.output = -1;
 	enter(pool, instance);
-	set_state(pool, instance, DAL_INSTANCE_STARTING, in_ms(DAL_LIMIT_INIT_MS));
+	instance->begun = driver->operations->start_ms == 0;
+	set_state(pool, instance, DAL_INSTANCE_STARTING,
+		  in_ms(instance->begun ? DAL_LIMIT_INIT_MS : driver->operations->start_ms));
 	int result = driver->operations->start(driver, instance->id, revision->function,
 					       &instance->lines.output);
 	if (result != 0) {
@@ -276,15 +278,26 @@ static void end_invocation(struct dal_functions *pool, struct dal_instance *inst
 	settle(pool, instance, &answer);
 }
 
+static void describe_lateness(struct dal_functions *pool, struct dal_instance *instance)
+{
+	struct dal_answer *answer = &instance->refusal;
+	dal_buffer_text(&answer->type, "Runtime.InitTimeout");
+	if (instance->begun) {
+		dal_buffer_printf(&answer->message,
+				  "it did not ask for work within %d ms of its start",
+				  DAL_LIMIT_INIT_MS);
+	} else {
+		dal_buffer_printf(&answer->message, "it could not be started within %lld ms",
+				  (long long)driver_of(pool, instance)->operations->start_ms);
+	}
+}
+
 void dal_instance_expire(struct dal_functions *pool, struct dal_instance *instance)
 {
 	struct dal_revision *revision = instance->revision;
 	switch (instance->state) {
 	case DAL_INSTANCE_STARTING:
-		dal_buffer_text(&instance->refusal.type, "Runtime.InitTimeout");
-		dal_buffer_printf(&instance->refusal.message,
-				  "it did not ask for work within %d ms of its start",
-				  DAL_LIMIT_INIT_MS);
+		describe_lateness(pool, instance);
 		dal_instance_stop(pool, instance, true);
 		break;
 	case DAL_INSTANCE_IDLE:
@@ -361,6 +374,16 @@ static void fail_init(struct dal_functions *pool, struct dal_instance *instance,
 	dal_service_failed(pool, instance->revision, &answer);
 }
 
+static void on_running(void *own, uint64_t id)
+{
+	struct dal_functions *pool = own;
+	struct dal_instance *instance = dal_instance_find(pool, id);
+	instance->begun = true;
+	if (instance->state == DAL_INSTANCE_STARTING) {
+		set_state(pool, instance, DAL_INSTANCE_STARTING, in_ms(DAL_LIMIT_INIT_MS));
+	}
+}
+
 static void on_ended(void *own, uint64_t id, const struct dal_driver_end *end)
 {
 	struct dal_functions *pool = own;
@@ -401,6 +424,7 @@ static void on_changed(void *own)
 
 const struct dal_driver_events dal_instance_events = {
 	.listening = on_listening,
+	.running = on_running,
 	.ended = on_ended,
 	.found = on_found,
 	.changed = on_changed,

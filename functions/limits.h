@@ -20,7 +20,8 @@
 #define DAL_LIMIT_STOP_MS 2000         /* from SIGTERM to SIGKILL */
 #define DAL_LIMIT_KILLED_MS 5000       /* from SIGKILL to being given up */
 #define DAL_LIMIT_CONTAINER_REQUESTS 4 /* to the container engine at once */
-#define DAL_LIMIT_CONTAINER_REQUEST_MS 30000
+#define DAL_LIMIT_CONTAINER_REQUEST_MS 15000
+#define DAL_LIMIT_CONTAINER_START_MS 60000 /* up to its program: many may start at once */
 #define DAL_LIMIT_CONTAINER_LOOKUP_MS 5000 /* where a person or dispatch waits */
 #define DAL_LIMIT_CONTAINER_RETRY_MS 1000
 #define DAL_LIMIT_CONTAINER_MEMORY_MIN_BYTES (16 * 1000 * 1000)

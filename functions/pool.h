@@ -48,6 +48,7 @@ struct dal_instance {
 	struct dal_revision *revision;
 	enum dal_instance_state state;
 	int64_t deadline_us; /* of its state, monotonic */
+	bool begun;          /* the program itself, which has its init from here on */
 	bool killed;
 	bool unwanted;                   /* stopped for no fault of its own */
 	uint64_t listener;               /* of the HTTP server; 0: not yet */

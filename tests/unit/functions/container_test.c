@@ -325,6 +325,25 @@ static void stops_what_comes_up(void **state)
 	}
 }
 
+/* Their inits are counted from where each begins, not from where it was asked for. */
+static void comes_up_many_at_once(void **state)
+{
+	struct app *app = app_fresh(state);
+	struct call *calls[16];
+	configure(app, "probe", FIELDS(PROBE, SMALL, {"max", "16"}, {"timeout", "3s"}));
+	for (size_t i = 0; i < 16; i++) {
+		calls[i] = call_start(app, "probe", "{\"do\":\"hang\"}");
+	}
+	for (size_t i = 0; i < 16; i++) {
+		call_wait(calls[i]);
+		assert_int_equal(calls[i]->outcome, DAL_INVOKE_TIMEOUT);
+		assert_true(calls[i]->invocation.cold);
+		call_free(calls[i]);
+	}
+	app_fresh(state);
+	assert_clean(app);
+}
+
 static void make_container(struct app *app, const char *data_id, char id[65])
 {
 	struct dal_error error;
@@ -441,6 +460,7 @@ int main(void)
 		cmocka_unit_test(measures),
 		cmocka_unit_test(leaves_nothing),
 		cmocka_unit_test(stops_what_comes_up),
+		cmocka_unit_test(comes_up_many_at_once),
 		cmocka_unit_test(removes_its_own_orphans),
 		cmocka_unit_test(names_what_lacks),
 		cmocka_unit_test(finds_later_what_was_not_pinned),
