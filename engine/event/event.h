@@ -51,6 +51,8 @@ enum { DAL_EVENT_INVALID = 1 };
  * data_base64; base64 valid. 0, or DAL_EVENT_INVALID: `error` names attribute and remedy.
  */
 int dal_event_read(struct dal_event *event, const struct dal_json *json, struct dal_error *error);
+/* The same checks on an event that is viewed already. */
+int dal_event_check(const struct dal_event *event, struct dal_error *error);
 /* The same without any check, for events from the log. What lacks is empty. */
 void dal_event_view(struct dal_event *event, const struct dal_json *json);
 /* The node of an attribute by name, extensions included; DAL_JSON_NONE if absent or null. */

@@ -167,11 +167,13 @@ static bool check_required(const struct dal_event *event, struct dal_error *erro
 
 static bool check_payload(const struct dal_event *event, struct dal_error *error)
 {
-	uint32_t data = dal_json_find(event->json, DAL_JSON_ROOT, dal_slice_text("data"));
-	if (event->data_base64 != DAL_JSON_NONE && data != DAL_JSON_NONE &&
-	    dal_json_kind(event->json, data) != DAL_JSON_NULL) {
-		dal_error_set(error, "both \"data\" and \"data_base64\": expected one of them");
-		return false;
+	if (event->data_base64 != DAL_JSON_NONE) { /* a view of such a one hides its data */
+		uint32_t data = dal_json_find(event->json, DAL_JSON_ROOT, dal_slice_text("data"));
+		if (data != DAL_JSON_NONE && dal_json_kind(event->json, data) != DAL_JSON_NULL) {
+			dal_error_set(error,
+				      "both \"data\" and \"data_base64\": expected one of them");
+			return false;
+		}
 	}
 	int64_t time_us;
 	if (event->time.size && !dal_clock_parse(event->time, &time_us)) {
@@ -181,8 +183,9 @@ static bool check_payload(const struct dal_event *event, struct dal_error *error
 	return true;
 }
 
-int dal_event_read(struct dal_event *event, const struct dal_json *json, struct dal_error *error)
+int dal_event_check(const struct dal_event *event, struct dal_error *error)
 {
+	const struct dal_json *json = event->json;
 	if (json->count == 0 || dal_json_kind(json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
 		dal_error_set(
 			error,
@@ -195,6 +198,11 @@ int dal_event_read(struct dal_event *event, const struct dal_json *json, struct 
 			return DAL_EVENT_INVALID;
 		}
 	}
-	dal_event_view(event, json);
 	return check_required(event, error) && check_payload(event, error) ? 0 : DAL_EVENT_INVALID;
+}
+
+int dal_event_read(struct dal_event *event, const struct dal_json *json, struct dal_error *error)
+{
+	dal_event_view(event, json);
+	return dal_event_check(event, error);
 }
