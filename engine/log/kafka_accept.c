@@ -81,23 +81,23 @@ bool dal_kafka_record_accept(const struct dal_kafka_topic *topic,
 			     const struct dal_log_record *record, const struct dal_event *event,
 			     bool *halt, struct dal_error *why)
 {
-	struct dal_event checked;
-
 	if (!data_is_value(record, event)) {
 		dal_error_set(why, "its value is not one JSON value");
 		return false;
 	}
-	if (dal_event_read(&checked, event->json, why) != 0) {
+	if (dal_event_check(event, why) != 0) {
 		return false;
 	}
-	if (dal_event_is_system(&checked) && !topic->system) {
-		dal_error_set(why, "type \"%.*s\" is dalamb's, which it has in topic \"%s\" only",
-			      SHOWN(checked.type), DAL_TOPIC_SYSTEM);
+	if (dal_event_is_system(event) != topic->system) {
+		dal_error_set(why,
+			      topic->system ? "type \"%.*s\" isn't dalamb's, and topic \"%s\" is"
+					    : "type \"%.*s\" is dalamb's, which it has in topic "
+					      "\"%s\" only",
+			      SHOWN(event->type), DAL_TOPIC_SYSTEM);
 		return false;
 	}
 	if (topic->key && !topic->system &&
-	    (!key_is_right(topic, record, &checked, why) ||
-	     !partition_is_right(topic, record, why))) {
+	    (!key_is_right(topic, record, event, why) || !partition_is_right(topic, record, why))) {
 		*halt = topic->halt_on_wrong_key;
 		return false;
 	}
