@@ -21,6 +21,21 @@ SPACES = Path("/run/dalamb")
 RULES = 'rule "call" { on = { type = "go" }, call = "probe" }\n'
 
 
+@pytest.fixture
+def engine(engine):
+    """Stopped as it should be: what a killed one leaves waits for the next on its data."""
+    engines = []
+
+    def make(*words, **more):
+        engines.append(engine(*words, **more))
+        return engines[-1]
+
+    yield make
+    for one in engines:
+        if one.process and one.process.poll() is None:
+            one.stop()
+
+
 def build(podman, folder, name, *lines):
     """An image of tests/unit/functions/probe.c; its id."""
     shutil.copy(BUILT / "container_probe", folder / "probe")
