@@ -157,6 +157,13 @@ void dal_log_reader_free(struct dal_log_reader *reader)
 	}
 }
 
+void dal_log_reader_hurry(struct dal_log_reader *reader)
+{
+	if (reader->log->backend->reader_hurry) {
+		reader->log->backend->reader_hurry(reader);
+	}
+}
+
 void dal_log_reader_position(const struct dal_log_reader *reader, struct dal_position *position)
 {
 	reader->log->backend->reader_position(reader, position);

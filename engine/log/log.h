@@ -217,6 +217,10 @@ int dal_log_reader_new(struct dal_log *log, uint16_t lane, const struct dal_posi
 int dal_log_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		   struct dal_log_reader **reader);
 void dal_log_reader_free(struct dal_log_reader *reader);
+/* Its reads give DAL_LOG_END at once while what is there has yet to come from a broker, too: for
+ * threads that others wait for. on_advance says when to ask again; the reader's position, whether
+ * it has come to the end. */
+void dal_log_reader_hurry(struct dal_log_reader *reader);
 /* Fills the batch (released first) with up to so many events or so many bytes, at least one record
  * if there is any. 0, DAL_LOG_END, DAL_LOG_LOST, negative. Does not wait for what is not there:
  * on_advance says when to ask again. */
