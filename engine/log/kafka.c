@@ -54,6 +54,17 @@ static int id_ask(struct dal_kafka *kafka, rd_kafka_t *handle, struct dal_error 
 	return 0;
 }
 
+static void metrics_init(struct dal_kafka *kafka)
+{
+	kafka->metrics.read = dal_metric_counter("dalamb_log_read_records_total",
+						 "Records that lanes read.", NULL);
+	kafka->metrics.refused = dal_metric_counter(
+		"dalamb_log_broken_records_total",
+		"Records that lanes read and that are no events (too large, damaged, gone).", NULL);
+	kafka->metrics.away = dal_metric_counter("dalamb_log_away_total",
+						 "Times that no broker answered any more.", NULL);
+}
+
 static void nobody(void *own)
 {
 	(void)own;
@@ -278,6 +289,7 @@ static const struct dal_log_backend backend = {
 	.reader_new = dal_kafka_reader_new,
 	.follow = dal_kafka_follow,
 	.reader_free = dal_kafka_reader_free,
+	.reader_hurry = dal_kafka_reader_hurry,
 	.read = dal_kafka_read,
 	.reader_position = dal_kafka_reader_position,
 	.reader_lost = dal_kafka_reader_lost,
@@ -300,6 +312,7 @@ int dal_kafka_open(const struct dal_log_options *options, struct dal_log **log,
 	kafka->on_lane = options->on_lane;
 	kafka->own = options->own;
 	dal_kafka_options_copy(&kafka->options, &options->kafka);
+	metrics_init(kafka);
 	r = open_parts(kafka, options, error);
 	if (r < 0) {
 		kafka_close(&kafka->log);

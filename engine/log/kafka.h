@@ -21,6 +21,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "engine/base/metrics.h"
 #include "engine/log/kafka_record.h"
 
 #define DAL_KAFKA_SESSION_MS 10000
@@ -46,6 +47,9 @@ struct dal_kafka {
 	void (*on_advance)(void *own);
 	void (*on_lane)(uint16_t lane, void *own); /* or NULL */
 	void *own;
+	struct {
+		struct dal_metric *read, *refused, *away;
+	} metrics;
 	struct dal_kafka_watch *watch;
 	struct dal_kafka_handles *handles;
 	struct dal_kafka_appender *appender; /* NULL: read only */
@@ -153,6 +157,7 @@ int dal_kafka_reader_new(struct dal_log *log, uint16_t lane, const struct dal_po
 int dal_kafka_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		     struct dal_log_reader **reader);
 void dal_kafka_reader_free(struct dal_log_reader *reader);
+void dal_kafka_reader_hurry(struct dal_log_reader *reader);
 int dal_kafka_read(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		   struct dal_log_batch *batch);
 void dal_kafka_reader_position(const struct dal_log_reader *reader, struct dal_position *position);

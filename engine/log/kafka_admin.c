@@ -200,7 +200,7 @@ int dal_kafka_admin_make(rd_kafka_t *handle, const char *name, uint32_t partitio
 		return -EINVAL;
 	}
 	snprintf(bytes, sizeof(bytes), "%lld",
-		 (long long)(DAL_KAFKA_MESSAGE_BYTES + 64 * (int64_t)DAL_KIB));
+		 (long long)((int64_t)DAL_KAFKA_VALUE_BYTES + 64 * (int64_t)DAL_KIB));
 	rd_kafka_NewTopic_set_config(topic, "max.message.bytes", bytes);
 	rd_kafka_NewTopic_set_config(topic, "message.timestamp.type", "LogAppendTime");
 	rd_kafka_NewTopic_set_config(topic, "retention.ms", "-1");

@@ -8,9 +8,6 @@
 #include "engine/base/limits.h"
 #include "engine/log/kafka.h"
 
-/* The largest event there is: a webhook whose body is no JSON, in base64, with its envelope. */
-#define DAL_KAFKA_MESSAGE_BYTES ((int64_t)(DAL_LIMIT_WEBHOOK_BYTES / 3 * 4 + DAL_MIB))
-
 /* How many partitions a topic has, 0: it isn't there. -EHOSTUNREACH: no answer. */
 int dal_kafka_admin_partitions(rd_kafka_t *handle, const struct dal_kafka *kafka, const char *topic,
 			       int timeout_ms, uint32_t *partitions, struct dal_error *error);

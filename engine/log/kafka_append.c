@@ -136,7 +136,7 @@ static int prepare(struct dal_kafka_appender *appender, struct dal_log_append *a
 		if (!topic) {
 			return -EINVAL;
 		}
-		if (item->event.size + FRAME_BYTES > (uint64_t)DAL_KAFKA_MESSAGE_BYTES) {
+		if (item->event.size + FRAME_BYTES > DAL_KAFKA_VALUE_BYTES) {
 			return -EMSGSIZE;
 		}
 		item->private_.topic = (uint16_t)(topic - appender->kafka->topics);

@@ -6,7 +6,7 @@
 int dal_kafka_producer_open(struct dal_kafka *kafka, struct dal_kafka_producer *producer,
 			    struct dal_error *error)
 {
-	char *bytes = dal_asprintf("%lld", (long long)DAL_KAFKA_MESSAGE_BYTES);
+	char *bytes = dal_asprintf("%lld", (long long)DAL_KAFKA_VALUE_BYTES);
 	const struct dal_kafka_property defaults[] = {
 		{"linger.ms", "1"},
 		{"compression.type", "lz4"},

@@ -11,7 +11,6 @@
 
 #include <pthread.h>
 
-#include "engine/base/metrics.h"
 #include "engine/log/kafka.h"
 #include "engine/log/kafka_message.h"
 

@@ -15,6 +15,7 @@ struct kafka_reader {
 	struct dal_log_reader reader; /* first */
 	struct dal_kafka *kafka;
 	bool follow;
+	bool hurried; /* does not wait for what has yet to come */
 	uint16_t lane;
 	struct dal_kafka_source *sources;
 	uint32_t *partitions; /* the sources' numbers */
@@ -187,6 +188,11 @@ int dal_kafka_follow(struct dal_log *log, uint16_t lane, const struct dal_positi
 		return -EINVAL;
 	}
 	return reader_make(kafka, lane, from, NULL, true, reader);
+}
+
+void dal_kafka_reader_hurry(struct dal_log_reader *base)
+{
+	reader_of(base)->hurried = true;
 }
 
 void dal_kafka_reader_free(struct dal_log_reader *base)
@@ -395,6 +401,9 @@ static int wait_for(struct kafka_reader *reader, int64_t since_us, bool any)
 		if (waited_us > DAL_KAFKA_PATIENCE_MS * 1000ll) {
 			return -EHOSTUNREACH;
 		}
+		if (reader->hurried) {
+			return DAL_LOG_END;
+		}
 		wait_filled(reader);
 		return LOOK_AGAIN;
 	}
@@ -439,6 +448,20 @@ static int gather(struct kafka_reader *reader, struct gathering *g)
 	return r;
 }
 
+static void count(const struct kafka_reader *reader, const struct dal_log_batch *batch)
+{
+	int64_t refused = 0;
+
+	if (!reader->follow || batch->count == 0) {
+		return;
+	}
+	for (size_t i = 0; i < batch->count; i++) {
+		refused += batch->records[i].refused.size > 0;
+	}
+	dal_metric_add(reader->kafka->metrics.read, (int64_t)batch->count);
+	dal_metric_add(reader->kafka->metrics.refused, refused);
+}
+
 /* Whoever has seen an event finds it before the end that the log tells. */
 static void passed_tell(struct kafka_reader *reader)
 {
@@ -467,6 +490,7 @@ int dal_kafka_read(struct dal_log_reader *base, size_t max_events, size_t max_by
 	}
 	r = gather(reader, &g);
 	passed_tell(reader);
+	count(reader, batch);
 	if (batch->count > 0) {
 		return 0; /* what stopped it is met again */
 	}

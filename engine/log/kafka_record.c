@@ -388,8 +388,8 @@ void dal_kafka_record_read(const struct dal_kafka_record *record, struct dal_jso
 	enum mode mode;
 
 	if (record->value.size > DAL_KAFKA_VALUE_BYTES) {
-		dal_kafka_record_refuse(record, arena, out, "larger than %llu MiB",
-					DAL_KAFKA_VALUE_BYTES / DAL_MIB);
+		dal_kafka_record_refuse(record, arena, out, "larger than %llu bytes",
+					(unsigned long long)DAL_KAFKA_VALUE_BYTES);
 		return;
 	}
 	place_set(record, out);

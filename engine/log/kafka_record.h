@@ -29,8 +29,9 @@
 #include "engine/event/path.h"
 #include "engine/log/kafka_arena.h"
 
-/* A larger value is refused: in base64 it is as large as JSON may be. */
-#define DAL_KAFKA_VALUE_BYTES (DAL_LIMIT_JSON_BYTES / 4 * 3)
+/* The largest value, read or written: a webhook whose body is no JSON, in base64, with its
+ * envelope. A larger one is refused. */
+#define DAL_KAFKA_VALUE_BYTES (DAL_LIMIT_WEBHOOK_BYTES / 3 * 4 + DAL_MIB)
 #define DAL_KAFKA_DEDUP_HEADER "dalamb_dedup"
 #define DAL_KAFKA_DEDUP_BYTES 16
 #define DAL_KAFKA_CONTENT_TYPE "content-type"

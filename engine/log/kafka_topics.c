@@ -252,12 +252,12 @@ static int check_own(const struct dal_kafka_topic *topic,
 			      topic->remote, topic->remote);
 		return -EINVAL;
 	}
-	if (config->max_bytes >= 0 && config->max_bytes < DAL_KAFKA_MESSAGE_BYTES) {
+	if (config->max_bytes >= 0 && config->max_bytes < (int64_t)DAL_KAFKA_VALUE_BYTES) {
 		dal_logger_write(DAL_LOGGER_WARN, "log",
 				 "Kafka: topic %s takes no events over %lld bytes "
 				 "(max.message.bytes); dalamb may have some of %lld",
 				 topic->remote, (long long)config->max_bytes,
-				 (long long)DAL_KAFKA_MESSAGE_BYTES);
+				 (long long)DAL_KAFKA_VALUE_BYTES);
 	}
 	return 0;
 }

@@ -98,6 +98,7 @@ static void on_away(struct dal_kafka_watch *watch, int64_t since_us)
 	if (!atomic_compare_exchange_strong(&watch->away_us, &none, since_us)) {
 		return;
 	}
+	dal_metric_add(watch->kafka->metrics.away, 1);
 	dal_kafka_talk_reason(watch->kafka->talk, reason, sizeof(reason));
 	dal_logger_write(DAL_LOGGER_WARN, "log",
 			 "no Kafka broker answers%s%s: nothing is read or appended until one does",

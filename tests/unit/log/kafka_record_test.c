@@ -369,7 +369,7 @@ static void test_too_large(void **own)
 	assert_non_null(
 		strstr(read_as(&orders, (struct given){.value = large,
 						       .value_size = DAL_KAFKA_VALUE_BYTES + 1}),
-		       "!larger than 48 MiB"));
+		       "!larger than 34381908 bytes"));
 	assert_int_equal(record.size_bytes, DAL_KAFKA_VALUE_BYTES + 1);
 	free(large);
 }
