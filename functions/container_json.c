@@ -127,6 +127,7 @@ void dal_container_write_spec(const struct dal_container_spec *spec, struct dal_
 	if (function->command[0]) {
 		put_strings(w, "Cmd", function->command);
 	}
+	put_number(w, "StopTimeout", 0); /* an orphan is not waited for */
 	/* What an image runs now and then to look after itself would be one more program in here.
 	 */
 	static const char *const none[] = {"NONE", NULL};

@@ -71,7 +71,7 @@ static void the_whole_template(void **state)
 		spec,
 		"{\"Image\":\"sha256:ab\",\"User\":\"65534:65534\",\"Hostname\":\"thumbnail\","
 		"\"Env\":[\"A=1\",\"B=\\\"x\\\"\"],\"Cmd\":[\"/bin/serve\",\"now\"],"
-		"\"Healthcheck\":{\"Test\":[\"NONE\"]},"
+		"\"StopTimeout\":0,\"Healthcheck\":{\"Test\":[\"NONE\"]},"
 		"\"Labels\":{\"dalamb.data\":\"0123456789abcdef0123456789abcdef\","
 		"\"dalamb.function\":\"thumbnail\",\"dalamb.version\":\"0011223344556677\"},"
 		"\"HostConfig\":{\"NetworkMode\":\"ns:/run/dalamb/x/1\",\"CapDrop\":[\"ALL\"],"
