@@ -162,6 +162,7 @@ static bool marks_take(struct dal_slice *value, uint16_t lane, struct dal_positi
 void dal_state_position_deinit(struct dal_state_position *position)
 {
 	dal_position_deinit(&position->next);
+	dal_position_deinit(&position->goal);
 	dal_buffer_deinit(&position->memory);
 	*position = (struct dal_state_position){0};
 }
@@ -174,7 +175,8 @@ static bool position_decode(struct dal_slice value, uint16_t lane,
 	if (!marks_take(&value, lane, &position->next) ||
 	    !dal_slice_take_varint(&value, &appended) ||
 	    !dal_slice_take_varint(&value, &position->sequence) ||
-	    !dal_slice_take_sized(&value, &position->generation)) {
+	    !dal_slice_take_sized(&value, &position->generation) ||
+	    !marks_take(&value, lane, &position->goal)) {
 		return false;
 	}
 	position->appended_us = (int64_t)appended;
@@ -211,6 +213,7 @@ void dal_state_position_put(struct dal_store_batch *batch, uint16_t lane,
 	dal_buffer_varint(&value, (uint64_t)position->appended_us);
 	dal_buffer_varint(&value, position->sequence);
 	dal_buffer_sized(&value, position->generation);
+	marks_put(&value, &position->goal);
 	dal_store_batch_put(batch, dal_buffer_slice(&key), dal_buffer_slice(&value));
 	dal_buffer_deinit(&key);
 	dal_buffer_deinit(&value);

@@ -23,8 +23,8 @@
  *	lane 'X' u64 digest(16)          when (us) a settled id may be forgotten; empty
  *
  * Marks: varint count, for each sized topic and varint next (the partition is the lane's number).
- * Position: marks, varint appended_us, varint sequence, sized generation. Projection: sized digest,
- * u8 built, marks.
+ * Position: marks, varint appended_us, varint sequence, sized generation, marks (goal). Projection:
+ *sized digest, u8 built, marks.
  *
  * Threads: the worker of a lane alone writes its keys (dal_store_write); any thread reads.
  */
@@ -48,6 +48,7 @@ struct dal_state_position {
 	int64_t appended_us;         /* append time of the last event folded in; 0 if none */
 	uint64_t sequence;           /* the next row's sequence, from 1 */
 	struct dal_slice generation; /* digest (hex) of the rules that run; may be empty */
+	struct dal_position goal;    /* it is being rebuilt up to there; empty: it isn't */
 	struct dal_buffer memory;
 };
 

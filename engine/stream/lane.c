@@ -82,12 +82,16 @@ static int position_read(struct dal_lane *lane, struct dal_errors *errors)
 		lane->sequence = position.sequence;
 		lane->appended_us = position.appended_us;
 		dal_lane_generation(lane, position.generation);
+		dal_position_copy(&lane->goal, &position.goal);
 	}
 	dal_state_position_deinit(&position);
 	dal_position_copy(&lane->batch_next, &lane->next);
 	lane->batch_appended_us = lane->appended_us;
 	lane->batch_sequence = lane->sequence;
 	lane->behind = !dal_position_reached(&lane->next, &lane->end);
+	if (lane->behind && lane->appended_us == 0) {
+		dal_position_copy(&lane->goal, &lane->end);
+	}
 	return r < 0 ? r : end_check(lane, errors);
 }
 
@@ -174,6 +178,7 @@ void dal_lane_free(struct dal_lane *lane)
 	dal_position_deinit(&lane->next);
 	dal_position_deinit(&lane->batch_next);
 	dal_position_deinit(&lane->end);
+	dal_position_deinit(&lane->goal);
 	dal_buffer_deinit(&lane->text);
 	dal_buffer_deinit(&lane->value);
 	free(lane->names);
@@ -223,8 +228,8 @@ uint64_t dal_lane_sequence(const struct dal_lane *lane)
 
 bool dal_lane_rebuilding(const struct dal_lane *lane)
 {
-	return lane->behind &&
-	       (lane->appended_us == 0 || dal_lane_offset(&lane->next) < lane->checkpoint.before);
+	return lane->goal.count > 0 ||
+	       (lane->behind && dal_lane_offset(&lane->next) < lane->checkpoint.before);
 }
 
 uint64_t dal_lane_undelivered(const struct dal_lane *lane)

@@ -34,7 +34,8 @@ struct dal_lane {
 	uint64_t origin; /* emits of causes up to here are on the log (as it was opened) */
 	/* of the log, as it was opened: before it completions may precede rows */
 	struct dal_position end;
-	bool behind; /* it was opened before that end */
+	bool behind;              /* it was opened before that end */
+	struct dal_position goal; /* where a rebuild ends; empty: there is none, or it is over */
 	struct dal_checkpoint checkpoint;
 	bool halted;
 	bool building; /* projections, from events that are long past */

@@ -40,12 +40,15 @@ static void on_change(void *own, const struct dal_cache_entry *entry, struct dal
 
 static void position_write(struct dal_lane *lane)
 {
+	bool there = dal_position_reached(&lane->batch_next, &lane->goal);
+
 	dal_state_position_put(lane->batch, lane->options.number,
 			       &(struct dal_state_position){
 				       .next = lane->batch_next,
 				       .appended_us = lane->batch_appended_us,
 				       .sequence = lane->batch_sequence,
 				       .generation = dal_slice_text(lane->generation),
+				       .goal = there ? (struct dal_position){0} : lane->goal,
 			       });
 }
 
@@ -97,6 +100,9 @@ int dal_lane_write(struct dal_lane *lane)
 	dal_evaluator_clean(lane->evaluator);
 	dal_rows_clear(lane->rows);
 	dal_position_advance(&lane->next, &lane->batch_next);
+	if (dal_position_reached(&lane->next, &lane->goal)) {
+		dal_position_deinit(&lane->goal);
+	}
 	lane->sequence = lane->batch_sequence;
 	lane->appended_us = lane->batch_appended_us;
 	lane->refused += lane->batch_refused;

@@ -82,8 +82,8 @@ static void test_layout(void **own)
 			    "00004a746f74616c730000000001=0264310101012aac02\n"
 			    /* 'V' "totals" 0 1 "k": no flags, 17, "events", 0, JSON */
 			    "000056746f74616c7300000000016b=0011066576656e7473007b7d\n"
-			    /* lane 0x0102 'P': 2 marks, 1000 us, sequence 5, "ab" */
-			    "010250=02066576656e7473ac020673797374656d02e80705026162\n"
+			    /* lane 0x0102 'P': 2 marks, 1000 us, sequence 5, "ab", no goal */
+			    "010250=02066576656e7473ac020673797374656d02e8070502616200\n"
 			    /* 'F': version 2, "testlog" */
 			    "46=02746573746c6f67\n");
 	free(dump);

@@ -90,10 +90,13 @@ static void batches_and_restarts_give_the_same_bytes(void **own)
 		assert_int_equal(dal_lane_process(f->lane, &batch), 0);
 		dal_log_batch_release(&batch);
 		dal_log_reader_free(reader);
+		assert_true(dal_lane_rebuilding(f->lane));
 		fixture_close(f);
 		assert_int_equal(fixture_open(f, rules), 0);
+		assert_true(dal_lane_rebuilding(f->lane)); /* though it was broken off */
 	}
 	assert_int_equal(fixture_run(f), 0);
+	assert_false(dal_lane_rebuilding(f->lane));
 	fixture_digest(f, other);
 	assert_string_equal(one, other);
 }
