@@ -23,6 +23,8 @@
 
 #define LAST_WORDS_MS 1000 /* its output may come a little later than its end */
 #define STATE_TRIES 200
+#define ATTACH_AGAIN_MIN_MS 100
+#define ATTACH_AGAIN_MAX_MS 10000
 /* All containers have one user, so the pids limit is what bounds each. This is the kernel's
  * pid_max by default, to which Podman lowers its own limit at start. */
 #define USER_PROCESSES 32768
@@ -295,35 +297,30 @@ static bool is_quitting(struct dal_container_driver *driver)
 	return quit;
 }
 
-/* An engine that restarts leaves containers running, and ends our streams. */
-static void attach_again(struct dal_container *container)
-{
-	struct dal_error error;
-	if (dal_container_api_attach(container->driver->api, container->engine_id,
-				     &container->stream, &error) != 0) {
-		nap(DAL_LIMIT_CONTAINER_RETRY_MS);
-	}
-}
-
-/* Until its first process has ended, and all others of its pid namespace with it. */
+/*
+ * Until its first process has ended, and all others of its pid namespace with it. An engine that
+ * restarts leaves containers running and ends our streams; a program may close its outputs. So the
+ * stream is opened again, at ever longer intervals as long as nothing comes.
+ */
 static void follow(struct dal_container *container)
 {
-	bool running = true;
-	while (running) {
+	int wait_ms = ATTACH_AGAIN_MIN_MS;
+	struct dal_error error;
+	for (;;) {
 		struct pollfd polls[2] = {{.fd = container->process, .events = POLLIN},
 					  {.fd = container->stream, .events = POLLIN}};
-		(void)poll(polls, 2, container->stream < 0 ? 0 : -1);
-		running = polls[0].revents == 0;
-		if (polls[1].revents != 0 && !pass_on(container)) {
-			close_stream(container);
+		int ready = poll(polls, 2, container->stream < 0 ? wait_ms : -1);
+		if (polls[0].revents != 0) {
+			return;
 		}
-		if (running && container->stream < 0 && !is_quitting(container->driver)) {
-			struct pollfd end = {.fd = container->process, .events = POLLIN};
-			/* Most often the stream's end is the program's, which follows at once. */
-			running = poll(&end, 1, DAL_LIMIT_CONTAINER_RETRY_MS / 10) == 0;
-			if (running) {
-				attach_again(container);
-			}
+		if (polls[1].revents != 0 && pass_on(container)) {
+			wait_ms = ATTACH_AGAIN_MIN_MS;
+		} else if (polls[1].revents != 0) {
+			close_stream(container);
+		} else if (ready == 0) {
+			(void)dal_container_api_attach(container->driver->api, container->engine_id,
+						       &container->stream, &error);
+			wait_ms = wait_ms < ATTACH_AGAIN_MAX_MS ? 2 * wait_ms : wait_ms;
 		}
 	}
 }

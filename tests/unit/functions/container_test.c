@@ -277,6 +277,18 @@ static void passes_lines_on(void **state)
 	call_free(call);
 }
 
+static void goes_on_without_outputs(void **state)
+{
+	struct app *app = app_fresh(state);
+	configure(app, "probe", FIELDS(PROBE));
+	call_returns(app, "probe", "{\"do\":\"mute\"}", "{\"do\":\"mute\"}");
+	(void)usleep(500000); /* the stream is opened again, and closed */
+	struct call *call = call_expect(app, "probe", "{}", DAL_INVOKE_SUCCEEDED);
+	assert_false(call->invocation.cold);
+	call_free(call);
+	call_free(call_expect(app, "probe", "{\"do\":\"exit\"}", DAL_INVOKE_CRASHED));
+}
+
 static void measures(void **state)
 {
 	struct app *app = app_fresh(state);
@@ -457,6 +469,7 @@ int main(void)
 		cmocka_unit_test(tells_failed_inits_apart),
 		cmocka_unit_test(stops_what_ignores_it),
 		cmocka_unit_test(passes_lines_on),
+		cmocka_unit_test(goes_on_without_outputs),
 		cmocka_unit_test(measures),
 		cmocka_unit_test(leaves_nothing),
 		cmocka_unit_test(stops_what_comes_up),

@@ -5,6 +5,7 @@
  *	echo    gives the event back         walls   tries each wall, and says what came of it
  *	print   writes to both outputs       exit    ends with status 3
  *	hang    never answers                abort   dies of a signal
+ *	mute    closes both outputs
  *	eat     uses memory until it dies    fail    answers with an error
  *	steal   answers the invocation whose id follows ("id":"..."), and says with what status
  *
@@ -363,6 +364,9 @@ static void serve(const char *event)
 	} else {
 		if (is(event, "print")) {
 			print();
+		} else if (is(event, "mute")) {
+			(void)fclose(stdout);
+			(void)fclose(stderr);
 		}
 		(void)snprintf(body, sizeof(body), "%s", event);
 		reply("response", body);
