@@ -1,6 +1,5 @@
 """The lines of the README: ./dev kafka and ./dev image in one terminal, what they print in another."""
 
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,8 @@ from kafka_support import unique
 from neighbours import broker as brokers
 from neighbours import podman as podmans
 from support.engine import ROOT, end_with_parent, free_port
-from test_kafka_same import flag_an_order, in_a_container, renamed_shop
+from test_kafka_same import IMAGE, flag_an_order, renamed_shop
+from test_shop import copy_of_shop
 
 
 class Foreground:
@@ -72,15 +72,16 @@ def test_dev_kafka(engine, folder, walls, vendored):
 def test_dev_image(engine, folder, podman):
     """(The fixture says whether containers can be had; this one has the socket that people get.)"""
     path = podmans.FOLDER / "podman.sock"
-    if len(str(path)) > 100 or not podman.has_image("localhost/dalamb-shop-fraud-check"):
+    if len(str(path)) > 100 or not podman.has_image(IMAGE):
         pytest.skip("no place for a socket, or no image: ./dev test builds it")
-    served = Foreground(ROOT / "tests/neighbours/podman.py", "serve", last="./dev run")
+    words = ["DALAMB_FUNC_FRAUD_CHECK_IMAGE=" + IMAGE, "./dev", "run"]
+    served = Foreground(ROOT / "tests/neighbours/podman.py", "serve", *words, last="./dev run")
     try:
         env = served.environment()
-        assert env == {"DOCKER_HOST": "unix://%s" % path}
-        shop = engine(in_a_container(renamed_shop(folder, "shop")), env=env)
+        assert env["DOCKER_HOST"] == "unix://%s" % path
+        shop = engine(copy_of_shop(folder), env=env)
         flag_an_order(shop)
+        assert podman.containers()
         assert shop.stop() == 0
     finally:
         assert served.interrupt() == 0
-    assert os.path.exists(podmans.FOLDER)

@@ -2,7 +2,8 @@
 """A container engine: Podman's service with the Docker-compatible API on a Unix socket.
 
 As a program, for people (./dev image): `podman.py build NAME CONTEXT` builds an image, `podman.py
-serve [APP]` serves until Ctrl-C. As a class, for tests.
+serve WORD...` serves until Ctrl-C, and says what to type: the words, told of the socket. As a class,
+for tests.
 
 Images stay in build/podman; containers do not. Nothing here depends on how the machine's own Podman
 is set up, and it works where a machine has hybrid cgroups and few capabilities (runc, cgroupfs, no
@@ -183,13 +184,13 @@ class Podman:
             shutil.rmtree(self.sockets, ignore_errors=True)
 
 
-def serve(podman, *app):
+def serve(podman, *words):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         podman.start(sockets=podman.folder)
         print("podman: serves on %s; Ctrl-C ends it" % podman.host)
         print("\nPaste this into a second terminal, in this folder:\n")
-        print("  %s\n" % " ".join(["DOCKER_HOST=" + podman.host, "./dev run", *app]))
+        print("  %s\n" % " ".join(["DOCKER_HOST=" + podman.host, *words]))
         sys.stdout.flush()
         podman.process.wait()
         raise Failed("podman's service ended, see %s" % podman.log)
@@ -208,6 +209,8 @@ def main():
             serve(podman, *sys.argv[2:])
     except (Failed, OSError, AssertionError) as error:
         sys.exit("podman: %s" % error)
+    except KeyboardInterrupt:
+        sys.exit("podman: interrupted")
 
 
 if __name__ == "__main__":
