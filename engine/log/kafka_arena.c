@@ -28,6 +28,7 @@ struct dal_kafka_arena *dal_kafka_arena_new(void)
 	struct dal_kafka_arena *arena = dal_calloc(1, sizeof(*arena));
 
 	dal_hold_init(&arena->hold, arena_free);
+	arena->time_ms = -1;
 	return arena;
 }
 
@@ -64,4 +65,13 @@ struct dal_slice dal_kafka_arena_copy(struct dal_kafka_arena *arena, struct dal_
 	}
 	dal_buffer_slice_append(&copy, bytes);
 	return dal_kafka_arena_keep(arena, &copy, 0);
+}
+
+const char *dal_kafka_arena_time(struct dal_kafka_arena *arena, int64_t time_ms)
+{
+	if (arena->time_ms != time_ms) {
+		dal_clock_format(time_ms * 1000, arena->time);
+		arena->time_ms = time_ms;
+	}
+	return arena->time;
 }

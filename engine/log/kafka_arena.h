@@ -5,6 +5,7 @@
 #ifndef DAL_LOG_KAFKA_ARENA_H
 #define DAL_LOG_KAFKA_ARENA_H
 
+#include "engine/base/clock.h"
 #include "engine/log/backend.h"
 
 struct dal_kafka_chunk;
@@ -14,6 +15,9 @@ struct dal_kafka_arena {
 	struct dal_kafka_chunk *chunks;
 	char *at;    /* free from here */
 	size_t left; /* so many bytes */
+	/* The time that was written last: records that came together have it in common. */
+	int64_t time_ms; /* negative: none yet */
+	char time[DAL_CLOCK_TEXT_BYTES];
 };
 
 struct dal_kafka_arena *dal_kafka_arena_new(void);
@@ -23,5 +27,8 @@ struct dal_buffer dal_kafka_arena_reserve(struct dal_kafka_arena *arena, size_t 
 struct dal_slice dal_kafka_arena_keep(struct dal_kafka_arena *arena,
 				      const struct dal_buffer *filled, size_t padding);
 struct dal_slice dal_kafka_arena_copy(struct dal_kafka_arena *arena, struct dal_slice bytes);
+
+/* The time as RFC 3339, until the next one is asked for. */
+const char *dal_kafka_arena_time(struct dal_kafka_arena *arena, int64_t time_ms);
 
 #endif

@@ -1,6 +1,5 @@
 #include "engine/log/kafka_record.h"
 
-#include "engine/base/clock.h"
 #include "engine/base/digest.h"
 #include "engine/event/json_write.h"
 #include "engine/event/utf8.h"
@@ -325,30 +324,53 @@ static bool is_event(const struct dal_json *json)
 
 /* --- wrapped --- */
 
+static void put_number(struct dal_buffer *out, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	put(out, digits + at, sizeof(digits) - at);
+}
+
+/* What people declared may be anything. */
+static void put_declared(struct dal_buffer *out, const char *text)
+{
+	if (!put_string(out, dal_slice_text(text))) {
+		dal_json_append_string(out, dal_slice_text(text));
+	}
+}
+
+#define PUT(out, literal) put((out), (literal), sizeof(literal) - 1)
+
+/* The names of topics and the times need no escapes. */
 static void put_envelope(struct reading *r, struct dal_buffer *event)
 {
 	const struct dal_kafka_record *record = r->record;
-	struct dal_json_writer writer = {.out = event};
+	const struct dal_kafka_topic *topic = record->topic;
 
-	dal_json_begin_object(&writer);
-	dal_json_key(&writer, "specversion");
-	dal_json_put_text(&writer, "1.0");
-	dal_json_key(&writer, "id");
-	dal_buffer_byte(event, '"');
-	dal_place_format(&r->out->place, event);
-	dal_buffer_byte(event, '"');
-	writer.comma = true;
-	dal_json_key(&writer, "source");
-	dal_json_put_text(&writer, record->topic->source);
-	dal_json_key(&writer, "type");
-	dal_json_put_text(&writer, record->topic->type);
+	PUT(event, "{\"specversion\":\"1.0\",\"id\":\"");
+	put(event, topic->name, strlen(topic->name));
+	PUT(event, "/");
+	put_number(event, (uint64_t)record->partition);
+	PUT(event, "/");
+	put_number(event, record->offset);
+	PUT(event, "\",\"source\":");
+	put_declared(event, topic->source);
+	PUT(event, ",\"type\":");
+	put_declared(event, topic->type);
 	if (record->keyed && is_plain(record->key)) {
-		dal_json_key(&writer, "subject");
-		dal_json_put_slice(&writer, record->key);
+		PUT(event, ",\"subject\":");
+		put_string(event, record->key);
 	}
 	if (record->time_ms >= 0) {
-		dal_json_key(&writer, "time");
-		dal_json_put_time(&writer, record->time_ms * 1000);
+		const char *time = dal_kafka_arena_time(r->arena, record->time_ms);
+		PUT(event, ",\"time\":\"");
+		put(event, time, strlen(time));
+		PUT(event, "\"");
 	}
 }
 
@@ -357,7 +379,8 @@ static void read_wrapped(struct reading *r)
 {
 	const struct dal_kafka_record *record = r->record;
 	struct dal_slice value = record->value;
-	struct dal_buffer event = reserve(r, record->key.size + strlen(record->topic->source) +
+	struct dal_buffer event = reserve(r, record->key.size + strlen(record->topic->name) +
+						     strlen(record->topic->source) +
 						     strlen(record->topic->type) + 160);
 	size_t bare;
 
