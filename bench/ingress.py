@@ -57,9 +57,10 @@ def wait_for(port):
     sys.exit(f"nothing listens on port {port}")
 
 
-def wrk(port, script, run):
+def wrk(port, script, run, connections=64):
     out = subprocess.run(
-        ["wrk", "-t1", "-c64", f"-d{SECONDS}s", "-s", script, f"http://127.0.0.1:{port}"],
+        ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script,
+         f"http://127.0.0.1:{port}"],
         env={**os.environ, "RUN": run}, capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", out)
     requests, micros, errors, p50, p99 = map(int, found.groups())
@@ -115,6 +116,15 @@ def body(path, run):
             out.write(event + "x" * (320 - len(event) - 4) + '"}}\n')
 
 
+def ndjson_send(port, path):
+    answer = subprocess.run(
+        ["curl", "-sS", "-X", "POST", "-H", "Content-Type: application/x-ndjson", "-H",
+         "Expect:", "-T", path, f"http://127.0.0.1:{port}/v1/events"],
+        capture_output=True, text=True, check=True).stdout
+    if json.loads(answer)["accepted"] != EVENTS:
+        sys.exit(f"NDJSON: {answer}")
+
+
 def ndjson(folder):
     rates, cores, peaks = [], [], []
     for round_ in range(ROUNDS):
@@ -123,13 +133,8 @@ def ndjson(folder):
         port = free_port()
         process = engine(folder, port)
         before, start = cpu_seconds(process.pid), time.monotonic()
-        answer = subprocess.run(
-            ["curl", "-sS", "-X", "POST", "-H", "Content-Type: application/x-ndjson", "-H",
-             "Expect:", "-T", path, f"http://127.0.0.1:{port}/v1/events"],
-            capture_output=True, text=True, check=True).stdout
+        ndjson_send(port, path)
         seconds, cpu = time.monotonic() - start, cpu_seconds(process.pid) - before
-        if json.loads(answer)["accepted"] != EVENTS:
-            sys.exit(f"NDJSON: {answer}")
         peaks.append(peak_mb(process.pid))
         process.send_signal(signal.SIGTERM)
         process.wait()
@@ -172,4 +177,5 @@ def main():
         ndjson(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
