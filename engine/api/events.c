@@ -243,8 +243,10 @@ static bool range_read(struct dal_http_request *request, struct dal_reading *rea
 		dal_api_fail(request, "the log", r);
 		return false;
 	}
-	qsort(reading->next.marks, reading->next.count, sizeof(*reading->next.marks),
-	      compare_marks);
+	if (reading->next.count > 1) {
+		qsort(reading->next.marks, reading->next.count, sizeof(*reading->next.marks),
+		      compare_marks);
+	}
 	return true;
 }
 

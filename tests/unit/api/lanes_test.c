@@ -244,6 +244,7 @@ static void a_position_reads_its_partition_alone(void **state)
 	harness_get("/v1/events?from=events/1/0&to=events/2/9", 400);
 	harness_get("/v1/events?from=17", 400);
 	harness_get("/v1/events?from=events/3/17", 400);
+	harness_get("/v1/events?topic=nothing", 404);
 	free(query);
 	dal_buffer_deinit(&positions);
 	dal_buffer_deinit(&expected);
