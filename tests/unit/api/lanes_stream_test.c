@@ -66,7 +66,9 @@ static char **sorted(struct dal_buffer *text, const char *between, size_t *count
 		words = dal_reallocarray(words, *count + 1, sizeof(*words));
 		words[(*count)++] = word;
 	}
-	qsort(words, *count, sizeof(*words), compare);
+	if (words) {
+		qsort(words, *count, sizeof(*words), compare);
+	}
 	return words;
 }
 
