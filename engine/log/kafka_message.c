@@ -54,11 +54,15 @@ static bool is_plain(const struct dal_json *json, struct dal_slice name, uint32_
 	return !hops && dal_json_kind(json, value) == DAL_JSON_STRING;
 }
 
-/* Is what it carries the same once it was the record's value? */
+/* Is what it carries the same once it was the record's value? A payload that is an event by its
+ * type would be taken for the event. */
 static bool data_is_plain(const struct dal_event *event)
 {
 	bool json = event->datacontenttype.size == 0 || dal_kafka_is_json(event->datacontenttype);
 
+	if (dal_kafka_is_event(event->datacontenttype)) {
+		return false;
+	}
 	if (event->data_base64 != DAL_JSON_NONE) {
 		return !json;
 	}
@@ -75,6 +79,9 @@ static bool fits_binary(const struct dal_event *event)
 	const struct dal_json *json = event->json;
 	uint32_t end = dal_json_next(json, DAL_JSON_ROOT);
 
+	if (dal_json_count(json, DAL_JSON_ROOT) >= DAL_KAFKA_HEADERS_MAX) {
+		return false; /* there is one more header for the deduplication */
+	}
 	for (uint32_t key = DAL_JSON_ROOT + 1; key < end; key = dal_json_next(json, key + 1)) {
 		struct dal_slice name = dal_json_string(json, key);
 		if (!is_data(name) && dal_json_kind(json, key + 1) != DAL_JSON_NULL &&

@@ -28,6 +28,11 @@ static bool starts_nocase(struct dal_slice text, const char *prefix)
 	       dal_slice_equal_nocase(dal_slice(text.data, size), dal_slice_text(prefix));
 }
 
+bool dal_kafka_is_event(struct dal_slice content_type)
+{
+	return starts_nocase(content_type, STRUCTURED);
+}
+
 bool dal_kafka_is_json(struct dal_slice content_type)
 {
 	struct dal_slice type = content_type, parameters;
@@ -135,7 +140,7 @@ static enum mode headers_read(struct reading *r)
 	if (starts_nocase(r->content_type, BATCHED)) {
 		return refuse(r, "a batch of CloudEvents in one record: send one event a record");
 	}
-	if (starts_nocase(r->content_type, STRUCTURED)) {
+	if (dal_kafka_is_event(r->content_type)) {
 		return dal_kafka_is_json(r->content_type)
 			       ? AS_IT_IS
 			       : refuse(r, "a structured CloudEvent that is not JSON: send "

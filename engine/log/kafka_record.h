@@ -32,6 +32,8 @@
 /* The largest value, read or written: a webhook whose body is no JSON, in base64, with its
  * envelope. A larger one is refused. */
 #define DAL_KAFKA_VALUE_BYTES (DAL_LIMIT_WEBHOOK_BYTES / 3 * 4 + DAL_MIB)
+/* A record with more headers is refused. */
+#define DAL_KAFKA_HEADERS_MAX 64
 #define DAL_KAFKA_DEDUP_HEADER "dalamb_dedup"
 #define DAL_KAFKA_DEDUP_BYTES 16
 #define DAL_KAFKA_CONTENT_TYPE "content-type"
@@ -86,5 +88,7 @@ bool dal_kafka_record_accept(const struct dal_kafka_topic *topic,
 int32_t dal_kafka_partition(const struct dal_kafka_topic *topic, struct dal_slice key);
 /* Is it a content type of JSON: application/json, text/json, anything with +json? */
 bool dal_kafka_is_json(struct dal_slice content_type);
+/* Is it one of a CloudEvent, or of several: application/cloudevents...? */
+bool dal_kafka_is_event(struct dal_slice content_type);
 
 #endif

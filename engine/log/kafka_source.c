@@ -6,8 +6,6 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
-#define HEADERS 64 /* of a record; more are not looked at */
-
 void dal_kafka_source_start(struct dal_kafka_source *source, void (*wake)(rd_kafka_t *, void *),
 			    void *own)
 {
@@ -106,6 +104,7 @@ int64_t dal_kafka_source_time(const struct dal_kafka_source *source)
 	return source->head->err ? -1 : rd_kafka_message_timestamp(source->head, NULL);
 }
 
+/* There may be one more than are taken. */
 static size_t headers_get(const rd_kafka_message_t *message, struct dal_kafka_header *out)
 {
 	rd_kafka_headers_t *headers = NULL;
@@ -116,7 +115,7 @@ static size_t headers_get(const rd_kafka_message_t *message, struct dal_kafka_he
 	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
 		return 0;
 	}
-	while (count < HEADERS &&
+	while (count <= DAL_KAFKA_HEADERS_MAX &&
 	       rd_kafka_header_get_all(headers, count, &name, &value, &size) == 0) {
 		out[count++] = (struct dal_kafka_header){.name = dal_slice_text(name),
 							 .value = dal_slice(value, size),
@@ -129,7 +128,7 @@ void dal_kafka_source_take(struct dal_kafka_source *source, struct dal_json *jso
 			   struct dal_kafka_arena *arena, struct dal_log_record *out)
 {
 	rd_kafka_message_t *message = source->head;
-	struct dal_kafka_header headers[HEADERS];
+	struct dal_kafka_header headers[DAL_KAFKA_HEADERS_MAX + 1];
 	struct dal_kafka_record record = {
 		.topic = source->topic,
 		.partition = source->partition,
@@ -147,7 +146,12 @@ void dal_kafka_source_take(struct dal_kafka_source *source, struct dal_json *jso
 		record.value = dal_slice(message->payload, message->len);
 		record.valued = message->payload != NULL;
 		record.header_count = headers_get(message, headers);
-		dal_kafka_record_read(&record, json, arena, out);
+		if (record.header_count > DAL_KAFKA_HEADERS_MAX) {
+			dal_kafka_record_refuse(&record, arena, out, "it has more than %d headers",
+						DAL_KAFKA_HEADERS_MAX);
+		} else {
+			dal_kafka_record_read(&record, json, arena, out);
+		}
 	}
 	source->next = message->offset + 1;
 	source->head = NULL;

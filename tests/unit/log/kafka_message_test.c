@@ -130,6 +130,29 @@ static void test_structured(void **own)
 		BASE ",\"datacontenttype\":\"application/json\",\"data_base64\":\"MQ==\"}", true);
 	assert_round_trip(BASE ",\"dalambhops\":\"3\"}", true);
 	assert_round_trip(BASE ", \"flag\" : false ,\"data\":{\"a\" : 1}}", true);
+	assert_round_trip(BASE ",\"datacontenttype\":\"application/cloudevents+json\",\"data\":{}}",
+			  true);
+	assert_round_trip(BASE ",\"datacontenttype\":\"Application/CloudEvents-batch+json\","
+			       "\"data\":[]}",
+			  true);
+}
+
+/* As many attributes as a record has headers, and one more. */
+static void test_many_attributes(void **own)
+{
+	struct dal_buffer text = {0};
+
+	(void)own;
+	for (int count = 0; count < 70; count++) {
+		dal_buffer_clear(&text);
+		dal_buffer_text(&text, BASE);
+		for (int i = 0; i < count; i++) {
+			dal_buffer_printf(&text, ",\"a%d\":\"%d\"", i, i);
+		}
+		dal_buffer_byte(&text, '}');
+		assert_round_trip(dal_buffer_cstr(&text), count + 4 >= DAL_KAFKA_HEADERS_MAX);
+	}
+	dal_buffer_deinit(&text);
 }
 
 static void test_headers(void **own)
@@ -210,9 +233,10 @@ static void test_digests(void **own)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_binary),     cmocka_unit_test(test_structured),
-		cmocka_unit_test(test_headers),    cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_partitions), cmocka_unit_test(test_digests),
+		cmocka_unit_test(test_binary),          cmocka_unit_test(test_structured),
+		cmocka_unit_test(test_headers),         cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_partitions),      cmocka_unit_test(test_digests),
+		cmocka_unit_test(test_many_attributes),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
