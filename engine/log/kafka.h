@@ -110,6 +110,8 @@ void dal_kafka_watch_free(struct dal_kafka_watch *watch);
  * where only some are as before. Either may be NULL. An answer of the last `age_ms` will do.
  */
 int dal_kafka_watch_offsets(struct dal_kafka_watch *watch, int age_ms, int64_t *low, int64_t *high);
+/* The same, but as the brokers say: what was passed does not count. */
+int dal_kafka_watch_ask(struct dal_kafka_watch *watch, int age_ms, int64_t *low, int64_t *high);
 /* Where each of these partitions' first record of this time or later stands. */
 int dal_kafka_watch_at(struct dal_kafka_watch *watch, int64_t time_ms, int64_t *offsets);
 /* An event was appended, or read, at this offset: the end is behind it. */

@@ -282,7 +282,7 @@ static int on_lost(struct kafka_reader *reader, struct dal_kafka_source *source,
 	struct dal_kafka *kafka = reader->kafka;
 	int64_t *low = dal_calloc(kafka->partition_count, sizeof(*low));
 	int64_t *high = dal_calloc(kafka->partition_count, sizeof(*high));
-	int r = dal_kafka_watch_offsets(kafka->watch, 0, low, high);
+	int r = dal_kafka_watch_ask(kafka->watch, 0, low, high);
 	int64_t first = low[source->number], end = high[source->number];
 
 	free(low);

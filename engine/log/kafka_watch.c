@@ -281,26 +281,35 @@ static int refresh(struct dal_kafka_watch *watch, int64_t time, int age_ms, stru
 	return r;
 }
 
-int dal_kafka_watch_offsets(struct dal_kafka_watch *watch, int age_ms, int64_t *low, int64_t *high)
+int dal_kafka_watch_ask(struct dal_kafka_watch *watch, int age_ms, int64_t *low, int64_t *high)
 {
+	size_t bytes = watch->kafka->partition_count * sizeof(int64_t);
 	int r = low ? refresh(watch, STARTS, age_ms, &watch->low) : 0;
 
 	if (r == 0 && high) {
 		r = refresh(watch, ENDS, age_ms, &watch->high);
 	}
 	pthread_mutex_lock(&watch->lock);
-	for (uint32_t i = 0; i < watch->kafka->partition_count; i++) {
-		int64_t passed = atomic_load_explicit(&watch->passed[i], memory_order_relaxed);
-		if (low) {
-			low[i] = watch->low.offsets[i];
-		}
-		if (high) {
-			high[i] = watch->high.offsets[i] < passed && passed > 0
-					  ? passed
-					  : watch->high.offsets[i];
-		}
+	if (low) {
+		memcpy(low, watch->low.offsets, bytes);
+	}
+	if (high) {
+		memcpy(high, watch->high.offsets, bytes);
 	}
 	pthread_mutex_unlock(&watch->lock);
+	return r;
+}
+
+int dal_kafka_watch_offsets(struct dal_kafka_watch *watch, int age_ms, int64_t *low, int64_t *high)
+{
+	int r = dal_kafka_watch_ask(watch, age_ms, low, high);
+
+	for (uint32_t i = 0; high && i < watch->kafka->partition_count; i++) {
+		int64_t passed = atomic_load_explicit(&watch->passed[i], memory_order_relaxed);
+		if (passed > 0 && high[i] < passed) {
+			high[i] = passed;
+		}
+	}
 	return r;
 }
 

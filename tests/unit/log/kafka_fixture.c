@@ -122,10 +122,9 @@ static void await_answer(struct kafka_fixture *f, rd_kafka_queue_t *queue)
 	rd_kafka_queue_destroy(queue);
 }
 
-const char *kafka_topic(struct kafka_fixture *f, const char *name, int partitions,
-			const char *config, const char *value)
+static void make_topic(struct kafka_fixture *f, const char *whole, int partitions,
+		       const char *config, const char *value)
 {
-	char *whole = dal_asprintf("%s.%s", f->app, name);
 	char why[256];
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(other(f));
 	rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(whole, partitions, 1, why, sizeof(why));
@@ -137,9 +136,29 @@ const char *kafka_topic(struct kafka_fixture *f, const char *name, int partition
 	rd_kafka_CreateTopics(f->other, &topic, 1, NULL, queue);
 	await_answer(f, queue);
 	rd_kafka_NewTopic_destroy(topic);
+}
+
+const char *kafka_topic(struct kafka_fixture *f, const char *name, int partitions,
+			const char *config, const char *value)
+{
+	char *whole = dal_asprintf("%s.%s", f->app, name);
+
+	make_topic(f, whole, partitions, config, value);
 	assert_true(f->options.topic_count < TOPICS);
 	f->topics[f->options.topic_count++].name = whole;
 	return whole;
+}
+
+void kafka_make_again(struct kafka_fixture *f, const char *whole, int partitions)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(other(f));
+	rd_kafka_DeleteTopic_t *order = rd_kafka_DeleteTopic_new(whole);
+
+	rd_kafka_DeleteTopics(f->other, &order, 1, NULL, queue);
+	await_answer(f, queue);
+	rd_kafka_DeleteTopic_destroy(order);
+	usleep(500000); /* a name that was deleted is free once every broker has heard of it */
+	make_topic(f, whole, partitions, NULL, NULL);
 }
 
 static void put(struct kafka_fixture *f, const char *topic, int partition, const char *key,

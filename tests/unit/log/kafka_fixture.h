@@ -48,6 +48,8 @@ void kafka_close(struct kafka_fixture *f);
 /* A topic for others, named <app>.NAME; declared for the next open. Gives the whole name. */
 const char *kafka_topic(struct kafka_fixture *f, const char *name, int partitions,
 			const char *config, const char *value);
+/* Deleted, and made again, empty. */
+void kafka_make_again(struct kafka_fixture *f, const char *topic, int partitions);
 /* Somebody else's record: NULL key or value is null. Headers are pairs, until a NULL. */
 void kafka_put(struct kafka_fixture *f, const char *topic, int partition, const char *key,
 	       const char *value, const char *const *headers);

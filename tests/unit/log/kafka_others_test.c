@@ -242,12 +242,42 @@ static void test_another_member(void **own)
 	free(folder);
 }
 
+static void test_made_again(void **own)
+{
+	WITH_BROKER(f);
+	const char *orders = kafka_topic(f, "orders", 1, NULL, NULL);
+	struct dal_place place;
+	struct dal_error why;
+	int r = DAL_LOG_END;
+
+	for (int i = 0; i < 5; i++) {
+		kafka_put(f, orders, 0, NULL, "1", NULL);
+	}
+	kafka_flush(f);
+	kafka_open(f);
+	kafka_await_ours(f);
+	assert_int_equal(dal_log_follow(f->log, 0, NULL, &f->reader), 0);
+	for (int i = 0; i < 5; i++) {
+		assert_non_null(kafka_next(f));
+	}
+	kafka_make_again(f, orders, 1);
+	for (int i = 0; i < 15000 && r == DAL_LOG_END; i++) {
+		r = dal_log_read(f->reader, 1, 100, &f->batch);
+		usleep(1000);
+	}
+	assert_int_equal(r, DAL_LOG_LOST);
+	dal_log_reader_lost(f->reader, &place, &why);
+	assert_int_equal(place.offset, 5);
+	assert_non_null(strstr(why.text, "ends at offset 0, before 5"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kafka_setup, kafka_teardown)
 		TEST(test_transactions), TEST(test_large),  TEST(test_large_append),
 		TEST(test_committed),    TEST(test_paused), TEST(test_another_member),
+		TEST(test_made_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
