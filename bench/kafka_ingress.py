@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ingress to Kafka, beside the embedded log: the same engine, the broker on the same machine.
 
-    bench/kafka-ingress.py [BUILD [ROUNDS [SECONDS]]]
+    bench/kafka_ingress.py [BUILD [ROUNDS [SECONDS]]]
 
 In turn, A B A B: single posts on 64 connections and on one, posts of 100 events on 16 connections
 (wrk, one thread), and one NDJSON body of 500,000 events of 320 bytes (curl). The app has no rules;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The stream from a real Kafka broker, beside a bare librdkafka consumer that parses and counts.
 
-    bench/kafka-stream.py [BUILD [ROUNDS [EVENTS [KEYS]]]]
+    bench/kafka_stream.py [BUILD [ROUNDS [EVENTS [KEYS]]]]
 
 A topic of 12 partitions is filled (bench/kafka_fill.c), keyed by data.customer. Then, in turn, A B A
 B: the peer (bench/peers/kafka_bare.c) and `dalamb run` on an empty data folder, each from its exec
