@@ -324,8 +324,8 @@ def test_commands(on_kafka, kafka):
     assert {entry["key"]: entry["value"]["n"] for entry in entries} == {
         "u%d" % n: 10 for n in range(4)
     }
-    text = command(one, "query", "counts", "u1")
-    assert "10" in text
+    assert "10" in command(one, "query", "counts", "u1")
+    assert "counts" in command(one, "explain", topic + "/0/0")
     status = command(one, "status")
     assert topic in status and "kafka" in status
     replayed = lines(

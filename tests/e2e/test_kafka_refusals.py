@@ -16,7 +16,7 @@ BROKEN = {
     "structured, without a type": (b'{"specversion":"1.0","id":"1","source":"/s"}', STRUCTURED, "type"),
     "structured, no value": (None, STRUCTURED, "no value"),
     "structured, version 0.3": (
-        dump({"specversion": "0.3", "id": "1", "source": "/s", "type": "t"}), STRUCTURED, "0.3",
+        dump({"specversion": "0.3", "id": "1", "source": "/s", "type": "t"}), STRUCTURED, "specversion",
     ),
     "binary, without an id": (
         b"1", {"ce_specversion": "1.0", "ce_source": "/s", "ce_type": "t"}, "id",
