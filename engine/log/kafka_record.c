@@ -132,8 +132,7 @@ static enum mode headers_read(struct reading *r)
 		} else if (dal_slice_equal_nocase(header->name,
 						  dal_slice_text(DAL_KAFKA_CONTENT_TYPE))) {
 			r->content_type = header->value;
-		} else if (dal_slice_is(header->name, DAL_KAFKA_DEDUP_HEADER) &&
-			   r->record->topic->own) {
+		} else if (dal_slice_is(header->name, DAL_KAFKA_DEDUP_HEADER)) {
 			dedup_read(r, header->value);
 		}
 	}

@@ -16,9 +16,9 @@
  *             time = the record's, subject = its key if that is plain text; `data` if the value is
  *             JSON, else `data_base64`; none if it is null.
  *
- * dalamb's own producer adds the header `dalamb_dedup`, 32 hexadecimal digits: two records of a
- * partition with the same one are the same append tried twice. `dalambhops` is an integer, as it
- * was before it became a header.
+ * dalamb's own producer adds the header `dalamb_dedup`, 32 hexadecimal digits, to what it writes to
+ * any topic: two records of a partition with the same one are the same append tried twice.
+ * `dalambhops` is an integer, as it was before it became a header.
  *
  * Topics: `events` and `system` are <app>.events and <app>.system, any other has its own name.
  */

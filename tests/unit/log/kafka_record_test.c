@@ -279,8 +279,8 @@ static void test_own_and_dedup(void **own)
 		(struct given){.value = "1",
 			       .headers = {BINARY,
 					   {"dalamb_dedup", "000102030405060708090a0b0c0d0e0f"}}});
-	assert_true(record.foreign);
-	assert_int_equal(record.dedup.size, 0);
+	assert_true(record.foreign); /* an emit may go to any topic */
+	assert_int_equal(record.dedup.size, 16);
 }
 
 static void test_dalambs_types(void **own)
