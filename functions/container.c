@@ -175,6 +175,7 @@ static void watch(struct dal_container *container, pid_t pid)
 		(void)close(process);
 		return;
 	}
+	(void)dal_spawner_guard(container->driver->spawner, process);
 	dal_cgroup_open(DAL_CGROUP_ROOT, membership, &cgroup);
 	(void)pthread_mutex_lock(&container->driver->lock);
 	container->process = process;

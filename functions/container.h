@@ -82,6 +82,7 @@ struct dal_container_driver {
 	struct dal_driver driver;
 	struct dal_container_api *api;    /* NULL: `obstacle` says why */
 	struct dal_container_api *lookup; /* of the keeper, less patient: others wait for it */
+	struct dal_spawner *spawner;
 	char *host, *folder, *filter; /* the last one a file in the folder, hidden; see seccomp.h */
 	char id[DAL_DATA_ID_BYTES];
 	struct dal_metric *phases[DAL_PHASE_COUNT];

@@ -373,11 +373,13 @@ static void prepare(struct dal_container_driver *containers, const char *data_fo
 	}
 }
 
-struct dal_driver *dal_container_driver_new(const char *host, const char *data_folder,
+struct dal_driver *dal_container_driver_new(struct dal_spawner *spawner, const char *host,
+					    const char *data_folder,
 					    const struct dal_driver_events *events, void *own)
 {
 	struct dal_container_driver *containers = dal_calloc(1, sizeof(*containers));
 	containers->driver = (struct dal_driver){&operations, events, own};
+	containers->spawner = spawner;
 	containers->host = host ? dal_strdup(host) : dal_containers_host(NULL, environ, NULL);
 	containers->last = &containers->first;
 	containers->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -70,10 +70,12 @@ struct dal_driver_operations {
 struct dal_driver *dal_process_driver_new(struct dal_spawner *spawner,
 					  const struct dal_driver_events *events, void *own);
 /*
- * `host` is the container engine's address, `data_folder` gives the id that labels containers
- * (NULL: a passing one). Never fails: what is lacking is what `ready` says.
+ * The spawner kills containers whose engine (ours) is gone; `host` is the container engine's
+ * address, `data_folder` gives the id that labels containers (NULL: a passing one). Never fails:
+ * what is lacking is what `ready` says.
  */
-struct dal_driver *dal_container_driver_new(const char *host, const char *data_folder,
+struct dal_driver *dal_container_driver_new(struct dal_spawner *spawner, const char *host,
+					    const char *data_folder,
 					    const struct dal_driver_events *events, void *own);
 
 #endif

@@ -229,8 +229,10 @@ int dal_functions_new(const struct dal_functions_options *options, struct dal_fu
 	pool->by_name = dal_map_new();
 	pool->drivers[DAL_DRIVER_PROCESS] = dal_process_driver_new(options->spawner,
 								   &dal_instance_events, pool);
-	pool->drivers[DAL_DRIVER_CONTAINER] = dal_container_driver_new(
-		options->containers_host, options->data_folder, &dal_instance_events, pool);
+	pool->drivers[DAL_DRIVER_CONTAINER] = dal_container_driver_new(options->spawner,
+								       options->containers_host,
+								       options->data_folder,
+								       &dal_instance_events, pool);
 	init_locks(pool);
 	int result = start(pool, error);
 	if (result != 0) {

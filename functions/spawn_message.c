@@ -122,6 +122,11 @@ void dal_spawn_write_signal(uint64_t id, int signal, struct dal_buffer *out)
 	dal_buffer_varint(out, (uint64_t)signal);
 }
 
+void dal_spawn_write_guard(struct dal_buffer *out)
+{
+	write_head(DAL_SPAWN_MESSAGE_GUARD, 0, out);
+}
+
 int dal_spawn_read_request(struct dal_slice message, struct dal_spawn_request *request)
 {
 	*request = (struct dal_spawn_request){0};
@@ -139,6 +144,8 @@ int dal_spawn_read_request(struct dal_slice message, struct dal_spawn_request *r
 			return -EBADMSG;
 		}
 		request->signal = (int)signal;
+		return 0;
+	case DAL_SPAWN_MESSAGE_GUARD:
 		return 0;
 	default:
 		return -EBADMSG;

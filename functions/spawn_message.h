@@ -7,8 +7,9 @@
  *	u64be   id
  *	...     START: flags, memory, tmp as varints; name, folder sized; paths, command,
  *environment as a varint count and sized strings. Descriptor: output. SIGNAL: the signal as a
- *varint. NOTICE: pid, code, signal, cpu_us, memory_mb as varints, text sized. Descriptor: of
- *	        LISTENING. The child itself sends LISTENING and FAILED, the spawner the others.
+ *varint. GUARD: nothing. Descriptor: the process. NOTICE: pid, code, signal, cpu_us, memory_mb as
+ *varints, text sized. Descriptor: of LISTENING. The child itself sends LISTENING and FAILED, the
+ *spawner the others.
  */
 #ifndef DAL_FUNCTIONS_SPAWN_MESSAGE_H
 #define DAL_FUNCTIONS_SPAWN_MESSAGE_H
@@ -21,6 +22,7 @@
 enum dal_spawn_message_kind {
 	DAL_SPAWN_MESSAGE_START = 1,
 	DAL_SPAWN_MESSAGE_SIGNAL,
+	DAL_SPAWN_MESSAGE_GUARD,
 	DAL_SPAWN_MESSAGE_NOTICE = 16, /* plus enum dal_spawn_notice_kind */
 };
 
@@ -35,6 +37,7 @@ void dal_spawn_deinit(struct dal_spawn *spawn);
 
 void dal_spawn_write_start(const struct dal_spawn *spawn, struct dal_buffer *out);
 void dal_spawn_write_signal(uint64_t id, int signal, struct dal_buffer *out);
+void dal_spawn_write_guard(struct dal_buffer *out);
 /* 0, or -EBADMSG. */
 int dal_spawn_read_request(struct dal_slice message, struct dal_spawn_request *request);
 

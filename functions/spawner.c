@@ -76,6 +76,15 @@ int dal_spawner_signal(struct dal_spawner *spawner, uint64_t id, int signal)
 	return result;
 }
 
+int dal_spawner_guard(struct dal_spawner *spawner, int process)
+{
+	struct dal_buffer message = {0};
+	dal_spawn_write_guard(&message);
+	int result = dal_spawn_send(spawner->control, dal_buffer_slice(&message), process);
+	dal_buffer_deinit(&message);
+	return result;
+}
+
 int dal_spawner_receive(struct dal_spawner *spawner, struct dal_spawn_notice *notice)
 {
 	int descriptor = -1;

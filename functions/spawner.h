@@ -63,6 +63,11 @@ int dal_spawner_start_program(struct dal_spawner *spawner, const struct dal_spaw
 			      int output);
 /* SIGTERM to the program's process group; SIGKILL to all of it. An id that has ended is ignored. */
 int dal_spawner_signal(struct dal_spawner *spawner, uint64_t id, int signal);
+/*
+ * A process that somebody else has started for us, as a pidfd, which is copied: it is killed when
+ * the engine's end closes, like our own, and forgotten when it ends.
+ */
+int dal_spawner_guard(struct dal_spawner *spawner, int process);
 /* The next notice: 0, or DAL_SPAWN_NONE when there is none now. */
 int dal_spawner_receive(struct dal_spawner *spawner, struct dal_spawn_notice *notice);
 /* Readable when there is a notice. */

@@ -31,7 +31,9 @@ struct process {
 	int control, signals;
 	struct child *children;
 	size_t count, capacity;
-	struct pollfd *polls; /* control, signals, and each child's info */
+	int *guards; /* pidfds of what others started for the engine */
+	size_t guard_count, guard_capacity;
+	struct pollfd *polls; /* control, signals, each child's info, each guard */
 	struct dal_buffer message;
 };
 
@@ -160,6 +162,10 @@ static bool serve_request(struct process *process)
 	DAL_ASSERT(dal_spawn_read_request(dal_buffer_slice(&process->message), &request) == 0);
 	if (request.kind == DAL_SPAWN_MESSAGE_START) {
 		start(process, &request.spawn, descriptor);
+	} else if (request.kind == DAL_SPAWN_MESSAGE_GUARD) {
+		DAL_GROW(process->guards, process->guard_count, process->guard_capacity);
+		process->guards[process->guard_count++] = descriptor;
+		descriptor = -1;
 	} else {
 		struct child *child = find(process, request.spawn.id, 0);
 		if (child) {
@@ -235,8 +241,23 @@ static void kill_adopted(void)
 	}
 }
 
+/* Those that have ended, as the last poll says. From the end on, for each leaves a gap. */
+static void forget_guards(struct process *process)
+{
+	const struct pollfd *polls = process->polls + 2 + process->count;
+	for (size_t i = process->guard_count; i-- > 0;) {
+		if (polls[i].revents != 0) {
+			(void)close(process->guards[i]);
+			process->guards[i] = process->guards[--process->guard_count];
+		}
+	}
+}
+
 static _Noreturn void end(struct process *process)
 {
+	for (size_t i = 0; i < process->guard_count; i++) {
+		(void)syscall(SYS_pidfd_send_signal, process->guards[i], SIGKILL, NULL, 0);
+	}
 	for (size_t i = 0; i < process->count; i++) {
 		send_signal(process, &process->children[i], SIGKILL);
 	}
@@ -271,13 +292,17 @@ static void become_spawner(struct process *process)
 
 static void wait_events(struct process *process)
 {
-	size_t count = 2 + process->count;
+	size_t count = 2 + process->count + process->guard_count;
 	process->polls = dal_reallocarray(process->polls, count, sizeof(*process->polls));
 	process->polls[0] = (struct pollfd){.fd = process->control, .events = POLLIN};
 	process->polls[1] = (struct pollfd){.fd = process->signals, .events = POLLIN};
 	for (size_t i = 0; i < process->count; i++) {
 		process->polls[2 + i] = (struct pollfd){.fd = process->children[i].info,
 							.events = POLLIN};
+	}
+	for (size_t i = 0; i < process->guard_count; i++) {
+		process->polls[2 + process->count + i] = (struct pollfd){.fd = process->guards[i],
+									 .events = POLLIN};
 	}
 	while (poll(process->polls, count, -1) < 0 && errno == EINTR) {
 	}
@@ -289,6 +314,7 @@ _Noreturn void dal_spawner_process_run(int control)
 	become_spawner(&process);
 	for (;;) {
 		wait_events(&process);
+		forget_guards(&process);
 		for (size_t i = 0; i < process.count; i++) {
 			if (process.polls[2 + i].revents != 0) {
 				read_info(&process, &process.children[i]);

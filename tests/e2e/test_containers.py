@@ -278,6 +278,10 @@ def test_a_thousand_events(podman, probe, engine):
 # --- kill -9 ---
 
 
+def any_runs(podman, engine):
+    return any(container["State"] == "running" for container in containers(podman, engine))
+
+
 def test_orphans_are_removed_and_no_others(podman, probe, engine):
     other = engine(app(podman.host))
     do(other, "echo")
@@ -288,6 +292,8 @@ def test_orphans_are_removed_and_no_others(podman, probe, engine):
     one.kill()
     left = [container["Id"] for container in containers(podman, one)]
     assert left and len(namespaces(one)) == len(left)
+    # They end with it; what they were remains.
+    wait_for(lambda: not any_runs(podman, one), what="their processes' end")
     one.start()
     wait_for(
         lambda: not {container["Id"] for container in containers(podman, one)} & set(left),

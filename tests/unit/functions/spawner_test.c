@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -445,6 +446,35 @@ static void kill_of_the_spawner(void **state)
 	nothing_is_left_after_kill(state, true);
 }
 
+/* Two of ours that it did not start: one has ended before, one is killed with the rest. */
+static void guards_what_others_start(void **state)
+{
+	struct dal_spawner *own;
+	struct dal_error error;
+	int status, pidfds[2];
+	pid_t pids[2];
+	(void)state;
+	assert_int_equal(dal_spawner_start(&own, &error), 0);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			(void)execlp("sleep", "sleep", "1000", (char *)NULL);
+			_exit(127);
+		}
+		pidfds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
+		assert_true(pidfds[i] >= 0);
+		assert_int_equal(dal_spawner_guard(own, pidfds[i]), 0);
+	}
+	assert_int_equal(kill(pids[0], SIGTERM), 0);
+	assert_int_equal(waitpid(pids[0], &status, 0), pids[0]);
+	assert_int_equal(waitpid(pids[1], &status, WNOHANG), 0);
+	dal_spawner_stop(own);
+	assert_int_equal(waitpid(pids[1], &status, 0), pids[1]);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	(void)close(pidfds[0]);
+	(void)close(pidfds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -461,6 +491,7 @@ int main(void)
 		cmocka_unit_test(sandbox_shows_the_folder),
 		cmocka_unit_test(kill_of_the_engine),
 		cmocka_unit_test(kill_of_the_spawner),
+		cmocka_unit_test(guards_what_others_start),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
