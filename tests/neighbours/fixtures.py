@@ -1,6 +1,7 @@
 """Fixtures: one broker and one container engine for all tests of a run; skipped, by name, where a
 machine can't have them."""
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from neighbours import broker as brokers
 from neighbours import podman as podmans
+from support.mounts import enter_namespace
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +71,13 @@ def kafka(broker):
 
 @pytest.fixture(scope="session")
 def podman():
-    """A container engine that has run a container."""
+    """A container engine that has run a container. It sees the mounts of the engines that tests
+    start, though other tests enter a mount namespace: it is entered before."""
     why = podmans.missing()
     if why:
         pytest.skip(why)
+    with contextlib.suppress(OSError):
+        enter_namespace()
     one = podmans.Podman()
     try:
         try:
