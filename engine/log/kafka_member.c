@@ -40,6 +40,8 @@ static int consumer_new(struct dal_kafka_member *member, struct dal_error *error
 	const struct dal_kafka_property defaults[] = {
 		{"session.timeout.ms", "10000"},
 		{"heartbeat.interval.ms", "2000"},
+		/* A topic that gets more partitions is to be noticed before long. */
+		{"topic.metadata.refresh.interval.ms", "30000"},
 		{NULL, NULL},
 	};
 	const struct dal_kafka_property fixed[] = {
@@ -315,12 +317,17 @@ static void commit(struct dal_kafka_member *member)
 	}
 }
 
+/* All of it, and waited for: a commit that is still on its way would be given up. */
 static void commit_last(struct dal_kafka_member *member)
 {
-	rd_kafka_topic_partition_list_t *list = may_commit(member) ? commit_take(member) : NULL;
+	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_queue_t *queue;
 	rd_kafka_event_t *event;
 
+	pthread_mutex_lock(&member->lock);
+	member->dirty = member->position.count > 0;
+	pthread_mutex_unlock(&member->lock);
+	list = may_commit(member) ? commit_take(member) : NULL;
 	if (!list) {
 		return;
 	}

@@ -242,6 +242,43 @@ static void test_another_member(void **own)
 	free(folder);
 }
 
+static void grow(struct kafka_fixture *f, const char *topic, size_t partitions)
+{
+	char why[256];
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(f->other);
+	rd_kafka_NewPartitions_t *order = rd_kafka_NewPartitions_new(topic, partitions, why,
+								     sizeof(why));
+	rd_kafka_event_t *event;
+
+	rd_kafka_CreatePartitions(f->other, &order, 1, NULL, queue);
+	event = rd_kafka_queue_poll(queue, 10000);
+	assert_non_null(event);
+	rd_kafka_event_destroy(event);
+	rd_kafka_NewPartitions_destroy(order);
+	rd_kafka_queue_destroy(queue);
+}
+
+static void test_grown(void **own)
+{
+	WITH_BROKER(f);
+	const struct dal_log_property often = {.name = "topic.metadata.refresh.interval.ms",
+					       .value = "500"};
+	const char *orders = kafka_topic(f, "orders", 2, NULL, NULL);
+	struct dal_log_status status = {0};
+
+	f->options.kafka.properties = &often;
+	f->options.kafka.property_count = 1;
+	kafka_open(f);
+	kafka_await_ours(f);
+	grow(f, orders, 3);
+	for (int i = 0; i < 10000 && !strstr(status.obstacle, "more than its 2 partitions"); i++) {
+		dal_log_status(f->log, &status);
+		usleep(1000);
+	}
+	assert_true(status.paused);
+	assert_non_null(strstr(status.obstacle, "more than its 2 partitions"));
+}
+
 static void test_made_again(void **own)
 {
 	WITH_BROKER(f);
@@ -277,7 +314,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kafka_setup, kafka_teardown)
 		TEST(test_transactions), TEST(test_large),  TEST(test_large_append),
 		TEST(test_committed),    TEST(test_paused), TEST(test_another_member),
-		TEST(test_made_again),
+		TEST(test_made_again),   TEST(test_grown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
