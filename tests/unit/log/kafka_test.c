@@ -10,6 +10,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/log/kafka_producer.h"
 
 #define START "{\"specversion\":\"1.0\",\"id\":"
 #define REST ",\"source\":\"/s\",\"type\":\"t\""
@@ -336,6 +337,29 @@ static void test_append_refused(void **own)
 	free(large);
 }
 
+/* A producer that breaks for good is put out of use: what it held is told, the next one goes on. */
+static void test_fatal(void **own)
+{
+	WITH_BROKER(f);
+	struct dal_log_item item = {.topic = dal_slice_text("events"),
+				    .event = dal_slice_text(EVENT("1"))};
+	struct dal_log_append append = {.items = &item, .count = 1};
+	struct dal_kafka *kafka;
+	int r = DAL_LOG_AWAY;
+
+	kafka_open(f);
+	kafka_append(f, EVENT("1"), NULL);
+	kafka = DAL_CONTAINER(f->log, struct dal_kafka, log);
+	rd_kafka_test_fatal_error(kafka->appender->producer.handle,
+				  RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "a test's");
+	for (int i = 0; i < 100 && r == DAL_LOG_AWAY; i++) {
+		r = dal_log_append_wait(f->log, &append);
+		usleep(10000);
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(item.place.offset, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +376,7 @@ int main(void)
 		TEST(test_ask_partitions),
 		TEST(test_partitions),
 		TEST(test_dedup_places),
+		TEST(test_fatal),
 		TEST(test_append_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
