@@ -10,7 +10,9 @@
 #include "state/state.h"
 
 #define DAL_STATE_VERSION 2
-#define DAL_KEY_FORMAT "F" /* one byte: no lane's key is that short */
+/* One byte: no lane's key is that short. */
+#define DAL_KEY_FORMAT "F"
+#define DAL_KEY_WIDTHS "W"
 
 enum dal_key_kind {
 	DAL_KEY_DEAD = 'D',

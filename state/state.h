@@ -8,7 +8,9 @@
  *
  * Keys (format version 2); a lane is a u16be, numbers are big-endian, 0x00 ends a name:
  *
- *	'F'                              format: u8 version, log id; no other key has one byte
+ *	'F'                              format: u8 version, log id
+ *	'W'                              widths: for each topic sized name and varint partitions
+ *	                                 (no other key has one byte)
  *	lane 'P'                         position
  *	lane 'J' projection 0 u32        what is known of a projection's version
  *	lane 'V' projection 0 u32 key    an entry of that version (view.h)
@@ -62,6 +64,19 @@ int dal_state_open(const char *path, struct dal_slice log_id, bool read_only,
 		   struct dal_state **state, struct dal_error *error);
 void dal_state_close(struct dal_state *state);
 struct dal_store *dal_state_store(struct dal_state *state);
+
+/* How many partitions a topic has. */
+struct dal_state_width {
+	struct dal_slice topic;
+	uint32_t partitions;
+};
+
+/*
+ * Records the widths of topics that it does not know yet, and compares the others: keys lie
+ * elsewhere once a topic has more partitions. DAL_STATE_FOREIGN with `error` saying what to do.
+ */
+int dal_state_widths(struct dal_state *state, const struct dal_state_width *widths, size_t count,
+		     struct dal_error *error);
 
 /* 0 or DAL_STATE_ABSENT (a new lane: no marks, sequence 1). -EBADMSG: broken. */
 int dal_state_position_get(struct dal_state *state, uint16_t lane,

@@ -193,12 +193,35 @@ static int log_open(struct dal_engine *engine, struct dal_errors *errors)
 	return r;
 }
 
+static int widths_check(struct dal_engine *engine, struct dal_error *error)
+{
+	const struct dal_settings *settings = &engine->app->settings;
+	size_t count = settings->topic_count + 2;
+	struct dal_state_width *widths = dal_calloc(count, sizeof(*widths));
+	int r;
+
+	widths[0].topic = dal_slice_text(DAL_TOPIC_EVENTS);
+	widths[1].topic = dal_slice_text(DAL_TOPIC_SYSTEM);
+	for (size_t i = 0; i < count; i++) {
+		if (i >= 2) {
+			widths[i].topic = dal_slice_text(settings->topics[i - 2].name);
+		}
+		widths[i].partitions = dal_log_partitions(engine->log, widths[i].topic);
+	}
+	r = dal_state_widths(engine->state, widths, count, error);
+	free(widths);
+	return r;
+}
+
 static int state_open(struct dal_engine *engine, struct dal_errors *errors)
 {
 	char *path = dal_asprintf("%s/state", engine->app->data);
 	struct dal_error error = {0};
 	int r = dal_state_open(path, dal_log_id(engine->log), false, &engine->state, &error);
 
+	if (r == 0 && dal_log_kind(engine->log) == DAL_LOG_KAFKA) {
+		r = widths_check(engine, &error);
+	}
 	if (r != 0) {
 		dal_errors_push(errors, &error);
 	}
@@ -344,11 +367,13 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 static void warn_of_rebuild(struct dal_engine *engine)
 {
 	struct dal_worker_status status;
-	bool rebuilding;
+	bool rebuilding = false;
 
-	dal_worker_status(dal_engine_worker(engine, 0), &status);
-	rebuilding = status.rebuilding;
-	dal_worker_status_deinit(&status);
+	for (uint16_t i = 0; !rebuilding && i < engine->lane_count; i++) {
+		dal_worker_status(dal_engine_worker(engine, i), &status);
+		rebuilding = status.rebuilding;
+		dal_worker_status_deinit(&status);
+	}
 	if (rebuilding && dal_log_kind(engine->log) == DAL_LOG_KAFKA) {
 		dal_logger_write(DAL_LOGGER_WARN, "app",
 				 "the state is new and the log is not: it is rebuilt from the "

@@ -274,6 +274,29 @@ static void test_other_store_is_refused(void **own)
 	assert_non_null(strstr(error.text, "no state"));
 }
 
+static void test_widths(void **own)
+{
+	struct dal_state *state = fixture_state(*own);
+	struct dal_state_width widths[] = {{text("events"), 12}, {text("orders"), 3}};
+	struct dal_error error = {0};
+
+	assert_int_equal(dal_state_widths(state, widths, 1, &error), 0);
+	assert_int_equal(dal_state_widths(state, widths, 2, &error), 0);
+	dal_state_close(state);
+	state = fixture_state(*own);
+	assert_int_equal(dal_state_widths(state, widths + 1, 1, &error), 0);
+	assert_int_equal(dal_state_widths(state, widths, 2, &error), 0);
+	widths[1].partitions = 4;
+	assert_int_equal(dal_state_widths(state, widths, 2, &error), DAL_STATE_FOREIGN);
+	assert_non_null(strstr(error.text, "orders had 3 partitions"));
+	assert_int_equal(dal_state_widths(state, widths, 1, &error), 0);
+	fixture_put(state, text("W"),
+		    text("\x06"
+			 "event"));
+	assert_int_equal(dal_state_widths(state, widths, 1, &error), -EBADMSG);
+	dal_state_close(state);
+}
+
 static void test_read_only(void **own)
 {
 	struct dal_state *state;
@@ -335,6 +358,7 @@ int main(void)
 		CASE(test_foreign_log_is_refused),
 		CASE(test_unknown_version_is_refused),
 		CASE(test_other_store_is_refused),
+		CASE(test_widths),
 		CASE(test_read_only),
 		CASE(test_killed_process_loses_nothing),
 	};
