@@ -103,9 +103,14 @@ static int send_item(struct dal_kafka_appender *appender, struct dal_kafka_scrib
 		return r;
 	}
 	if (append->request_key.size || item->dedup.size) {
+		const struct dal_kafka_appended whose = {
+			.log = dal_slice_text(appender->kafka->id),
+			.topic = dal_slice_text(topic->name),
+		};
 		digest = append->request_key.size
-				 ? dal_kafka_digest_of_request(append->request_key, index)
-				 : dal_kafka_digest_of(item->dedup);
+				 ? dal_kafka_digest_of_request(&whose, append->request_key,
+							       append->request_body, index)
+				 : dal_kafka_digest_of(&whose, item->dedup);
 		dedup = &digest;
 	}
 	headers = headers_of(message, dedup);

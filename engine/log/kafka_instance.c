@@ -48,7 +48,8 @@ int dal_kafka_instance_read(const char *data, char *instance, struct dal_error *
 			      path);
 		r = -EINVAL;
 	} else {
-		snprintf(instance, DAL_KAFKA_INSTANCE_BYTES, "%s", dal_buffer_cstr(&text));
+		struct dal_slice id = dal_slice_trim(dal_buffer_slice(&text));
+		snprintf(instance, DAL_KAFKA_INSTANCE_BYTES, "%.*s", (int)id.size, id.data);
 	}
 	dal_buffer_deinit(&text);
 	free(path);

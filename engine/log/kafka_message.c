@@ -196,25 +196,37 @@ static struct dal_kafka_digest digest_of(struct dal_slice text)
 }
 
 /* They begin differently, so that a key and a request's key are never the same. */
-struct dal_kafka_digest dal_kafka_digest_of(struct dal_slice dedup)
+static void digest_begin(char kind, const struct dal_kafka_appended *append,
+			 struct dal_buffer *text)
+{
+	dal_buffer_byte(text, kind);
+	dal_buffer_sized(text, append->log);
+	dal_buffer_sized(text, append->topic);
+}
+
+struct dal_kafka_digest dal_kafka_digest_of(const struct dal_kafka_appended *append,
+					    struct dal_slice dedup)
 {
 	struct dal_buffer text = {0};
 	struct dal_kafka_digest digest;
 
-	dal_buffer_byte(&text, 'i');
+	digest_begin('i', append, &text);
 	dal_buffer_slice_append(&text, dedup);
 	digest = digest_of(dal_buffer_slice(&text));
 	dal_buffer_deinit(&text);
 	return digest;
 }
 
-struct dal_kafka_digest dal_kafka_digest_of_request(struct dal_slice key, size_t index)
+struct dal_kafka_digest dal_kafka_digest_of_request(const struct dal_kafka_appended *append,
+						    struct dal_slice key, struct dal_slice body,
+						    size_t index)
 {
 	struct dal_buffer text = {0};
 	struct dal_kafka_digest digest;
 
-	dal_buffer_byte(&text, 'r');
+	digest_begin('r', append, &text);
 	dal_buffer_u64be(&text, index);
+	dal_buffer_sized(&text, body);
 	dal_buffer_slice_append(&text, key);
 	digest = digest_of(dal_buffer_slice(&text));
 	dal_buffer_deinit(&text);

@@ -34,7 +34,19 @@ struct dal_kafka_digest {
 	uint8_t bytes[DAL_KAFKA_DEDUP_BYTES];
 };
 
-struct dal_kafka_digest dal_kafka_digest_of(struct dal_slice dedup);
-struct dal_kafka_digest dal_kafka_digest_of_request(struct dal_slice key, size_t index);
+/* Whose append it is: others may write to a topic under keys that look the same. */
+struct dal_kafka_appended {
+	struct dal_slice log;   /* its id */
+	struct dal_slice topic; /* as dalamb calls it */
+};
+
+/* Of an item with a key of its own. */
+struct dal_kafka_digest dal_kafka_digest_of(const struct dal_kafka_appended *append,
+					    struct dal_slice dedup);
+/* Of an item of a request with a key. With another body it is another one: nobody answers 422 here,
+ * and to drop it would lose it. */
+struct dal_kafka_digest dal_kafka_digest_of_request(const struct dal_kafka_appended *append,
+						    struct dal_slice key, struct dal_slice body,
+						    size_t index);
 
 #endif

@@ -44,6 +44,7 @@ static const struct {
 	{"topic.blacklist", "a topic that is read can't be left out; take it from log.topics"},
 	{"plugin.library.paths", "other code would come between dalamb and its events"},
 	{"enabled_events", "dalamb handles them"},
+	{"statistics.interval.ms", "nobody takes what librdkafka would say: see /metrics"},
 	{"log.queue", "dalamb logs what librdkafka says"},
 	{"internal.termination.signal", "dalamb's signals are its own"},
 };

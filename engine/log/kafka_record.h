@@ -32,6 +32,8 @@
 /* The largest value, read or written: a webhook whose body is no JSON, in base64, with its
  * envelope. A larger one is refused. */
 #define DAL_KAFKA_VALUE_BYTES (DAL_LIMIT_WEBHOOK_BYTES / 3 * 4 + DAL_MIB)
+/* The end of the year 9999: what is later has no time. */
+#define DAL_KAFKA_TIME_MAX_MS 253402300799999ll
 /* A record with more headers is refused. */
 #define DAL_KAFKA_HEADERS_MAX 64
 #define DAL_KAFKA_DEDUP_HEADER "dalamb_dedup"

@@ -137,6 +137,10 @@ void dal_kafka_source_take(struct dal_kafka_source *source, struct dal_json *jso
 		.headers = headers,
 	};
 
+	if (record.time_ms > DAL_KAFKA_TIME_MAX_MS) { /* whoever said that has no clock */
+		record.time_ms = -1;
+	}
+
 	if (message->err) {
 		dal_kafka_record_refuse(&record, arena, out, "%s",
 					rd_kafka_message_errstr(message));

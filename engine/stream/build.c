@@ -1,10 +1,13 @@
 /* Projections of a lane: which are new, changed, raised or gone, and building those that are not
  * there yet. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/stream/lane_private.h"
+
+#define AGAIN_US 100000
 
 struct known {
 	char *name;
@@ -275,14 +278,17 @@ static int build_read(struct build *build,
 	while (r == 0 && !dal_position_reached(&build->next, &build->end)) {
 		r = dal_log_read(reader, DAL_LIMIT_WORKER_BATCH_EVENTS,
 				 DAL_LIMIT_WORKER_BATCH_BYTES, &batch);
-		if (r == -EHOSTUNREACH) {
-			r = 0; /* no broker answers: the batch is empty, and it costs but time */
+		if (r == -EHOSTUNREACH) { /* no broker answers: that costs but time */
+			usleep(AGAIN_US);
+			r = 0;
+		} else {
+			if (r == DAL_LOG_END &&
+			    dal_position_reached(&batch.position, &build->end)) {
+				r = 0; /* the last offsets hold no events */
+			}
+			r = r == 0 ? build_batch(build, &batch) : r;
+			r = r == 0 ? build_write(build) : r;
 		}
-		if (r == DAL_LOG_END && dal_position_reached(&batch.position, &build->end)) {
-			r = 0; /* the last offsets hold no events */
-		}
-		r = r == 0 ? build_batch(build, &batch) : r;
-		r = r == 0 ? build_write(build) : r;
 		if (r == 0 && progress &&
 		    !progress(own, dal_rules_projection(lane->options.rules, build->list[0])->name,
 			      offsets(&build->next), offsets(&build->end))) {

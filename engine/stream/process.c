@@ -178,7 +178,8 @@ static int event_process(struct dal_lane *lane, const struct dal_log_batch *batc
 		dal_lane_halt_set(lane, &record->place, &lane->reason);
 		return DAL_EVALUATOR_HALT;
 	}
-	if (record->appended_us > lane->batch_appended_us) { /* topics of a lane may overtake */
+	/* Topics of a lane may overtake; a foreign one's times are whatever its producers say. */
+	if (!record->foreign && record->appended_us > lane->batch_appended_us) {
 		lane->batch_appended_us = record->appended_us;
 	}
 	if (r == DAL_RECORD_REFUSED) {

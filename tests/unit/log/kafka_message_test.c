@@ -215,19 +215,43 @@ static void test_partitions(void **own)
 			 0xCBF43926u % 1000);
 }
 
+static struct dal_kafka_digest digest(const char *log, const char *topic, const char *key)
+{
+	return dal_kafka_digest_of(&(struct dal_kafka_appended){dal_slice_text(log),
+								dal_slice_text(topic)},
+				   dal_slice_text(key));
+}
+
+static struct dal_kafka_digest digest_of_request(const char *log, const char *key, const char *body,
+						 size_t index)
+{
+	return dal_kafka_digest_of_request(&(struct dal_kafka_appended){dal_slice_text(log),
+									dal_slice_text("t")},
+					   dal_slice_text(key), dal_slice_text(body), index);
+}
+
 static void test_digests(void **own)
 {
-	struct dal_kafka_digest a = dal_kafka_digest_of(dal_slice_text("a"));
-	struct dal_kafka_digest again = dal_kafka_digest_of(dal_slice_text("a"));
-	struct dal_kafka_digest b = dal_kafka_digest_of(dal_slice_text("b"));
-	struct dal_kafka_digest first = dal_kafka_digest_of_request(dal_slice_text("a"), 0);
-	struct dal_kafka_digest second = dal_kafka_digest_of_request(dal_slice_text("a"), 1);
+	struct dal_kafka_digest again = digest("l", "t", "a");
+	struct dal_kafka_digest all[] = {
+		digest("l", "t", "a"),
+		digest("l", "t", "b"),
+		digest("l", "u", "a"), /* another topic, another app, each half of both */
+		digest("m", "t", "a"),
+		digest("lt", "", "a"),
+		digest_of_request("l", "a", "", 0),
+		digest_of_request("l", "a", "", 1),
+		digest_of_request("l", "a", "body", 0),
+		digest_of_request("m", "a", "", 0),
+	};
 
 	(void)own;
-	assert_memory_equal(&a, &again, sizeof(a));
-	assert_memory_not_equal(&a, &b, sizeof(a));
-	assert_memory_not_equal(&a, &first, sizeof(a));
-	assert_memory_not_equal(&first, &second, sizeof(a));
+	assert_memory_equal(&all[0], &again, sizeof(again));
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		for (size_t k = 0; k < i; k++) {
+			assert_memory_not_equal(&all[i], &all[k], sizeof(all[i]));
+		}
+	}
 }
 
 int main(void)
