@@ -106,7 +106,8 @@ static bool event_accept(struct explained *e, const struct dal_log_record *recor
 		dal_error_set(&why, "%.*s", (int)record->refused.size, record->refused.data);
 	}
 	ok = ok && event_parse(e, record->event,
-			       DAL_JSON_PADDED | (record->untrusted ? 0 : DAL_JSON_TRUSTED));
+			       DAL_JSON_PADDED |
+				       (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED));
 	e->event.place = record->place;
 	ok = ok && (!record->untrusted ||
 		    dal_log_accept(dal_engine_log(e->api->engine), record, &e->event, &halt, &why));

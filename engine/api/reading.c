@@ -90,7 +90,8 @@ static bool is_before_end(const struct dal_reading *reading, const struct dal_lo
  * reported it (dalamb.record.refused). */
 static bool matches(struct dal_reading *reading, const struct dal_log_record *record)
 {
-	unsigned trusted = record->untrusted ? 0 : DAL_JSON_TRUSTED;
+	unsigned flags = DAL_JSON_PADDED |
+			 (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED);
 	struct dal_error why;
 	struct dal_event event;
 	bool halt;
@@ -104,7 +105,7 @@ static bool matches(struct dal_reading *reading, const struct dal_log_record *re
 	if (!reading->json) {
 		reading->json = dal_json_new();
 	}
-	if (dal_json_parse(reading->json, record->event, DAL_JSON_PADDED | trusted, NULL) != 0) {
+	if (dal_json_parse(reading->json, record->event, flags, NULL) != 0) {
 		return false;
 	}
 	dal_event_view(&event, reading->json);
