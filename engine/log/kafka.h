@@ -68,6 +68,8 @@ void dal_kafka_talk_warn(struct dal_kafka_talk *talk, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Why the last connection failed, into `out`: "" if none did. */
 void dal_kafka_talk_reason(struct dal_kafka_talk *talk, char *out, size_t size);
+/* They answer again: that reason is over. */
+void dal_kafka_talk_forget(struct dal_kafka_talk *talk);
 
 /* --- kafka_options.c: properties --- */
 

@@ -131,3 +131,10 @@ void dal_kafka_talk_reason(struct dal_kafka_talk *talk, char *out, size_t size)
 	snprintf(out, size, "%s", talk->reason);
 	pthread_mutex_unlock(&talk->lock);
 }
+
+void dal_kafka_talk_forget(struct dal_kafka_talk *talk)
+{
+	pthread_mutex_lock(&talk->lock);
+	talk->reason[0] = '\0';
+	pthread_mutex_unlock(&talk->lock);
+}

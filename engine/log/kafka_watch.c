@@ -110,6 +110,7 @@ static void on_back(struct dal_kafka_watch *watch)
 	int64_t since_us = atomic_exchange(&watch->away_us, 0);
 
 	if (since_us) {
+		dal_kafka_talk_forget(watch->kafka->talk);
 		dal_logger_write(DAL_LOGGER_INFO, "log", "Kafka answers again, after %.1f s",
 				 (double)(dal_clock_now_us() - since_us) / 1e6);
 		watch->kafka->on_advance(watch->kafka->own);

@@ -177,7 +177,7 @@ struct dal_log_record {
 	struct dal_slice key;     /* the record's, if it is keyed */
 	struct dal_slice refused; /* why this is no event (too large, not JSON ...), else empty;
 				     then `event` is empty */
-	uint64_t size_bytes;      /* of a refused one */
+	uint64_t size_bytes;      /* of a refused one; of others for dal_log_accept */
 	struct dal_slice dedup;   /* 16 bytes: of another record with the same, appended within
 				     the window before it, it is the repeat; or empty */
 };
