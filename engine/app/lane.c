@@ -101,6 +101,7 @@ static int worker_open(struct dal_app_lane *lane, struct dal_errors *errors)
 				 .target_count = app->target_count,
 				 .app = app->name,
 				 .cache_entries = DAL_LIMIT_CACHE_ENTRIES / options->lanes,
+				 .dedup_entries = DAL_LIMIT_DEDUP_ENTRIES / options->lanes,
 				 .outbox = true,
 				 .rebuild_changed = options->dev,
 				 .dedup_us = app->settings.dedup_us,

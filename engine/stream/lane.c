@@ -154,7 +154,7 @@ int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
 	dal_rules_ref(options->rules);
 	lane->rows = dal_rows_new(options->state, options->number);
 	lane->batch = dal_store_batch_new();
-	lane->repeats = dal_repeats_new(options->dedup_us);
+	lane->repeats = dal_repeats_new(options->dedup_us, options->dedup_entries);
 	names_fill(lane);
 	r = open_all(lane, errors);
 	if (r != 0) {

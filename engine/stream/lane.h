@@ -31,6 +31,7 @@ struct dal_lane_options {
 	size_t target_count;
 	const char *app;      /* name: the source of system events */
 	size_t cache_entries; /* 0 keeps nothing between batches */
+	size_t dedup_entries; /* of repeats, in memory; 0: DAL_LIMIT_DEDUP_ENTRIES */
 	bool outbox;
 	bool unlimited_time;
 	int64_t dedup_us;                     /* the window; 0: DAL_LIMIT_DEDUP_WINDOW_MS */

@@ -12,13 +12,14 @@ struct dal_repeats {
 	int64_t kept_since_us;     /* what the state holds of before can go */
 };
 
-struct dal_repeats *dal_repeats_new(int64_t window_us)
+struct dal_repeats *dal_repeats_new(int64_t window_us, size_t entries)
 {
 	struct dal_repeats *repeats = dal_calloc(1, sizeof(*repeats));
 
 	repeats->window_us = window_us ? window_us : (int64_t)DAL_LIMIT_DEDUP_WINDOW_MS * 1000;
 	/* Longer, as topics of a lane may overtake each other (by up to a window). */
-	repeats->seen = dal_dedup_new(2 * repeats->window_us, DAL_LIMIT_DEDUP_ENTRIES);
+	repeats->seen = dal_dedup_new(2 * repeats->window_us,
+				      entries ? entries : DAL_LIMIT_DEDUP_ENTRIES);
 	return repeats;
 }
 

@@ -4,7 +4,7 @@
  *
  * What the running batch adds is kept apart until it is committed, and written with it
  * (state/repeat.h). A repeat is told by append times alone, so that batches of one and of thousands
- * and a restart in between tell the same; past DAL_LIMIT_DEDUP_ENTRIES keys the oldest go early.
+ * and a restart in between tell the same; past so many entries the oldest go early.
  * One thread: the lane's.
  */
 #ifndef DAL_STREAM_REPEATS_H
@@ -18,8 +18,9 @@
 
 struct dal_repeats;
 
-struct dal_repeats *dal_repeats_new(int64_t window_us); /* 0: DAL_LIMIT_DEDUP_WINDOW_MS */
-void dal_repeats_free(struct dal_repeats *repeats);     /* NULL is fine */
+/* 0: DAL_LIMIT_DEDUP_WINDOW_MS and DAL_LIMIT_DEDUP_ENTRIES. */
+struct dal_repeats *dal_repeats_new(int64_t window_us, size_t entries);
+void dal_repeats_free(struct dal_repeats *repeats); /* NULL is fine */
 /* What the state holds, at open. 0 or negative. */
 int dal_repeats_read(struct dal_repeats *repeats, struct dal_state *state, uint16_t lane);
 

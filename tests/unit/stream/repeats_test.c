@@ -26,7 +26,7 @@ static void run_open(struct run *run, void *folder)
 	*run = (struct run){
 		.folder = folder,
 		.state = fixture_state(folder),
-		.repeats = dal_repeats_new(WINDOW_US),
+		.repeats = dal_repeats_new(WINDOW_US, 0),
 	};
 	assert_int_equal(dal_repeats_read(run->repeats, run->state, LANE), 0);
 }
@@ -278,7 +278,7 @@ static void the_newest_first_counts(void **own)
 
 static void lanes_stand_apart(void **own)
 {
-	struct dal_repeats *other = dal_repeats_new(WINDOW_US);
+	struct dal_repeats *other = dal_repeats_new(WINDOW_US, 0);
 	struct run run;
 
 	run_open(&run, *own);
@@ -338,11 +338,28 @@ static void the_state_does_not_grow(void **own)
 	run_close(&run);
 }
 
+static void the_oldest_go_early_past_the_limit(void **own)
+{
+	struct dal_repeats *bounded = dal_repeats_new(WINDOW_US, 8);
+	struct run run;
+
+	run_open(&run, *own);
+	dal_repeats_free(run.repeats);
+	run.repeats = bounded;
+	assert_int_equal(dal_repeats_read(bounded, run.state, LANE), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_false(seen_alone(&run, i, 5000));
+	}
+	assert_true(seen_alone(&run, 19, 5000));
+	assert_false(seen_alone(&run, 0, 5000));
+	run_close(&run);
+}
+
 static void a_broken_state_is_told(void **own)
 {
 	static const struct dal_slice key = DAL_SLICE_LITERAL(
 		"\0\3R\0\0\0\0\0\0\1\0kkkkkkkkkkkkkkkktttttttt");
-	struct dal_repeats *repeats = dal_repeats_new(0);
+	struct dal_repeats *repeats = dal_repeats_new(0, 0);
 	struct dal_state *state = fixture_state(*own);
 
 	fixture_put(state, key, dal_slice_text("short"));
@@ -486,6 +503,7 @@ int main(void)
 		CASE(lanes_stand_apart),
 		CASE(repeats_write_nothing),
 		CASE(the_state_does_not_grow),
+		CASE(the_oldest_go_early_past_the_limit),
 		CASE(a_broken_state_is_told),
 		cmocka_unit_test(batches_of_any_size_tell_the_same),
 		cmocka_unit_test(so_they_do_when_topics_overtake),
