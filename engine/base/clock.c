@@ -87,14 +87,21 @@ void dal_clock_format(int64_t time_us, char out[DAL_CLOCK_TEXT_BYTES])
 /* Takes `count` digits and, if `then` is not NUL, that character. */
 static bool take_digits(struct dal_slice *from, size_t count, char then, int *out)
 {
-	struct dal_slice digits, mark;
-	uint64_t value;
+	size_t size = count + (then != '\0');
 
-	if (!dal_slice_take(from, count, &digits) || !dal_slice_to_u64(digits, &value)) {
+	if (from->size < size || (then && from->data[count] != then)) {
 		return false;
 	}
-	*out = (int)value;
-	return !then || (dal_slice_take(from, 1, &mark) && mark.data[0] == then);
+	*out = 0;
+	for (size_t i = 0; i < count; i++) {
+		char digit = from->data[i];
+		if (digit < '0' || digit > '9') {
+			return false;
+		}
+		*out = *out * 10 + (digit - '0');
+	}
+	*from = dal_slice(from->data + size, from->size - size);
+	return true;
 }
 
 static int month_days(int year, int month)

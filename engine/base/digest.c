@@ -2,6 +2,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/random.h>
 
 #include <openssl/core_names.h>
@@ -14,11 +15,22 @@
 
 /* libcrypto fails here only without memory, or without SHA-256: neither can be recovered from. */
 
+/* Looked up once: that costs more than the digest of a short text. */
+static EVP_MD *sha256;
+
+static void sha256_find(void)
+{
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	DAL_ASSERT(sha256);
+}
+
 static EVP_MD_CTX *digest_start(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 
-	DAL_ASSERT(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+	pthread_once(&once, sha256_find);
+	DAL_ASSERT(context && EVP_DigestInit_ex(context, sha256, NULL) == 1);
 	return context;
 }
 
