@@ -216,7 +216,11 @@ def neighbours():
         if not podmans.missing():
             podman = podmans.Podman()
             stack.callback(podman.close)
-            named(stack, "DALAMB_TEST_CONTAINERS", lambda: podman.start().probe().host)
+            named(
+                stack,
+                "DALAMB_TEST_CONTAINERS",
+                lambda: podman.start().probe().build_probe(BUILD).host,
+            )
         yield
 
 

@@ -107,6 +107,16 @@ class Podman:
             Path(folder, "Containerfile").write_text(text)
             return self.build(name, folder)
 
+    def build_probe(self, build):
+        """Of tests/unit/functions/probe.c, which tests run from inside; as a command that an app may
+        replace."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(Path(build, "tests/unit/functions/container_probe"), Path(folder, "probe"))
+            text = 'FROM scratch\nCOPY probe /\nCMD ["/probe"]\n'
+            Path(folder, "Containerfile").write_text(text)
+            self.build("localhost/dalamb-probe", folder)
+        return self
+
     def has_image(self, name):
         return bool(self.run("images", "-q", name).strip())
 
