@@ -7,7 +7,8 @@
  * and by it alone if it names no other. A projection must be fed by one topic, whose `key` is its
  * own (or which has one partition). A rule that reads views must be fed by the same topic as they
  * are, and where that has several partitions it reads the views of its own key (`by`) only, which
- * is the topic's. All else would have to be repartitioned, and is refused.
+ * is the topic's. A rule that calls a function with an `order` must be fed by one topic that is
+ * keyed by it, too. All else would have to be repartitioned, and is refused.
  *
  * On the embedded log, one sequence, everything goes: its feeds are NULL. Feeds are constant once
  * made and read by any thread.

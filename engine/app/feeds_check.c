@@ -108,8 +108,10 @@ static void refuse_system(const struct subject *s, const char *does)
 	       does, partitions_text(s->topic, text));
 }
 
-/* `topics = { events = { key = "data.customer" } }`, with what must be true for it. */
-static void refuse_unkeyed(const struct subject *s, const char *does, const char *key)
+/* `topics = { events = { key = "data.customer" } }`, with what must be true for it, `or_else` what
+ * can be done instead. */
+static void refuse_unkeyed(const struct subject *s, const char *does, const char *key,
+			   const char *or_else)
 {
 	char text[40];
 	bool own = s->topic == &s->feeds->topics[DAL_FEEDS_EVENTS];
@@ -117,9 +119,10 @@ static void refuse_unkeyed(const struct subject *s, const char *does, const char
 
 	refuse(s,
 	       "%s %s, and \"%s\" has %s and names no key: write log { topics = { %s%s%s = { key = "
-	       "\"%s\" } } } in dalamb.lua%s",
+	       "\"%s\" } } } in dalamb.lua%s%s",
 	       does, key, s->topic->name, partitions_text(s->topic, text), plain ? "" : "[\"",
-	       s->topic->name, plain ? "" : "\"]", key, own ? "" : ", if its producers key it so");
+	       s->topic->name, plain ? "" : "\"]", key, own ? "" : ", if its producers key it so",
+	       or_else);
 }
 
 /* --- projections --- */
@@ -135,7 +138,7 @@ static void keyed_check(const struct subject *s, const struct dal_path *key)
 		       s->topic->name, partitions_text(s->topic, text), s->topic->key ? ", " : "",
 		       s->topic->key ? path_text(s->topic->key) : "");
 	} else if (!s->topic->key) {
-		refuse_unkeyed(s, "is keyed by", path_text(key));
+		refuse_unkeyed(s, "is keyed by", path_text(key), "");
 	} else if (!dal_path_same(key, s->topic->key)) {
 		refuse(s,
 		       "is keyed by %s, and \"%s\", which has %s, by %s: on Kafka the events of "
@@ -274,7 +277,7 @@ static void by_check(const struct subject *s, const struct reading *reading,
 		       path_wanted(s, reading));
 	} else if (!s->topic->key) {
 		does = dal_asprintf("%s by", reads);
-		refuse_unkeyed(s, does, path_text(by));
+		refuse_unkeyed(s, does, path_text(by), "");
 		free(does);
 	} else if (!dal_path_same(by, s->topic->key)) {
 		refuse(s,
@@ -303,6 +306,76 @@ static void reader_check(const struct subject *s, const struct reading *reading,
 	free(reads);
 }
 
+/* --- what a rule calls in order --- */
+
+/* Does what has one value at this path lie in one lane? `events` without a key go by subject. */
+static bool lies_together(const struct subject *s, const struct dal_path *path)
+{
+	bool narrow = true;
+
+	for (size_t i = 0; i < s->feeds->topic_count; i++) {
+		narrow = narrow && (!dal_feed_has(s->feeds, s->feed, i) ||
+				    s->feeds->topics[i].partitions == 1);
+	}
+	if (narrow || s->feed->count != 1) {
+		return narrow;
+	}
+	return s->topic->key ? dal_path_same(path, s->topic->key)
+			     : s->feed->topic == DAL_FEEDS_EVENTS &&
+				       strcmp(path_text(path), "subject") == 0;
+}
+
+static void refuse_order(const struct subject *s, const struct dal_target *target)
+{
+	const char *order = path_text(target->order);
+	char *does = dal_asprintf("calls \"%s\" in the order of", target->name);
+	char *or_else = dal_asprintf("; or order = false in func \"%s\"", target->name);
+	struct names names = {0};
+	char text[40];
+
+	if (s->feed->count > 1) {
+		topics_name(s, &names);
+		refuse(s,
+		       "%s %s, and %s feed it: on Kafka there is no order between topics. Name one "
+		       "in 'on' that is keyed by %s, or write order = false in func \"%s\"",
+		       does, order, dal_buffer_cstr(&names.text), order, target->name);
+		dal_buffer_deinit(&names.text);
+	} else if (s->feed->topic == DAL_FEEDS_SYSTEM) {
+		refuse(s,
+		       "%s %s for events of \"system\", which has %s and no key: on Kafka they "
+		       "lie in several of them. Write order = false in func \"%s\"",
+		       does, order, partitions_text(s->topic, text), target->name);
+	} else if (!s->topic->key) {
+		refuse_unkeyed(s, does, order, or_else);
+	} else {
+		refuse(s,
+		       "%s %s, and \"%s\", which has %s, is keyed by %s: on Kafka the events of "
+		       "one order would lie in several partitions. Write order = \"%s\", or order "
+		       "= false, in func \"%s\"",
+		       does, order, s->topic->name, partitions_text(s->topic, text),
+		       path_text(s->topic->key), path_text(s->topic->key), target->name);
+	}
+	free(or_else);
+	free(does);
+}
+
+/* Calls of one order key go one after another within a lane only. */
+static void calls_check(const struct subject *s, const struct dal_rule *rule)
+{
+	const struct dal_app *app = s->feeds->app;
+
+	for (const char *const *call = rule->calls; *call; call++) {
+		for (size_t i = 0; i < app->target_count; i++) {
+			const struct dal_target *target = &app->targets[i];
+
+			if (strcmp(target->name, *call) == 0 && target->order &&
+			    !lies_together(s, target->order)) {
+				refuse_order(s, target);
+			}
+		}
+	}
+}
+
 static void rule_check(const struct dal_feeds *feeds, size_t index, struct dal_errors *errors)
 {
 	const struct dal_rule *rule = dal_rules_rule(feeds->app->rules, index);
@@ -314,6 +387,7 @@ static void rule_check(const struct dal_feeds *feeds, size_t index, struct dal_e
 	if (reading.any || reading.count > 0) {
 		reader_check(&s, &reading, rule->by);
 	}
+	calls_check(&s, rule);
 	free(reading.projections);
 }
 
