@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +21,8 @@
 #include "functions/spawner.h"
 
 #define LAST_WORDS_MS 1000 /* its output may come a little later than its end */
-#define STATE_TRIES 200
+#define STATE_EVERY_MS 10  /* until the engine knows, too */
+#define STATE_TRIES 1000
 #define ATTACH_AGAIN_MIN_MS 100
 #define ATTACH_AGAIN_MAX_MS 10000
 /* All containers have one user, so the pids limit is what bounds each. This is the kernel's
@@ -159,6 +159,14 @@ void dal_container_signal(struct dal_container *container)
 	(void)syscall(SYS_pidfd_send_signal, container->process, signal, NULL, 0);
 }
 
+static void kill_process(struct dal_container *container)
+{
+	(void)pthread_mutex_lock(&container->driver->lock);
+	container->asked = SIGKILL;
+	dal_container_signal(container);
+	(void)pthread_mutex_unlock(&container->driver->lock);
+}
+
 /* From now on signals reach it, and its figures are known. */
 static void watch(struct dal_container *container, pid_t pid)
 {
@@ -168,7 +176,6 @@ static void watch(struct dal_container *container, pid_t pid)
 	if (process < 0) {
 		return;
 	}
-	(void)fcntl(process, F_SETFD, FD_CLOEXEC);
 	/* A number that has passed to another process by now has another group. */
 	dal_proc_cgroup(pid, membership, sizeof(membership));
 	if (!strstr(membership, container->engine_id)) {
@@ -185,7 +192,7 @@ static void watch(struct dal_container *container, pid_t pid)
 	(void)pthread_mutex_unlock(&container->driver->lock);
 }
 
-/* Podman has made the process by now, and holds it before its exec; Docker will in `start`. */
+/* Podman has made the process by now, and holds it before its exec until `start`. */
 static int find_process(struct dal_container *container, struct failure *failure)
 {
 	struct dal_container_state state;
@@ -221,7 +228,8 @@ static int start(struct dal_container *container, struct failure *failure)
 						   &failure->error),
 			   failure);
 	dal_cgroup_forget_peak(&container->cgroup); /* of what the engine did in it */
-	return result;
+	/* An engine that went away before it answered may have started it: its init is watched. */
+	return result == DAL_CONTAINER_AWAY ? 0 : result;
 }
 
 static bool was_asked(struct dal_container *container)
@@ -365,7 +373,7 @@ static int find_exit_code(struct dal_container *container)
 	struct dal_container_state state = {.running = true};
 	struct dal_error error;
 	for (int i = 0; state.running && i < STATE_TRIES; i++) {
-		nap(i == 0 ? 0 : 5);
+		nap(i == 0 ? 0 : STATE_EVERY_MS);
 		if (dal_container_api_state(container->driver->api, container->engine_id, &state,
 					    &error) != 0) {
 			return -1;
@@ -392,7 +400,7 @@ static void tell_exit(struct dal_container *container, struct dal_driver_end *en
 	bool asked = was_asked(container);
 	int code = asked ? 128 + SIGKILL : find_exit_code(container);
 	const char *name = code > 128 && code < 128 + NSIG ? sigabbrev_np(code - 128) : NULL;
-	end->out_of_memory = end->out_of_memory && !asked && code == 128 + SIGKILL;
+	end->out_of_memory = end->out_of_memory && !asked && (code == 128 + SIGKILL || code < 0);
 	if (code < 0) {
 		(void)snprintf(text, sizeof(text), "ended (the container engine can't say how)");
 	} else if (name) {
@@ -459,6 +467,7 @@ void *dal_container_run(void *data)
 	if (result == 0) {
 		tell_exit(container, &end);
 	} else {
+		kill_process(container);
 		take_figures(container, &end);
 		close_stream(container);
 		tell_failure(container, &failure);

@@ -378,14 +378,16 @@ struct dal_driver *dal_container_driver_new(struct dal_spawner *spawner, const c
 					    const struct dal_driver_events *events, void *own)
 {
 	struct dal_container_driver *containers = dal_calloc(1, sizeof(*containers));
+	struct dal_errors errors = {0};
 	containers->driver = (struct dal_driver){&operations, events, own};
 	containers->spawner = spawner;
-	containers->host = host ? dal_strdup(host) : dal_containers_host(NULL, environ, NULL);
+	containers->host = host ? dal_strdup(host) : dal_containers_host(NULL, environ, &errors);
 	containers->last = &containers->first;
 	containers->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	DAL_ASSERT(containers->event >= 0);
 	init_locks(containers);
 	register_metrics(containers);
+	dal_errors_deinit(&errors); /* the address itself is looked at below */
 	prepare(containers, data_folder);
 	/* A killed engine left something, and perhaps no function has an image any more. */
 	if (containers->folder && access(containers->folder, F_OK) == 0) {

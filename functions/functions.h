@@ -165,8 +165,8 @@ void dal_functions_invoke(struct dal_functions *functions, struct dal_invocation
 /* How many invocations of this function can run at once (max * per_instance); 0: unknown function.
  */
 uint32_t dal_functions_capacity(struct dal_functions *functions, struct dal_slice function);
-/* Why a function can't run on this machine ("bubblewrap can't make namespaces here: ..., set
- * sandbox = false ..."), or false. */
+/* Why a function can't run on this machine, unless it does ("bubblewrap can't make namespaces here:
+ * ..., set sandbox = false ..."), or false. */
 bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice function,
 			    struct dal_error *why);
 

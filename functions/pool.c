@@ -411,7 +411,9 @@ bool dal_functions_obstacle(struct dal_functions *functions, struct dal_slice fu
 		const struct dal_revision *revision = service ? service->current : NULL;
 		struct dal_driver *driver = revision ? dal_pool_driver(pool, revision->function)
 						     : NULL;
-		ready = driver ? driver->operations->ready(driver, revision->function, why) : 0;
+		ready = driver && revision->instances == 0
+				? driver->operations->ready(driver, revision->function, why)
+				: 0;
 	} while (ready == DAL_DRIVER_TRYING && wait_for_change(pool, until_us));
 	(void)pthread_mutex_unlock(&pool->lock);
 	if (ready == DAL_DRIVER_TRYING) {

@@ -271,7 +271,10 @@ void dal_service_schedule(struct dal_functions *pool, struct dal_service *servic
 	}
 	struct dal_driver *driver = dal_pool_driver(pool, service->current->function);
 	int ready = driver->operations->ready(driver, service->current->function, &why);
-	if (ready == DAL_DRIVER_OBSTACLE) {
+	if (ready != 0) { /* none can be started, but those that run can go on */
+		(void)give(pool, service);
+	}
+	if (ready == DAL_DRIVER_OBSTACLE && service->current->instances == 0) {
 		dal_service_fail_waiting(pool, service, DAL_INVOKE_UNAVAILABLE, why.text);
 	}
 	if (ready != 0) {
