@@ -305,15 +305,16 @@ def tries_listed(e):
     for row, tries in tries_of(e).items():
         if row not in e.counted or row in e.revived:
             continue
-        known = 0
+        known = []
         for one in tries:
             if one["error"] and one["status"] == 202:
                 kills = killed_between(e, one["begin"], float("inf"))
-                known += not kills or kills[0]["from"] - one["end"] >= NOTE_S
-        listed = len(e.counted[row][-1]["event"]["data"].get("tries", []))
-        if listed < known:
-            told = (row, known, listed)
-            complaints.append("%s failed %d times that must be known, %d are listed" % told)
+                if not kills or kills[0]["from"] - one["end"] >= NOTE_S:
+                    known.append("%.3f" % one["end"])
+        listed = e.counted[row][-1]["event"]["data"].get("tries", [])
+        if len(listed) < len(known):
+            told = (row, len(known), ", ".join(known), listed)
+            complaints.append("%s failed %d times that must be known (%s); listed are %s" % told)
     return some(complaints)
 
 
