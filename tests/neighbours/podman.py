@@ -10,6 +10,7 @@ is set up, and it works where a machine has hybrid cgroups and few capabilities 
 rise of limits).
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -187,8 +188,16 @@ class Podman:
                 self.process.kill()
                 self.process.wait()
 
+    def unmount(self):
+        """Podman leaves a mount on its storage, which keeps the folder from being deleted. Where
+        others use it, it is busy, and stays."""
+        subprocess.run(["umount", self.folder / "storage/overlay"], capture_output=True)
+
     def close(self):
         self.stop()
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.unmount()
         self.lock.close()
         if self.sockets and Path(self.sockets).name.startswith("dalamb-podman-"):
             shutil.rmtree(self.sockets, ignore_errors=True)
@@ -214,7 +223,9 @@ def main():
     podman = Podman()
     try:
         if sys.argv[1] == "build":
+            fcntl.flock(podman.lock, fcntl.LOCK_SH)
             podman.build(*sys.argv[2:])
+            podman.close()
         else:
             serve(podman, *sys.argv[2:])
     except (Failed, OSError, AssertionError) as error:
