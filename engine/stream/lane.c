@@ -154,6 +154,7 @@ int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
 	dal_rules_ref(options->rules);
 	lane->rows = dal_rows_new(options->state, options->number);
 	lane->batch = dal_store_batch_new();
+	lane->batch_appended = dal_map_new();
 	lane->repeats = dal_repeats_new(options->dedup_us, options->dedup_entries);
 	names_fill(lane);
 	r = open_all(lane, errors);
@@ -173,6 +174,7 @@ void dal_lane_free(struct dal_lane *lane)
 	dal_evaluator_free(lane->evaluator);
 	dal_lane_checkpoint_deinit(lane);
 	dal_rows_free(lane->rows);
+	dal_map_free(lane->batch_appended);
 	dal_store_batch_free(lane->batch);
 	dal_repeats_free(lane->repeats);
 	dal_position_deinit(&lane->next);

@@ -27,7 +27,7 @@ struct dal_lane {
 	/* committed, and the same with what the running batch has done */
 	struct dal_position next, batch_next;
 	uint64_t sequence, batch_sequence;
-	uint64_t batch_appended; /* rows to the log that are on it */
+	struct dal_map *batch_appended; /* sequences of rows to the log that are on it */
 	int64_t appended_us, batch_appended_us;
 	char generation[72];
 

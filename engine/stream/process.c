@@ -62,10 +62,22 @@ static int fault_pause(struct dal_lane *lane)
 	return r;
 }
 
+static void appended_forget(struct dal_lane *lane)
+{
+	struct dal_slice sequence;
+	size_t cursor = 0;
+	void *value;
+
+	while (dal_map_next(lane->batch_appended, &cursor, &sequence, &value)) {
+		dal_map_remove(lane->batch_appended, sequence);
+	}
+}
+
 int dal_lane_write(struct dal_lane *lane)
 {
 	struct dal_store *store = dal_state_store(lane->options.state);
-	int64_t undelivered = dal_rows_undelivered(lane->rows);
+	int64_t undelivered = dal_rows_undelivered(lane->rows) -
+			      (int64_t)dal_map_size(lane->batch_appended);
 	int64_t dead = dal_rows_dead(lane->rows);
 	int r = 0;
 
@@ -109,9 +121,7 @@ int dal_lane_write(struct dal_lane *lane)
 	lane->repeated += lane->batch_repeated;
 	lane->batch_refused = lane->batch_repeated = 0;
 	lane->undelivered = (uint64_t)((int64_t)lane->undelivered + undelivered);
-	lane->undelivered -= lane->batch_appended < lane->undelivered ? lane->batch_appended
-								      : lane->undelivered;
-	lane->batch_appended = 0;
+	appended_forget(lane);
 	lane->dead = (uint64_t)((int64_t)lane->dead + dead);
 	lane->changed = false;
 	return 0;
@@ -131,7 +141,7 @@ static void undo(struct dal_lane *lane)
 	dal_rows_clear(lane->rows);
 	dal_repeats_discard(lane->repeats);
 	dal_store_batch_clear(lane->batch);
-	lane->batch_appended = 0;
+	appended_forget(lane);
 	lane->batch_refused = lane->batch_repeated = 0;
 	dal_position_copy(&lane->batch_next, &lane->next);
 	lane->batch_appended_us = lane->appended_us;
@@ -290,10 +300,24 @@ void dal_lane_pass(struct dal_lane *lane, const struct dal_position *position)
 	}
 }
 
+/* It may be said twice of a row that was appended twice. */
 void dal_lane_appended(struct dal_lane *lane, uint64_t sequence)
 {
+	struct dal_slice key = dal_slice(&sequence, sizeof(sequence));
+	struct dal_row row;
+	int r;
+
+	if (dal_map_get(lane->batch_appended, key)) {
+		return;
+	}
+	r = dal_outbox_get(lane->options.state, lane->options.number, DAL_ROW_OPEN,
+			   (struct dal_slice){0}, sequence, &row, &lane->value);
+	if (r != 0) {
+		lane->error = r < 0 ? r : lane->error;
+		return;
+	}
 	dal_outbox_remove(lane->batch, lane->options.number,
 			  &(struct dal_row){.sequence = sequence});
-	lane->batch_appended++;
+	dal_map_set(lane->batch_appended, key, lane);
 	lane->changed = true;
 }

@@ -199,6 +199,32 @@ static void rows_to_the_log_count_until_they_are_there(void **own)
 	only_row(f, DAL_ROW_OPEN);
 }
 
+/* What was sent again after a time-out is on the log twice, and said twice: in one batch or in two.
+ */
+static void a_row_to_the_log_counts_once(void **own)
+{
+	struct fixture *f = *own;
+	const char *rules = CALL "rule 'e' { on = { type = 'add' }, emit = function(event)"
+				 " return { { type = 'a' }, { type = 'b' } } end }";
+
+	assert_int_equal(fixture_open(f, rules), 0);
+	fixture_append(f, "add", "{\"n\":1}");
+	assert_int_equal(fixture_run(f), 0);
+	assert_int_equal(dal_lane_undelivered(f->lane), 3);
+	dal_lane_appended(f->lane, 2);
+	dal_lane_appended(f->lane, 2);
+	dal_lane_appended(f->lane, 99); /* there is none */
+	assert_int_equal(dal_lane_commit(f->lane), 0);
+	assert_int_equal(dal_lane_undelivered(f->lane), 2);
+	dal_lane_appended(f->lane, 2);
+	assert_int_equal(dal_lane_commit(f->lane), 0);
+	assert_int_equal(dal_lane_undelivered(f->lane), 2);
+	assert_int_equal(fixture_rows(f, DAL_ROW_OPEN), 2);
+	dal_lane_appended(f->lane, 3);
+	assert_int_equal(dal_lane_commit(f->lane), 0);
+	assert_int_equal(dal_lane_undelivered(f->lane), 1);
+}
+
 /* A projection that comes later sees what the lane saw: a row's first completion, no other. */
 static void a_late_completion_is_ignored_for_ever(void **own)
 {
@@ -455,6 +481,7 @@ int main(void)
 		CASE(a_dead_letter_whose_rule_is_gone),
 		CASE(a_failure_of_nothing_harms_nothing),
 		CASE(rows_to_the_log_count_until_they_are_there),
+		CASE(a_row_to_the_log_counts_once),
 		CASE(a_late_completion_is_ignored_for_ever),
 		CASE(without_an_outbox_late_ones_are_ignored),
 		CASE(settled_ids_expire),
