@@ -43,6 +43,7 @@ struct dal_dispatch {
 	bool emit_more;
 	uint64_t origin;       /* causes up to here are on the log, since before the start */
 	size_t emitting;       /* causes whose append is under way */
+	bool emit_failed;      /* one of these wasn't appended; the others are waited for */
 	int64_t emit_pause_us; /* after a refusal; monotonic */
 	bool emit_warned;      /* that the log does not take them */
 };

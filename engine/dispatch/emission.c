@@ -69,12 +69,14 @@ static void removed(struct dal_dispatch *dispatch, const struct dal_emission *em
 	}
 }
 
-/* Refused: nothing behind it may go first, so the scan starts again from it. */
+/* Refused: nothing behind it may go first, so the scan starts again from it, once all that is under
+ * way has landed: else that would be sent a second time beside itself. */
 static void again(struct dal_dispatch *dispatch, uint64_t sequence)
 {
 	if (sequence < dispatch->emit_cursor) {
 		dispatch->emit_cursor = sequence;
 	}
+	dispatch->emit_failed = true;
 	dispatch->emit_pause_us = dal_clock_monotonic_us() + AGAIN_US;
 	pthread_mutex_lock(&dispatch->lock);
 	dispatch->emit_more = true;
@@ -222,9 +224,11 @@ int dal_emission_start(struct dal_dispatch *dispatch)
 	more = dispatch->emit_more;
 	pthread_mutex_unlock(&dispatch->lock);
 	if (!more || dispatch->emitting >= EMITTING_MAX ||
+	    (dispatch->emit_failed && dispatch->emitting > 0) ||
 	    dal_clock_monotonic_us() < dispatch->emit_pause_us) {
 		return 0;
 	}
+	dispatch->emit_failed = false;
 	pthread_mutex_lock(&dispatch->lock);
 	dispatch->emit_more = false;
 	pthread_mutex_unlock(&dispatch->lock);
