@@ -305,6 +305,9 @@ static const char *reason_of(int result)
 	case DAL_LOG_AWAY:
 		return "no broker of the log took it in time: ask again, what is done already is "
 		       "not done twice";
+	case DAL_LOG_TOO_LARGE:
+	case DAL_LOG_REFUSED:
+		return "the log's brokers do not take it: the engine's log says why";
 	default:
 		return NULL;
 	}

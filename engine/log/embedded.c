@@ -208,8 +208,10 @@ static int prepare_item(const struct dal_embedded *log, struct dal_log_item *ite
 	if (topic < 0) {
 		return -EINVAL;
 	}
+	item->refused = NULL;
 	if (item->event.size > DAL_LIMIT_JSON_BYTES) {
-		return -EMSGSIZE;
+		item->refused = "the event is larger than an event may be";
+		return DAL_LOG_TOO_LARGE;
 	}
 	item->private_.topic = (uint16_t)topic;
 	if (item->dedup.size > 0) {
@@ -229,7 +231,7 @@ static int embedded_append(struct dal_log *base, struct dal_log_append *append)
 	append->bytes = sizeof(*append);
 	for (size_t i = 0; i < append->count; i++) {
 		int r = prepare_item(log, &append->items[i]);
-		if (r < 0) {
+		if (r != 0) {
 			return r;
 		}
 		append->bytes += append->items[i].event.size + sizeof(append->items[i]);

@@ -127,7 +127,7 @@ static int send_item(struct dal_kafka_appender *appender, struct dal_kafka_scrib
 	if (code) {
 		rd_kafka_headers_destroy(headers);
 	}
-	return dal_kafka_result(code);
+	return dal_kafka_result(code, item);
 }
 
 /* What can be known before the first of its events leaves. */
@@ -141,8 +141,10 @@ static int prepare(struct dal_kafka_appender *appender, struct dal_log_append *a
 		if (!topic) {
 			return -EINVAL;
 		}
+		item->refused = NULL;
 		if (item->event.size + FRAME_BYTES > DAL_KAFKA_VALUE_BYTES) {
-			return -EMSGSIZE;
+			item->refused = "the event is larger than an event may be";
+			return DAL_LOG_TOO_LARGE;
 		}
 		item->private_.topic = (uint16_t)(topic - appender->kafka->topics);
 		item->repeated = false;

@@ -23,13 +23,19 @@ static void metrics_init(struct dal_kafka_appender *appender)
 
 /* --- what was sent --- */
 
-int dal_kafka_result(rd_kafka_resp_err_t code)
+int dal_kafka_result(rd_kafka_resp_err_t code, struct dal_log_item *item)
 {
 	switch (code) {
 	case RD_KAFKA_RESP_ERR_NO_ERROR:
 		return 0;
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-		return -EMSGSIZE;
+		item->refused = rd_kafka_err2str(code);
+		return DAL_LOG_TOO_LARGE;
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		item->refused = rd_kafka_err2str(code);
+		return DAL_LOG_REFUSED;
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return DAL_LOG_FULL;
 	default:
@@ -77,7 +83,7 @@ static void on_report(struct dal_kafka_appender *appender, const rd_kafka_messag
 		dal_kafka_talk_warn(appender->kafka->talk,
 				    "Kafka did not take an event for topic %s: %s", topic->remote,
 				    rd_kafka_err2str(message->err));
-		dal_kafka_flight_fail(flight, dal_kafka_result(message->err));
+		dal_kafka_flight_fail(flight, dal_kafka_result(message->err, item));
 	} else if (message->offset < 0) {
 		dal_kafka_flight_fail(flight, DAL_LOG_AWAY);
 	} else {

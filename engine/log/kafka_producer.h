@@ -56,8 +56,8 @@ int dal_kafka_producer_open(struct dal_kafka *kafka, struct dal_kafka_producer *
 			    struct dal_error *error);
 void dal_kafka_producer_close(struct dal_kafka *kafka, struct dal_kafka_producer *producer);
 
-/* What an append's `done` gets for librdkafka's code. */
-int dal_kafka_result(rd_kafka_resp_err_t code);
+/* What an append's `done` gets for librdkafka's code of this item; sets item->refused. */
+int dal_kafka_result(rd_kafka_resp_err_t code, struct dal_log_item *item);
 /* The first failure of an append is its result. */
 void dal_kafka_flight_fail(struct dal_kafka_flight *flight, int result);
 void dal_kafka_scribe_free(struct dal_kafka_scribe *scribe);

@@ -104,6 +104,9 @@ enum {
 	DAL_LOG_CONFLICT = 3, /* this idempotency key came with another body: 422 */
 	DAL_LOG_AWAY = 4, /* the broker did not take it in time: 503. It may yet be on the log: who
 			     tries again does so with the same event, whose repeat is dropped */
+	/* No retry cures these. The items that they are about have `refused`. */
+	DAL_LOG_TOO_LARGE = 5, /* than DAL_LIMIT_JSON_BYTES, or than its topic takes: 413 */
+	DAL_LOG_REFUSED = 6,   /* not authorized, no key where there must be one ...: 502 */
 };
 
 struct dal_log_item {
@@ -119,6 +122,8 @@ struct dal_log_item {
 	 * item's. */
 	struct dal_place place;
 	bool repeated;
+	const char
+		*refused; /* why the log does not take it, and never will: static text; or NULL */
 	struct {
 		uint64_t key[2]; /* two hashes of `dedup` */
 		uint16_t topic;
@@ -149,9 +154,8 @@ struct dal_log_append {
 };
 
 /*
- * 0: `done` will be called, once. DAL_LOG_FULL, DAL_LOG_DISK: it won't, nor after a negative one:
- * -EINVAL a topic that isn't declared, -EMSGSIZE an event over DAL_LIMIT_JSON_BYTES, -EROFS a
- * read-only log, -EIO a broken one.
+ * 0: `done` will be called, once. A named outcome: it won't, nor after a negative one:
+ * -EINVAL a topic that isn't declared, -EROFS a read-only log, -EIO a broken one.
  */
 int dal_log_append(struct dal_log *log, struct dal_log_append *append);
 /* The same, waiting: gives the result that `done` would get; sets `done` and `own` for itself. For

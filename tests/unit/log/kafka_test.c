@@ -327,13 +327,54 @@ static void test_append_refused(void **own)
 	assert_int_equal(dal_log_append_wait(f->log, &append), -EINVAL);
 	item.topic = dal_slice_text("events");
 	item.event = dal_slice(large, 40 * DAL_MIB);
-	assert_int_equal(dal_log_append_wait(f->log, &append), -EMSGSIZE);
+	assert_int_equal(dal_log_append_wait(f->log, &append), DAL_LOG_TOO_LARGE);
+	assert_non_null(item.refused);
 	append.count = 0;
 	assert_int_equal(dal_log_append_wait(f->log, &append), 0);
 	kafka_close(f);
 	f->options.read_only = true;
 	kafka_open(f);
 	assert_int_equal(dal_log_append_wait(f->log, &append), -EROFS);
+	free(large);
+}
+
+static int append_to(struct kafka_fixture *f, const char *topic, struct dal_slice event,
+		     const char **refused)
+{
+	struct dal_log_item item = {.topic = dal_slice_text(topic), .event = event};
+	struct dal_log_append append = {.items = &item, .count = 1};
+	int r = dal_log_append_wait(f->log, &append);
+
+	*refused = item.refused;
+	return r;
+}
+
+/* What no retry cures is told from what waits for a broker. */
+static void test_append_refused_for_good(void **own)
+{
+	WITH_BROKER(f);
+	const char *small = kafka_topic(f, "small", 1, "max.message.bytes", "2000");
+	const char *compacted = kafka_topic(f, "compacted", 1, "cleanup.policy", "compact");
+	const char *refused;
+	char digits[5000];
+	char *large;
+
+	for (size_t i = 0; i < sizeof(digits); i++) { /* that don't compress to nothing */
+		digits[i] = (char)('!' + 14 + (i * i * 31 + i * i / 7) % 60);
+		digits[i] = digits[i] == '\\' ? 'b' : digits[i];
+	}
+	large = dal_asprintf(
+		"{\"specversion\":\"1.0\",\"id\":\"l\",\"source\":\"/t\",\"type\":\"t\","
+		"\"data\":\"%.*s\"}",
+		(int)sizeof(digits), digits);
+	kafka_open(f);
+	assert_int_equal(append_to(f, small, dal_slice_text(large), &refused), DAL_LOG_TOO_LARGE);
+	assert_non_null(refused);
+	assert_int_equal(append_to(f, small, dal_slice_text(EVENT("1")), &refused), 0);
+	assert_null(refused);
+	assert_int_equal(append_to(f, compacted, dal_slice_text(EVENT("1")), &refused),
+			 DAL_LOG_REFUSED);
+	assert_non_null(refused);
 	free(large);
 }
 
@@ -378,6 +419,7 @@ int main(void)
 		TEST(test_dedup_places),
 		TEST(test_fatal),
 		TEST(test_append_refused),
+		TEST(test_append_refused_for_good),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

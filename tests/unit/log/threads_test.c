@@ -200,7 +200,8 @@ static void test_bad_appends(void **own)
 	assert_int_equal(dal_log_append_wait(f->log, &append), -EINVAL);
 	item.topic = dal_slice_text("events");
 	item.event.size = DAL_LIMIT_JSON_BYTES + 1;
-	assert_int_equal(dal_log_append_wait(f->log, &append), -EMSGSIZE);
+	assert_int_equal(dal_log_append_wait(f->log, &append), DAL_LOG_TOO_LARGE);
+	assert_non_null(item.refused);
 	assert_int_equal(log_end(f), 1);
 }
 
