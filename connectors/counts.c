@@ -34,10 +34,19 @@ size_t dal_counts_kept(const struct dal_counts *counts, const struct dal_sink_ba
 
 int dal_sink_status(int result)
 {
-	return result == DAL_SINK_CONFLICT ? 422 : 503;
+	switch (result) {
+	case DAL_SINK_CONFLICT:
+		return 422;
+	case DAL_SINK_TOO_LARGE:
+		return 413;
+	case DAL_SINK_REFUSED:
+		return 502;
+	default:
+		return 503;
+	}
 }
 
-const char *dal_sink_text(int result)
+static const char *text_of(int result)
 {
 	switch (result) {
 	case DAL_SINK_FULL:
@@ -50,7 +59,19 @@ const char *dal_sink_text(int result)
 	case DAL_SINK_AWAY:
 		return "no broker of the log took the events in time: send the same ones again, "
 		       "what was kept all the same counts once";
+	case DAL_SINK_TOO_LARGE:
+		return "an event is larger than its topic takes: send a smaller one";
+	case DAL_SINK_REFUSED:
+		return "the log's brokers do not take an event, nor will they if it comes again";
 	default:
 		return "the events could not be written: try again, and see the engine's log";
+	}
+}
+
+void dal_sink_explain(int result, const char *reason, struct dal_buffer *out)
+{
+	dal_buffer_text(out, text_of(result));
+	if (reason) {
+		dal_buffer_printf(out, " (%s)", reason);
 	}
 }

@@ -193,8 +193,10 @@ static void answer(struct dal_sink_batch *batch, int result)
 
 	if (result != 0) {
 		dal_metric_add(counts->refused, 1);
+		dal_sink_explain(result, batch->reason, &body);
 		dal_http_problem(delivery->request, dal_sink_status(result), "%s",
-				 dal_sink_text(result));
+				 dal_buffer_cstr(&body));
+		dal_buffer_deinit(&body);
 		return;
 	}
 	dal_counts_kept(counts, batch);

@@ -188,6 +188,7 @@ static void account(struct dal_ndjson *stream, struct dal_group *group, int resu
 		dal_metric_add(stream->ingress->counts.refused, (int64_t)group->batch.count);
 		if (stream->failure == 0 || group->first_line < stream->failed_line) {
 			stream->failure = result;
+			stream->reason = group->batch.reason;
 			stream->failed_line = group->first_line;
 		}
 		return;
@@ -249,8 +250,8 @@ static void answer(struct dal_ndjson *stream)
 
 	put_summary(stream, &summary);
 	if (stream->failure != 0) {
-		dal_buffer_printf(&detail, "%s; what stands before line %llu is kept",
-				  dal_sink_text(stream->failure),
+		dal_sink_explain(stream->failure, stream->reason, &detail);
+		dal_buffer_printf(&detail, "; what stands before line %llu is kept",
 				  (unsigned long long)stream->failed_line);
 		dal_http_problem_with(stream->request, dal_sink_status(stream->failure),
 				      dal_buffer_cstr(&detail), dal_buffer_cstr(&summary));

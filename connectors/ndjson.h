@@ -53,6 +53,7 @@ struct dal_ndjson {
 	struct dal_http_request *request; /* NULL: it has ended */
 	bool busy, paused, ended, answered, pumping, waiting;
 	int failure; /* what the sink said; nothing more is kept */
+	const char *reason;
 	uint64_t failed_line;
 	size_t refs;   /* the request, each group that was sent off, the pacer */
 	size_t flying; /* groups sent off and not done */

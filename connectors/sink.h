@@ -22,10 +22,12 @@ struct dal_sink_item {
 };
 
 enum {
-	DAL_SINK_FULL = 1,     /* 503, Retry-After */
-	DAL_SINK_DISK = 2,     /* 503: the disk is near its mark */
-	DAL_SINK_CONFLICT = 3, /* 422: this idempotency key came with another body */
-	DAL_SINK_AWAY = 4,     /* 503: the log's brokers are away; it may be kept all the same */
+	DAL_SINK_FULL = 1,      /* 503, Retry-After */
+	DAL_SINK_DISK = 2,      /* 503: the disk is near its mark */
+	DAL_SINK_CONFLICT = 3,  /* 422: this idempotency key came with another body */
+	DAL_SINK_AWAY = 4,      /* 503: the log's brokers are away; it may be kept all the same */
+	DAL_SINK_TOO_LARGE = 5, /* 413: an event is larger than its topic takes */
+	DAL_SINK_REFUSED = 6,   /* 502: the log does not take it, and never will; see `reason` */
 };
 
 struct dal_sink_batch {
@@ -36,6 +38,7 @@ struct dal_sink_batch {
 	void (*done)(struct dal_sink_batch *batch,
 		     int result); /* 0: durable; else as above, or negative */
 	void *own;
+	const char *reason; /* result: the log's own words for the last two, static; or NULL */
 	void *private_[16]; /* the sink's own */
 };
 

@@ -20,8 +20,22 @@ static int outcome(int result)
 		return DAL_SINK_CONFLICT;
 	case DAL_LOG_AWAY:
 		return DAL_SINK_AWAY;
+	case DAL_LOG_TOO_LARGE:
+		return DAL_SINK_TOO_LARGE;
+	case DAL_LOG_REFUSED:
+		return DAL_SINK_REFUSED;
 	default:
 		return result;
+	}
+}
+
+static void explain(const struct intake *intake)
+{
+	struct dal_sink_batch *batch = intake->batch;
+
+	batch->reason = NULL;
+	for (size_t i = 0; i < batch->count && !batch->reason; i++) {
+		batch->reason = intake->items[i].refused;
 	}
 }
 
@@ -34,6 +48,7 @@ static void on_done(struct dal_log_append *append, int result)
 		batch->items[i].place = intake->items[i].place;
 		batch->items[i].repeated = intake->items[i].repeated;
 	}
+	explain(intake);
 	free(intake);
 	batch->done(batch, outcome(result));
 }
@@ -57,6 +72,7 @@ static int on_append(void *own, struct dal_sink_batch *batch)
 						 .done = on_done};
 	r = dal_log_append(own, &intake->append);
 	if (r != 0) {
+		explain(intake);
 		free(intake);
 	}
 	return outcome(r);

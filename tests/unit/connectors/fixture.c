@@ -89,6 +89,7 @@ static void *writer_run(void *data)
 		if (log->refuse_done_times > 0) {
 			log->refuse_done_times--;
 			result = log->refuse_done;
+			batch->reason = result == DAL_SINK_REFUSED ? "as the log says" : NULL;
 		} else {
 			result = keep_request(log, batch);
 		}

@@ -324,6 +324,10 @@ static void test_sink_says_no(void **state)
 	expect(house, EVENTS, STRUCTURED, EVENT("1"), 503, "Retry-After: 1");
 	log_refuse_done(&house->log, -5, 1);
 	expect(house, EVENTS, STRUCTURED, EVENT("1"), 503, "could not be written");
+	log_refuse(&house->log, DAL_SINK_TOO_LARGE, 1);
+	expect(house, EVENTS, STRUCTURED, EVENT("1"), 413, "than its topic takes");
+	log_refuse_done(&house->log, DAL_SINK_REFUSED, 1);
+	expect(house, EVENTS, STRUCTURED, EVENT("1"), 502, "(as the log says)");
 	assert_int_equal(log_count(&house->log), 0);
 	expect(house, EVENTS, STRUCTURED, EVENT("1"), 200, "{\"position\":\"events/0/1\"}");
 }
