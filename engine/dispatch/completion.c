@@ -33,6 +33,17 @@ void dal_outcome_deinit(struct dal_outcome *outcome)
 	dal_buffer_deinit(&outcome->error_trace);
 }
 
+void dal_outcome_cut(struct dal_outcome *outcome)
+{
+	outcome->outcome = DAL_INVOKE_TOO_LARGE;
+	dal_buffer_clear(&outcome->result);
+	dal_buffer_clear(&outcome->error_type);
+	dal_buffer_clear(&outcome->error_message);
+	dal_buffer_clear(&outcome->error_trace);
+	dal_buffer_text(&outcome->error_message,
+			"what it gave is larger than an event of the log's topic system may be");
+}
+
 struct dal_slice dal_outcome_error_type(const struct dal_outcome *outcome)
 {
 	static const char *const names[] = {
@@ -176,29 +187,21 @@ static void put_data(const struct dal_row *row, const struct dal_outcome *outcom
 	dal_buffer_deinit(&id);
 }
 
-void dal_completion_build(const char *app, const struct dal_row *row,
-			  const struct dal_outcome *outcome, const char *reason, uint64_t memory_mb,
-			  struct dal_buffer *event)
+/* What is told of a row, with the cause's subject. */
+static void put_event(const char *app, const struct dal_row *row, struct dal_slice id,
+		      const char *type, struct dal_slice data, struct dal_buffer *event)
 {
-	struct dal_buffer id = {0}, cause = {0}, source = {0}, data = {0};
+	struct dal_buffer cause = {0}, source = {0};
 	char time[DAL_CLOCK_TEXT_BYTES], hops[24];
 
-	dal_row_id_format(&row->id, &id);
-	dal_buffer_text(&id, DAL_ROW_DONE_SUFFIX);
-	if (row->revived > 0) { /* a dead letter that was sent again ends once more */
-		dal_buffer_printf(&id, ".%u", row->revived + 1);
-	}
 	dal_place_format(&row->id.cause, &cause);
 	dal_buffer_printf(&source, "/dalamb/%s", app);
 	dal_clock_format(dal_clock_now_us(), time);
 	snprintf(hops, sizeof(hops), "%lld", (long long)row->hops);
-	put_data(row, outcome, reason, memory_mb, &data);
 	struct dal_attribute attributes[] = {
-		{dal_slice_text("id"), dal_buffer_slice(&id), false},
+		{dal_slice_text("id"), id, false},
 		{dal_slice_text("source"), dal_buffer_slice(&source), false},
-		{dal_slice_text("type"),
-		 dal_slice_text(reason ? "dalamb.function.failed" : "dalamb.function.succeeded"),
-		 false},
+		{dal_slice_text("type"), dal_slice_text(type), false},
 		{dal_slice_text("subject"), row->subject, false},
 		{dal_slice_text("time"), dal_slice_text(time), false},
 		{dal_slice_text("dalambcause"), dal_buffer_slice(&cause), false},
@@ -206,10 +209,52 @@ void dal_completion_build(const char *app, const struct dal_row *row,
 	};
 	dal_event_build(&(struct dal_event_parts){.attributes = attributes,
 						  .count = sizeof(attributes) / sizeof(*attributes),
-						  .data = dal_buffer_slice(&data)},
+						  .data = data},
 			event);
-	dal_buffer_deinit(&id);
 	dal_buffer_deinit(&cause);
 	dal_buffer_deinit(&source);
+}
+
+void dal_completion_build(const char *app, const struct dal_row *row,
+			  const struct dal_outcome *outcome, const char *reason, uint64_t memory_mb,
+			  struct dal_buffer *event)
+{
+	struct dal_buffer id = {0}, data = {0};
+
+	dal_row_id_format(&row->id, &id);
+	dal_buffer_text(&id, DAL_ROW_DONE_SUFFIX);
+	if (row->revived > 0) { /* a dead letter that was sent again ends once more */
+		dal_buffer_printf(&id, ".%u", row->revived + 1);
+	}
+	put_data(row, outcome, reason, memory_mb, &data);
+	put_event(app, row, dal_buffer_slice(&id),
+		  reason ? "dalamb.function.failed" : "dalamb.function.succeeded",
+		  dal_buffer_slice(&data), event);
+	dal_buffer_deinit(&id);
+	dal_buffer_deinit(&data);
+}
+
+void dal_refusal_build(const char *app, const struct dal_row *row, const char *why,
+		       struct dal_buffer *id, struct dal_buffer *event)
+{
+	struct dal_buffer data = {0};
+	struct dal_json_writer w = {.out = &data};
+
+	dal_row_id_format(&row->id, id);
+	dal_buffer_text(id, ".refused");
+	dal_json_begin_object(&w);
+	dal_json_key(&w, "rule");
+	dal_json_put_slice(&w, row->id.declaration);
+	dal_json_key(&w, "part");
+	dal_json_put_text(&w, "emit");
+	dal_json_key(&w, "message");
+	dal_json_put_text(&w, why);
+	dal_json_key(&w, "trace");
+	dal_json_put_text(&w, "");
+	dal_json_key(&w, "effect");
+	dal_json_put_text(&w, "skipped");
+	dal_json_end_object(&w);
+	put_event(app, row, dal_buffer_slice(id), "dalamb.rule.failed", dal_buffer_slice(&data),
+		  event);
 	dal_buffer_deinit(&data);
 }

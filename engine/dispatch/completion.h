@@ -35,4 +35,13 @@ void dal_completion_build(const char *app, const struct dal_row *row,
 			  const struct dal_outcome *outcome, const char *reason, uint64_t memory_mb,
 			  struct dal_buffer *event);
 
+/* Leaves out all of it that may be large, and says so: its completion was larger than the log
+ * takes. */
+void dal_outcome_cut(struct dal_outcome *outcome);
+
+/* That the log does not take an emitted event, and why: dalamb.rule.failed; its id, too; both
+ * appended. */
+void dal_refusal_build(const char *app, const struct dal_row *row, const char *why,
+		       struct dal_buffer *id, struct dal_buffer *event);
+
 #endif

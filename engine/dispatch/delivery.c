@@ -28,6 +28,7 @@ struct dal_delivery {
 	struct dal_outcome outcome;
 	bool tried; /* outcome is there */
 	bool appending;
+	bool cut;     /* its completion was larger than the log takes */
 	int appended; /* the append's result */
 	struct dal_log_item item;
 	struct dal_log_append append;
@@ -166,6 +167,17 @@ static void complete(struct dal_delivery *delivery, const char *reason)
 	append(delivery);
 }
 
+/* The row fails, and says only what always fits. */
+static void complete_cut(struct dal_delivery *delivery)
+{
+	delivery->cut = true;
+	delivery->row.tries = (struct dal_slice){0};
+	if (delivery->tried) {
+		dal_outcome_cut(&delivery->outcome);
+	}
+	complete(delivery, "too-large");
+}
+
 static void completed(struct dal_delivery *delivery)
 {
 	struct dal_dispatch *dispatch = delivery->dispatch;
@@ -173,6 +185,8 @@ static void completed(struct dal_delivery *delivery)
 	if (delivery->appended == 0) {
 		dispatch->options.delivered(dispatch->options.own, dal_buffer_slice(&delivery->id));
 		over(delivery);
+	} else if (delivery->appended == DAL_LOG_TOO_LARGE && !delivery->cut) {
+		complete_cut(delivery);
 	} else if (delivery->appended < 0) {
 		forsake(delivery); /* the log is broken */
 	} else {
@@ -265,11 +279,12 @@ static void failed(struct dal_delivery *delivery)
 	delivery->row.tries = dal_buffer_slice(&tries);
 	due = dal_clock_now_us() + backoff_us(delivery->function->function, delivery->row.attempts);
 	reason = verdict(delivery, due);
+	/* Of the last try too: its completion may not get onto the log before the engine ends. */
+	options->retry(options->own, dal_buffer_slice(&delivery->id), delivery->row.attempts, due,
+		       delivery->row.tries);
 	if (reason) {
 		complete(delivery, reason);
 	} else {
-		options->retry(options->own, dal_buffer_slice(&delivery->id),
-			       delivery->row.attempts, due, delivery->row.tries);
 		put_back(delivery, due);
 	}
 	dal_buffer_deinit(&tries);

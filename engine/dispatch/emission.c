@@ -25,6 +25,7 @@ struct emission_row {
 struct dal_emission {
 	struct dal_dispatch *dispatch;
 	struct dal_place cause;
+	bool about; /* it is the report of a row that the log refused */
 	char *cause_topic;
 	uint64_t first_sequence;
 	struct emission_row *rows;
@@ -62,15 +63,8 @@ static void on_appended(struct dal_log_append *append, int result)
 	pthread_mutex_unlock(&dispatch->lock);
 }
 
-static void removed(struct dal_dispatch *dispatch, const struct dal_emission *emission)
-{
-	for (size_t i = 0; i < emission->count; i++) {
-		dispatch->options.appended(dispatch->options.own, emission->rows[i].sequence);
-	}
-}
-
-/* Refused: nothing behind it may go first, so the scan starts again from it, once all that is under
- * way has landed: else that would be sent a second time beside itself. */
+/* Not appended: nothing behind it may go first, so the scan starts again from it, once all that is
+ * under way has landed: else that would be sent a second time beside itself. */
 static void again(struct dal_dispatch *dispatch, uint64_t sequence)
 {
 	if (sequence < dispatch->emit_cursor) {
@@ -83,6 +77,30 @@ static void again(struct dal_dispatch *dispatch, uint64_t sequence)
 	pthread_mutex_unlock(&dispatch->lock);
 }
 
+static void refused(struct dal_dispatch *dispatch, const struct dal_emission *emission, size_t i);
+
+/* Takes the emission. False: rows of it are to be sent again. */
+static bool landed(struct dal_dispatch *dispatch, struct dal_emission *emission, int result)
+{
+	bool left = false;
+
+	for (size_t i = 0; i < emission->count; i++) {
+		if (result == 0) {
+			dispatch->options.appended(dispatch->options.own,
+						   emission->rows[i].sequence);
+		} else if (emission->items[i].refused) {
+			refused(dispatch, emission, i);
+		} else {
+			left = true;
+		}
+	}
+	if (left) {
+		again(dispatch, emission->first_sequence);
+	}
+	emission_free(emission);
+	return !left;
+}
+
 void dal_emission_finish(struct dal_dispatch *dispatch)
 {
 	struct dal_emission *emission, *next;
@@ -93,13 +111,8 @@ void dal_emission_finish(struct dal_dispatch *dispatch)
 	pthread_mutex_unlock(&dispatch->lock);
 	for (; emission; emission = next) {
 		next = emission->next;
-		if (emission->result == 0) {
-			removed(dispatch, emission);
-		} else if (emission->result > 0) {
-			again(dispatch, emission->first_sequence);
-		}
 		dispatch->emitting--;
-		emission_free(emission);
+		landed(dispatch, emission, emission->result);
 	}
 }
 
@@ -120,23 +133,22 @@ static void items_fill(struct dal_dispatch *dispatch, struct dal_emission *emiss
 	}
 }
 
-/* Queues the append of one cause; takes the emission. */
-static int send_take(struct dal_dispatch *dispatch, struct dal_emission *emission)
+/* Queues the append of one cause; takes the emission. False: it is to be sent again. */
+static bool send_take(struct dal_dispatch *dispatch, struct dal_emission *emission)
 {
 	int r;
 
 	if (emission->cause.offset <= dispatch->origin && dispatch->origin > 0) {
-		removed(dispatch, emission); /* it was appended before the restart */
-		emission_free(emission);
-		return 0;
+		return landed(dispatch, emission, 0); /* it was appended before the restart */
 	}
 	items_fill(dispatch, emission);
-	emission->append = (struct dal_log_append){.items = emission->items,
-						   .count = emission->count,
-						   .urgent = true,
-						   .origin = emission->cause.offset,
-						   .done = on_appended,
-						   .own = emission};
+	emission->append = (struct dal_log_append){
+		.items = emission->items,
+		.count = emission->count,
+		.urgent = true,
+		.origin = emission->about ? 0 : emission->cause.offset,
+		.done = on_appended,
+		.own = emission};
 	dispatch->emitting++;
 	r = dal_log_append(dispatch->options.log, &emission->append);
 	if (r == -EINVAL && !dispatch->emit_warned) {
@@ -147,17 +159,16 @@ static int send_take(struct dal_dispatch *dispatch, struct dal_emission *emissio
 	}
 	if (r != 0) {
 		dispatch->emitting--;
-		again(dispatch, emission->first_sequence);
-		emission_free(emission);
+		return landed(dispatch, emission, r);
 	}
-	return r;
+	return true;
 }
 
 struct gather {
 	struct dal_dispatch *dispatch;
 	struct dal_emission *emission; /* that is being gathered */
 	size_t rows;
-	int refused;
+	bool stopped;
 };
 
 static bool gather_flush(struct gather *gather)
@@ -166,9 +177,9 @@ static bool gather_flush(struct gather *gather)
 
 	gather->emission = NULL;
 	if (emission) {
-		gather->refused = send_take(gather->dispatch, emission);
+		gather->stopped = !send_take(gather->dispatch, emission);
 	}
-	return gather->refused == 0;
+	return !gather->stopped;
 }
 
 static bool same_cause(const struct dal_emission *emission, const struct dal_place *cause)
@@ -187,6 +198,46 @@ static struct dal_emission *emission_new(struct dal_dispatch *dispatch, const st
 	emission->cause.topic = dal_slice_text(emission->cause_topic);
 	emission->first_sequence = row->sequence;
 	return emission;
+}
+
+/* The row that the report is about goes once the report is on the log. */
+static void report_send(struct dal_dispatch *dispatch, const struct dal_row *row, const char *why)
+{
+	struct dal_emission *report = emission_new(dispatch, row);
+	struct emission_row *to;
+
+	DAL_GROW(report->rows, report->count, report->capacity);
+	to = &report->rows[report->count++];
+	*to = (struct emission_row){.sequence = row->sequence, .report = true};
+	dal_buffer_text(&to->topic, DAL_TOPIC_SYSTEM);
+	dal_refusal_build(dispatch->options.app, row, why, &to->id, &to->event);
+	report->about = true;
+	send_take(dispatch, report);
+}
+
+/* No other try would cure it: a report takes the row's place. */
+static void refused(struct dal_dispatch *dispatch, const struct dal_emission *emission, size_t i)
+{
+	const struct dal_dispatch_options *options = &dispatch->options;
+	const struct emission_row *from = &emission->rows[i];
+	const char *why = emission->items[i].refused;
+	struct dal_buffer memory = {0};
+	struct dal_row row;
+	int r;
+
+	dal_logger_write(DAL_LOGGER_ERROR, "dispatch",
+			 "the log does not take row %.*s to topic %.*s, which is dropped: %s",
+			 (int)from->id.size, from->id.data, (int)from->topic.size, from->topic.data,
+			 why);
+	r = dal_outbox_get(options->state, options->lane, DAL_ROW_OPEN, (struct dal_slice){0},
+			   from->sequence, &row, &memory);
+	dispatch->error = r < 0 ? r : dispatch->error;
+	if (r == 0 && !from->report) {
+		report_send(dispatch, &row, why);
+	} else if (r == 0) {
+		options->appended(options->own, from->sequence);
+	}
+	dal_buffer_deinit(&memory);
 }
 
 static bool on_row(const struct dal_row *row, void *own)

@@ -317,6 +317,108 @@ static void emissions_keep_their_order(void **state)
 	rig_teardown(&rig);
 }
 
+/* One event of two is too large: the other one is emitted, and of it there is a report. */
+static void an_emit_that_the_log_never_takes(void **state)
+{
+	struct rig rig;
+	char *event;
+
+	rig_setup(&rig, state, EMIT, FIELDS({"backoff", "10ms"}));
+	rig_start(&rig, true);
+	rig_refuse("\"data\":1}");
+	rig_append(&rig, "spark", "{}");
+	rig_wait(&rig, "dalamb.rule.failed", 1);
+	rig_wait(&rig, "\"glow\"", 1);
+	rig_settle(&rig);
+	rig_refuse(NULL);
+	assert_int_equal(rig_count(&rig, "\"glow\""), 1);
+	assert_int_equal(rig_count(&rig, "dalamb.rule.failed"), 1);
+	event = rig_event(&rig, "dalamb.rule.failed", 0);
+	assert_contains(event, "/e/emit/0.refused\"");
+	assert_contains(event, "\"rule\":\"e\",\"part\":\"emit\"");
+	assert_contains(event, "\"message\":\"as the test wants it\"");
+	assert_contains(event, "\"effect\":\"skipped\"");
+	free(event);
+	assert_int_equal(fixture_rows(rig.f, DAL_ROW_OPEN), 0);
+	rig_teardown(&rig);
+}
+
+/* Not even what is said of it. */
+static void a_report_that_the_log_never_takes(void **state)
+{
+	struct rig rig;
+
+	rig_setup(&rig, state, EMIT, FIELDS({"backoff", "10ms"}));
+	rig_start(&rig, true);
+	rig_refuse("/e/emit/");
+	rig_append(&rig, "spark", "{}");
+	(void)usleep(300000);
+	rig_settle(&rig);
+	rig_refuse(NULL);
+	assert_int_equal(rig_count(&rig, "/e/emit/"), 0);
+	assert_int_equal(fixture_rows(rig.f, DAL_ROW_OPEN), 0);
+	rig_teardown(&rig);
+}
+
+static void a_completion_that_is_too_large(void **state)
+{
+	struct rig rig;
+	char *event;
+
+	rig_setup(&rig, state, CALL, FIELDS({"backoff", "10ms"}));
+	rig_start(&rig, true);
+	rig_refuse("\"result\":");
+	rig_call(&rig, "{\"name\":\"a\",\"key\":\"k\",\"fails\":1}");
+	rig_wait(&rig, "dalamb.function.failed", 1);
+	rig_settle(&rig);
+	rig_refuse(NULL);
+	event = rig_event(&rig, "dalamb.function.failed", 0);
+	assert_contains(event, "\"reason\":\"too-large\"");
+	assert_contains(event, "\"type\":\"dalamb.ResultTooLarge\"");
+	assert_contains(event, "\"tries\":[]");
+	free(event);
+	assert_int_equal(rig_tries(&rig, "a"), 2);
+	assert_int_equal(fixture_rows(rig.f, DAL_ROW_DEAD), 1);
+	rig_call(&rig, "{\"name\":\"b\",\"key\":\"k\"}"); /* its key is free again */
+	rig_wait(&rig, "dalamb.function.succeeded", 1);
+	rig_settle(&rig);
+	rig_teardown(&rig);
+}
+
+static void held_wait(size_t count)
+{
+	int64_t until = dal_clock_monotonic_us() + 20000000ll;
+
+	while (rig_held() < count && dal_clock_monotonic_us() < until) {
+		(void)usleep(1000);
+	}
+	assert_int_equal(rig_held(), count);
+}
+
+/* The first one times out while the second is still under way: neither is sent a second time beside
+ * it. */
+static void nothing_is_sent_beside_itself(void **state)
+{
+	struct rig rig;
+
+	rig_setup(&rig, state, EMIT, FIELDS({"backoff", "10ms"}));
+	rig_start(&rig, true);
+	rig_hold(true);
+	rig_append(&rig, "spark", "{}");
+	held_wait(1);
+	rig_append(&rig, "spark", "{}");
+	held_wait(2);
+	rig_end(0, DAL_LOG_AWAY);
+	(void)usleep(1500000); /* more than the pause after a failure */
+	assert_int_equal(rig_held(), 2);
+	rig_end(1, DAL_LOG_AWAY);
+	rig_hold(false);
+	rig_wait(&rig, "\"glow\"", 4);
+	rig_settle(&rig);
+	assert_int_equal(rig_count(&rig, "\"glow\""), 4);
+	rig_teardown(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +432,10 @@ int main(void)
 		cmocka_unit_test(a_broken_log_leaves_rows_open),
 		cmocka_unit_test(a_drain_in_the_middle),
 		cmocka_unit_test(emissions_keep_their_order),
+		cmocka_unit_test(an_emit_that_the_log_never_takes),
+		cmocka_unit_test(a_report_that_the_log_never_takes),
+		cmocka_unit_test(a_completion_that_is_too_large),
+		cmocka_unit_test(nothing_is_sent_beside_itself),
 	};
 
 	return cmocka_run_group_tests_name("dispatch", tests, app_set_up, app_tear_down);

@@ -1,6 +1,7 @@
 #include "tests/unit/dispatch/rig.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,77 @@ void rig_full(bool yes)
 {
 	atomic_store(&full, yes);
 	(void)usleep(DAL_DISK_ASK_US + 50000); /* what was known of the disk is old */
+}
+
+int __real_dal_log_append(struct dal_log *log, struct dal_log_append *append);
+int __wrap_dal_log_append(struct dal_log *log, struct dal_log_append *append);
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const char *refuses;
+static bool holds;
+static struct dal_log_append *held[16];
+static size_t held_count;
+
+static bool is_refused(struct dal_log_append *append)
+{
+	bool any = false;
+
+	for (size_t i = 0; refuses && i < append->count; i++) {
+		char *text = dal_slice_dup(append->items[i].event);
+		append->items[i].refused = strstr(text, refuses) ? "as the test wants it" : NULL;
+		any = any || append->items[i].refused;
+		free(text);
+	}
+	return any;
+}
+
+int __wrap_dal_log_append(struct dal_log *log, struct dal_log_append *append)
+{
+	bool refused, kept = false;
+
+	pthread_mutex_lock(&lock);
+	refused = is_refused(append);
+	if (holds && append->origin > 0 && held_count < 16) {
+		held[held_count++] = append;
+		kept = true;
+	}
+	pthread_mutex_unlock(&lock);
+	return kept ? 0 : refused ? DAL_LOG_TOO_LARGE : __real_dal_log_append(log, append);
+}
+
+void rig_refuse(const char *what)
+{
+	pthread_mutex_lock(&lock);
+	refuses = what;
+	pthread_mutex_unlock(&lock);
+}
+
+void rig_hold(bool yes)
+{
+	pthread_mutex_lock(&lock);
+	holds = yes;
+	held_count = yes ? 0 : held_count;
+	pthread_mutex_unlock(&lock);
+}
+
+size_t rig_held(void)
+{
+	size_t count;
+
+	pthread_mutex_lock(&lock);
+	count = held_count;
+	pthread_mutex_unlock(&lock);
+	return count;
+}
+
+void rig_end(size_t n, int result)
+{
+	struct dal_log_append *append;
+
+	pthread_mutex_lock(&lock);
+	append = held[n];
+	pthread_mutex_unlock(&lock);
+	append->done(append, result);
 }
 
 /* There with AddressSanitizer alone. */

@@ -54,6 +54,14 @@ size_t rig_tries(struct rig *rig, const char *name);
 
 /* From now on the log has no room, not for completions either; or has again. */
 void rig_full(bool full);
+/* From now on the log refuses events whose text has this, as too large; NULL: none. */
+void rig_refuse(const char *what);
+/* From now on appends of emits stay under way, as far as the test is concerned: the log does not
+ * hear of them until the test ends them; or they go on as ever. */
+void rig_hold(bool held);
+size_t rig_held(void);
+/* The n-th that was held (from 0) ends so. */
+void rig_end(size_t n, int result);
 /* A broken log leaves its store as it is, until the process ends: no leak that is worth a word.
  * Around what opens it. */
 void rig_leaks(bool on_purpose);
