@@ -137,7 +137,7 @@ static int create(struct dal_container *container, struct failure *failure)
 	if (result == DAL_CONTAINER_MISSING) {
 		dal_error_set(&failure->error,
 			      "the image %s that was there when it was loaded (%s) is gone: build "
-			      "or pull it again, then reload",
+			      "or pull it again, and start dalamb again",
 			      function->image.name, function->image.id);
 	}
 	return judge(container, result, failure);

@@ -40,11 +40,17 @@ void dal_proc_cgroup(pid_t pid, char *text, size_t size)
 	read_proc(pid, "cgroup", text, size);
 }
 
+static uint64_t signals_of(const char *status, const char *field)
+{
+	const char *found = strstr(status, field);
+	return found ? strtoull(found + strlen(field), NULL, 16) : 0;
+}
+
+/* A program that blocks it waits for it (tini, dumb-init). */
 bool dal_proc_catches(pid_t pid, int signal)
 {
 	char text[2048];
 	read_proc(pid, "status", text, sizeof(text));
-	const char *found = strstr(text, "SigCgt:");
-	uint64_t caught = found ? strtoull(found + strlen("SigCgt:"), NULL, 16) : 0;
+	uint64_t caught = signals_of(text, "SigCgt:") | signals_of(text, "SigBlk:");
 	return (caught >> (signal - 1) & 1) != 0;
 }
