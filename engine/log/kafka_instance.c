@@ -77,6 +77,16 @@ static void wait_said(const char *group, const char *who, int64_t patience_us)
 			 group, who, (long long)(patience_us / 1000000));
 }
 
+const char *dal_kafka_others_remedy(const char *app, const char *who)
+{
+	char *ours = dal_asprintf("client id dalamb-%s, ", app);
+	bool same = strncmp(who, ours, strlen(ours)) == 0;
+
+	free(ours);
+	return same ? "it runs this app, and an app runs once: stop that one"
+		    : "stop that one, or set another log.group";
+}
+
 int dal_kafka_others_await(struct dal_kafka *kafka, const char *instance, struct dal_error *error)
 {
 	rd_kafka_t *asker = dal_kafka_watch_handle(kafka->watch);
@@ -90,10 +100,9 @@ int dal_kafka_others_await(struct dal_kafka *kafka, const char *instance, struct
 					       sizeof(who), error);
 		bool over = dal_clock_monotonic_us() - start_us > patience_us;
 		if (r == 1 && over) {
-			dal_error_set(error,
-				      "Kafka: group \"%s\" has another live member (%s): an app "
-				      "runs once; stop that one, or set another log.group",
-				      kafka->options.group, who);
+			dal_error_set(error, "Kafka: group \"%s\" has another live member (%s): %s",
+				      kafka->options.group, who,
+				      dal_kafka_others_remedy(kafka->options.app, who));
 			return -EBUSY;
 		}
 		if (r != 1 && (r != -EAGAIN || over)) {

@@ -14,6 +14,10 @@
 int dal_kafka_instance_read(const char *data, char *instance, struct dal_error *error);
 /* How long a member that died is one still. */
 int64_t dal_kafka_session_ms(const struct dal_kafka *kafka);
+/* What to do about another member, described as dal_kafka_admin_member does. In a group of its own
+ * the same app would call its functions twice. */
+const char *dal_kafka_others_remedy(const char *app, const char *who);
+
 /* Waits for one that may be dead; -EBUSY: another is alive. */
 int dal_kafka_others_await(struct dal_kafka *kafka, const char *instance, struct dal_error *error);
 

@@ -237,10 +237,9 @@ static void look(struct dal_kafka_member *member)
 
 	if (!atomic_load(&member->owns) && member->joined && is_time_to_look(member) &&
 	    look_for(member, false, who, sizeof(who)) == 1) {
-		snprintf(text, sizeof(text),
-			 "group %s gave partitions to another member (%s): stop that one, or set "
-			 "another log.group",
-			 member->group, who);
+		snprintf(text, sizeof(text), "group %s gave partitions to another member (%s): %s",
+			 member->group, who,
+			 dal_kafka_others_remedy(member->kafka->options.app, who));
 		obstacle_set(member, text);
 	}
 }
