@@ -76,6 +76,13 @@ void dal_api_fail(struct dal_http_request *request, const char *what, int error)
 		dal_http_problem(request, 503, "%s can't be read: " DAL_API_AWAY, what);
 		return;
 	}
+	if (error == -EBUSY) {
+		dal_http_problem(request, 503,
+				 "%s can't be read: as many read it as may at a time. Ask again "
+				 "later, or end a tail; what is folded, GET /v1/projections has",
+				 what);
+		return;
+	}
 	dal_logger_write(DAL_LOGGER_ERROR, "api", "%s can't be read: %s", what, strerror(-error));
 	dal_http_problem(request, 500,
 			 "%s can't be read (%s): see the engine's log, and the state of its disk",

@@ -106,7 +106,8 @@ void dal_api_put_place(struct dal_json_writer *writer, const struct dal_place *p
  */
 void dal_api_put_at(struct dal_json_writer *writer, const struct dal_position *next);
 void dal_api_put_stand(struct dal_json_writer *writer, const struct dal_api_stand *stand);
-/* For a read that failed: 500 (503 if the log's brokers are away), and a line in the log. */
+/* For a read that failed: 500 (503 if the log's brokers are away, or too many read it), and a line
+ * in the log. */
 void dal_api_fail(struct dal_http_request *request, const char *what, int error);
 
 /* --- parameters.c: query parameters, checked. False: the request has been answered. --- */

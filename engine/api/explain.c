@@ -76,10 +76,9 @@ static int record_read(struct explained *e, const struct dal_place *place)
 
 	dal_position_set(&from, dal_slice_text(topic ? topic : DAL_POSITION_ALL_TOPICS),
 			 place->partition, place->offset);
-	r = dal_log_reader_new(dal_engine_log(e->api->engine), (uint16_t)place->partition, &from,
-			       topic, &reader);
+	r = dal_log_browse(dal_engine_log(e->api->engine), (uint16_t)place->partition, &from, topic,
+			   &reader);
 	if (r == 0) {
-		dal_log_reader_hurry(reader); /* this thread has others to serve */
 		r = dal_log_read(reader, 1, 1, &e->batch);
 		while (r == DAL_LOG_END && topic && !dal_position_has(&e->batch.position, place) &&
 		       dal_clock_monotonic_us() < deadline_us) {

@@ -18,16 +18,10 @@
 
 int dal_reading_open(struct dal_reading *reading)
 {
-	int r;
-
 	reading->read_us = dal_clock_monotonic_us();
 	dal_position_copy(&reading->batch.position, &reading->next);
-	r = dal_log_reader_new(dal_engine_log(reading->api->engine), reading->lane, &reading->next,
-			       reading->topic, &reading->reader);
-	if (r == 0) {
-		dal_log_reader_hurry(reading->reader); /* it is read on the pool */
-	}
-	return r;
+	return dal_log_browse(dal_engine_log(reading->api->engine), reading->lane, &reading->next,
+			      reading->topic, &reading->reader);
 }
 
 void dal_reading_drop(struct dal_reading *reading)

@@ -97,7 +97,9 @@ static void on_lane(uint16_t lane, void *own)
 {
 	struct dal_engine *engine = own;
 
-	dal_app_lane_wake(engine->lanes[lane]);
+	if (lane != DAL_LOG_ALL_LANES) {
+		dal_app_lane_wake(engine->lanes[lane]);
+	}
 	listeners_call(engine, true);
 }
 

@@ -29,8 +29,10 @@ struct dal_log_backend {
 	/* NULL: as reader_new. */
 	int (*follow)(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		      struct dal_log_reader **reader);
+	/* NULL: as reader_new. */
+	int (*browse)(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		      const char *topic, struct dal_log_reader **reader);
 	void (*reader_free)(struct dal_log_reader *reader);
-	void (*reader_hurry)(struct dal_log_reader *reader); /* NULL: it never waits */
 	/* The batch is empty; log.c gives it its position. */
 	int (*read)(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		    struct dal_log_batch *batch);

@@ -135,6 +135,9 @@ int dal_kafka_append(struct dal_kafka_appender *appender, struct dal_log_append 
 
 /* --- kafka_handles.c: consumers that readers share --- */
 
+/* Lanes, what the engine reads beside them, and those outside. */
+enum dal_kafka_use { DAL_KAFKA_FOLLOW, DAL_KAFKA_READ, DAL_KAFKA_BROWSE };
+
 struct dal_kafka_handle {
 	rd_kafka_t *rk;
 	rd_kafka_topic_t **topics; /* one a topic of the log */
@@ -147,8 +150,8 @@ struct dal_kafka_handle {
 
 struct dal_kafka_handles *dal_kafka_handles_new(struct dal_kafka *kafka);
 void dal_kafka_handles_free(struct dal_kafka_handles *handles);
-/* One on which none of these partitions is read: now it is. */
-int dal_kafka_handle_take(struct dal_kafka_handles *handles, bool follow,
+/* One on which none of these partitions is read: now it is. To browse there is a bound: -EBUSY. */
+int dal_kafka_handle_take(struct dal_kafka_handles *handles, enum dal_kafka_use use,
 			  const uint32_t *partitions, size_t count,
 			  struct dal_kafka_handle **handle);
 void dal_kafka_handle_give(struct dal_kafka_handles *handles, struct dal_kafka_handle *handle,
@@ -160,8 +163,9 @@ int dal_kafka_reader_new(struct dal_log *log, uint16_t lane, const struct dal_po
 			 const char *topic, struct dal_log_reader **reader);
 int dal_kafka_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		     struct dal_log_reader **reader);
+int dal_kafka_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		     const char *topic, struct dal_log_reader **reader);
 void dal_kafka_reader_free(struct dal_log_reader *reader);
-void dal_kafka_reader_hurry(struct dal_log_reader *reader);
 int dal_kafka_read(struct dal_log_reader *reader, size_t max_events, size_t max_bytes,
 		   struct dal_log_batch *batch);
 void dal_kafka_reader_position(const struct dal_log_reader *reader, struct dal_position *position);

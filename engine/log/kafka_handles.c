@@ -1,9 +1,11 @@
+#include <errno.h>
 #include <pthread.h>
 
 #include "engine/base/memory.h"
 #include "engine/log/kafka.h"
 
-#define SPARE 2 /* handles without a reader that are kept */
+#define SPARE 2  /* handles without a reader that are kept */
+#define BROWSE 8 /* so many beside the lanes' there may be when somebody outside wants one */
 
 /*
  * What waits in memory of all that a handle reads, by the size of the values: with what librdkafka
@@ -11,6 +13,7 @@
  * counted.
  */
 #define QUEUED_KIB (24 * 1024)
+#define QUEUED_BESIDE_KIB (8 * 1024) /* of a handle that is no lane's */
 #define QUEUED_MIN_KIB 256
 #define FETCH_KIB 1024
 #define FETCH_MIN_KIB 64
@@ -34,7 +37,8 @@ static uint32_t between(uint32_t low, uint32_t value, uint32_t high)
 static int handle_open(struct dal_kafka *kafka, bool follow, rd_kafka_t **rk,
 		       struct dal_error *error)
 {
-	uint32_t share = between(QUEUED_MIN_KIB, QUEUED_KIB / kafka->partition_count, QUEUED_KIB);
+	uint32_t all = follow ? QUEUED_KIB : QUEUED_BESIDE_KIB;
+	uint32_t share = between(QUEUED_MIN_KIB, all / kafka->partition_count, all);
 	uint32_t fetch = between(FETCH_MIN_KIB, share / 4, FETCH_KIB);
 	char *queued_kib = dal_asprintf("%u", share);
 	char *fetch_bytes = dal_asprintf("%u", fetch * 1024);
@@ -144,22 +148,37 @@ static struct dal_kafka_handle *find(struct dal_kafka_handles *handles, bool fol
 	return handle;
 }
 
-static void use(struct dal_kafka_handle *handle, const uint32_t *partitions, size_t count, bool yes)
+/* Those beside the lanes'. */
+static size_t count_beside(const struct dal_kafka_handles *handles)
+{
+	size_t n = 0;
+
+	for (const struct dal_kafka_handle *h = handles->first; h; h = h->next) {
+		n += !h->follow;
+	}
+	return n;
+}
+
+static void mark(struct dal_kafka_handle *handle, const uint32_t *partitions, size_t count,
+		 bool yes)
 {
 	for (size_t i = 0; i < count; i++) {
 		handle->used[partitions[i]] = yes;
 	}
 }
 
-int dal_kafka_handle_take(struct dal_kafka_handles *handles, bool follow,
+int dal_kafka_handle_take(struct dal_kafka_handles *handles, enum dal_kafka_use use,
 			  const uint32_t *partitions, size_t count, struct dal_kafka_handle **out)
 {
+	bool follow = use == DAL_KAFKA_FOLLOW;
 	struct dal_kafka_handle *handle;
 	int r = 0;
 
 	pthread_mutex_lock(&handles->lock);
 	handle = find(handles, follow, partitions, count);
-	if (!handle) {
+	if (!handle && use == DAL_KAFKA_BROWSE && count_beside(handles) >= BROWSE) {
+		r = -EBUSY;
+	} else if (!handle) {
 		r = handle_new(handles->kafka, follow, &handle);
 		if (r == 0) {
 			handle->next = handles->first;
@@ -167,7 +186,7 @@ int dal_kafka_handle_take(struct dal_kafka_handles *handles, bool follow,
 		}
 	}
 	if (r == 0) {
-		use(handle, partitions, count, true);
+		mark(handle, partitions, count, true);
 		handle->users++;
 		*out = handle;
 	}
@@ -200,7 +219,7 @@ void dal_kafka_handle_give(struct dal_kafka_handles *handles, struct dal_kafka_h
 	struct dal_kafka_handle *over;
 
 	pthread_mutex_lock(&handles->lock);
-	use(handle, partitions, count, false);
+	mark(handle, partitions, count, false);
 	handle->users--;
 	over = surplus(handles, handle);
 	pthread_mutex_unlock(&handles->lock);

@@ -58,8 +58,9 @@ static void on_filled(rd_kafka_t *handle, void *own)
 	reader->woken = true;
 	pthread_cond_signal(&reader->filled);
 	pthread_mutex_unlock(&reader->lock);
-	if (reader->follow && reader->kafka->on_lane) {
-		reader->kafka->on_lane(reader->lane, reader->kafka->own);
+	if (reader->kafka->on_lane) {
+		reader->kafka->on_lane(reader->follow ? reader->lane : DAL_LOG_ALL_LANES,
+				       reader->kafka->own);
 	} else {
 		reader->kafka->on_advance(reader->kafka->own);
 	}
@@ -134,22 +135,24 @@ static void lock_init(struct kafka_reader *reader)
 }
 
 static int reader_make(struct dal_kafka *kafka, uint16_t lane, const struct dal_position *from,
-		       const struct dal_kafka_topic *only, bool follow, struct dal_log_reader **out)
+		       const struct dal_kafka_topic *only, enum dal_kafka_use use,
+		       struct dal_log_reader **out)
 {
 	struct kafka_reader *reader = dal_calloc(1, sizeof(*reader));
 	int r;
 
 	reader->reader.log = &kafka->log;
 	reader->kafka = kafka;
-	reader->follow = follow;
+	reader->follow = use == DAL_KAFKA_FOLLOW;
+	reader->hurried = use == DAL_KAFKA_BROWSE;
 	reader->lane = lane;
 	reader->json = dal_json_new();
 	lock_init(reader);
 	sources_add(reader, lane, from, only);
-	if (!follow) {
+	if (!reader->follow) {
 		targets_set(reader);
 	}
-	r = dal_kafka_handle_take(kafka->handles, follow, reader->partitions, reader->count,
+	r = dal_kafka_handle_take(kafka->handles, use, reader->partitions, reader->count,
 				  &reader->handle);
 	if (r < 0) {
 		reader->count = 0;
@@ -164,8 +167,9 @@ static int reader_make(struct dal_kafka *kafka, uint16_t lane, const struct dal_
 	return 0;
 }
 
-int dal_kafka_reader_new(struct dal_log *log, uint16_t lane, const struct dal_position *from,
-			 const char *topic, struct dal_log_reader **reader)
+static int past_reader_make(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+			    const char *topic, enum dal_kafka_use use,
+			    struct dal_log_reader **reader)
 {
 	struct dal_kafka *kafka = kafka_of(log);
 	const struct dal_kafka_topic *only = NULL;
@@ -176,7 +180,19 @@ int dal_kafka_reader_new(struct dal_log *log, uint16_t lane, const struct dal_po
 	if (topic && !(only = dal_kafka_topic_find(kafka, dal_slice_text(topic)))) {
 		return -ENOENT;
 	}
-	return reader_make(kafka, lane, from, only, false, reader);
+	return reader_make(kafka, lane, from, only, use, reader);
+}
+
+int dal_kafka_reader_new(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+			 const char *topic, struct dal_log_reader **reader)
+{
+	return past_reader_make(log, lane, from, topic, DAL_KAFKA_READ, reader);
+}
+
+int dal_kafka_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		     const char *topic, struct dal_log_reader **reader)
+{
+	return past_reader_make(log, lane, from, topic, DAL_KAFKA_BROWSE, reader);
 }
 
 int dal_kafka_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
@@ -187,12 +203,7 @@ int dal_kafka_follow(struct dal_log *log, uint16_t lane, const struct dal_positi
 	if (lane >= kafka->lanes) {
 		return -EINVAL;
 	}
-	return reader_make(kafka, lane, from, NULL, true, reader);
-}
-
-void dal_kafka_reader_hurry(struct dal_log_reader *base)
-{
-	reader_of(base)->hurried = true;
+	return reader_make(kafka, lane, from, NULL, DAL_KAFKA_FOLLOW, reader);
 }
 
 void dal_kafka_reader_free(struct dal_log_reader *base)

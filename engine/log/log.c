@@ -150,17 +150,17 @@ int dal_log_follow(struct dal_log *log, uint16_t lane, const struct dal_position
 				    : dal_log_reader_new(log, lane, from, NULL, reader);
 }
 
+int dal_log_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		   const char *topic, struct dal_log_reader **reader)
+{
+	return log->backend->browse ? log->backend->browse(log, lane, from, topic, reader)
+				    : dal_log_reader_new(log, lane, from, topic, reader);
+}
+
 void dal_log_reader_free(struct dal_log_reader *reader)
 {
 	if (reader) {
 		reader->log->backend->reader_free(reader);
-	}
-}
-
-void dal_log_reader_hurry(struct dal_log_reader *reader)
-{
-	if (reader->log->backend->reader_hurry) {
-		reader->log->backend->reader_hurry(reader);
 	}
 }
 

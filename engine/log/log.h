@@ -77,7 +77,8 @@ struct dal_log_options {
 	/* Both on a thread of the log's, both may be NULL: after more became readable; and once,
 	 * when a write has failed. */
 	void (*on_advance)(void *own);
-	/* More became readable for the dal_log_follow reader of one lane; NULL: on_advance. */
+	/* More became readable for the dal_log_follow reader of one lane, or, for no lane but
+	 * others' readers, DAL_LOG_ALL_LANES; NULL: on_advance. */
 	void (*on_lane)(uint16_t lane, void *own);
 	void (*on_broken)(int error, void *own);
 	void *own;
@@ -220,11 +221,15 @@ int dal_log_reader_new(struct dal_log *log, uint16_t lane, const struct dal_posi
  */
 int dal_log_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		   struct dal_log_reader **reader);
+/*
+ * For those outside (lists, tails), on threads that others wait for: its reads give DAL_LOG_END at
+ * once while what is there has yet to come from a broker, too. on_advance says when to ask again;
+ * the reader's position, whether it has come to the end. On Kafka each costs connections and
+ * memory: -EBUSY, as many as there may be are there.
+ */
+int dal_log_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		   const char *topic, struct dal_log_reader **reader);
 void dal_log_reader_free(struct dal_log_reader *reader);
-/* Its reads give DAL_LOG_END at once while what is there has yet to come from a broker, too: for
- * threads that others wait for. on_advance says when to ask again; the reader's position, whether
- * it has come to the end. */
-void dal_log_reader_hurry(struct dal_log_reader *reader);
 /* Fills the batch (released first) with up to so many events or so many bytes, at least one record
  * if there is any. 0, DAL_LOG_END, DAL_LOG_LOST, negative. Does not wait for what is not there:
  * on_advance says when to ask again. */

@@ -370,6 +370,25 @@ static void what_is_no_event_is_not_listed(void **state)
 	dal_buffer_deinit(&found);
 }
 
+static void too_many_who_read_are_told_so(void **state)
+{
+	char *at, *body;
+
+	(void)state;
+	at = lanes_post("events", "seen", "crowded", 1);
+	body = dal_asprintf("{\"position\":\"%s\"}", at);
+	lanes_log_busy(lanes_log(), true);
+	assert_non_null(strstr(harness_get("/v1/events", 503), "end a tail"));
+	assert_non_null(strstr(harness_get_with("/v1/events", "Accept", "text/event-stream", 503),
+			       "end a tail"));
+	assert_non_null(strstr(harness_post("/v1/rules/explain", body, 503), "end a tail"));
+	lanes_log_busy(lanes_log(), false);
+	harness_get("/v1/events", 200);
+	harness_post("/v1/rules/explain", body, 200);
+	free(at);
+	free(body);
+}
+
 /* --- dead letters --- */
 
 static void dead_wait(uint32_t count)
@@ -540,6 +559,7 @@ int main(void)
 		TEST(a_cursor_of_another_log_is_refused),
 		TEST(broken_cursors_are_refused),
 		TEST(what_is_no_event_is_not_listed),
+		TEST(too_many_who_read_are_told_so),
 		TEST(dead_letters_of_all_lanes),
 		TEST(a_function_is_sent_again_in_all_lanes),
 		TEST(status_and_metrics_tell_of_each_lane),

@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "engine/log/kafka_instance.h"
 
 #define EVENT(id) "{\"specversion\":\"1.0\",\"id\":\"" id "\",\"source\":\"/s\",\"type\":\"t\"}"
 
@@ -308,13 +310,57 @@ static void test_made_again(void **own)
 	assert_non_null(strstr(why.text, "ends at offset 0, before 5"));
 }
 
+/* Those outside have a bound, the engine has none. */
+static void test_browsing_is_bounded(void **own)
+{
+	WITH_BROKER(f);
+	struct dal_log_reader *readers[8], *engines, *more = NULL;
+
+	kafka_open(f);
+	for (size_t i = 0; i < 8; i++) {
+		assert_int_equal(dal_log_browse(f->log, DAL_LOG_ALL_LANES, NULL, NULL, &readers[i]),
+				 0);
+	}
+	assert_int_equal(dal_log_browse(f->log, DAL_LOG_ALL_LANES, NULL, NULL, &more), -EBUSY);
+	assert_null(more);
+	assert_int_equal(dal_log_reader_new(f->log, 0, NULL, NULL, &engines), 0);
+	dal_log_reader_free(engines);
+	assert_int_equal(dal_log_follow(f->log, 0, NULL, &f->reader), 0);
+	dal_log_reader_free(readers[0]);
+	assert_int_equal(dal_log_browse(f->log, DAL_LOG_ALL_LANES, NULL, NULL, &readers[0]), 0);
+	for (size_t i = 0; i < 8; i++) {
+		dal_log_reader_free(readers[i]);
+	}
+}
+
+static void test_the_same_app_is_not_sent_to_another_group(void **own)
+{
+	(void)own;
+	assert_null(strstr(dal_kafka_others_remedy("shop",
+						   "client id dalamb-shop, host /h, instance id i"),
+			   "log.group"));
+	assert_non_null(strstr(
+		dal_kafka_others_remedy("shop", "client id dalamb-shop2, host /h, instance id i"),
+		"log.group"));
+	assert_non_null(strstr(
+		dal_kafka_others_remedy("shop", "client id rdkafka, host /h, instance id none"),
+		"log.group"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kafka_setup, kafka_teardown)
-		TEST(test_transactions), TEST(test_large),  TEST(test_large_append),
-		TEST(test_committed),    TEST(test_paused), TEST(test_another_member),
-		TEST(test_made_again),   TEST(test_grown),
+		TEST(test_transactions),
+		TEST(test_large),
+		TEST(test_large_append),
+		TEST(test_committed),
+		TEST(test_paused),
+		TEST(test_another_member),
+		TEST(test_made_again),
+		TEST(test_grown),
+		TEST(test_browsing_is_bounded),
+		TEST(test_the_same_app_is_not_sent_to_another_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,6 +248,7 @@ static const struct dal_log_backend lanes_backend = {
 	.at = lanes_at,
 	.reader_new = lanes_reader_new,
 	.follow = lanes_follow,
+	.browse = lanes_browse,
 	.reader_free = lanes_reader_free,
 	.read = lanes_read,
 	.reader_position = lanes_reader_position,
@@ -294,6 +295,15 @@ void lanes_log_away(struct dal_log *log, bool away)
 	pthread_mutex_lock(&l->lock);
 	l->away = away;
 	l->away_us = dal_clock_now_us();
+	pthread_mutex_unlock(&l->lock);
+}
+
+void lanes_log_busy(struct dal_log *log, bool busy)
+{
+	struct lanes_log *l = log_of(log);
+
+	pthread_mutex_lock(&l->lock);
+	l->busy = busy;
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -32,6 +32,8 @@ void lanes_log_open(const struct lanes_log_options *options, struct dal_log **lo
 /* The broker is away: appends end with DAL_LOG_AWAY, dal_log_at and readers of the past fail, lanes
  * have nothing to read; or it is back. */
 void lanes_log_away(struct dal_log *log, bool away);
+/* Nobody more may browse; or they may again. */
+void lanes_log_busy(struct dal_log *log, bool busy);
 /* Lanes have nothing to read, as while the group does not give all partitions; or they go on. */
 void lanes_log_pause(struct dal_log *log, bool paused);
 /* What others write: untrusted JSON; or, with a reason, what the log has refused already. Returns

@@ -34,7 +34,7 @@ struct lanes_log {
 	struct dal_log_append *queue, **queue_end;
 	uint64_t placed; /* without a key, in turn */
 	int64_t now_us, away_us;
-	bool away, paused, told, closing; /* told: somebody waits for on_advance */
+	bool away, busy, paused, told, closing; /* told: somebody waits for on_advance */
 };
 
 static inline struct lanes_log *log_of(const struct dal_log *log)
@@ -53,6 +53,8 @@ int lanes_reader_new(struct dal_log *log, uint16_t lane, const struct dal_positi
 		     const char *topic, struct dal_log_reader **reader);
 int lanes_follow(struct dal_log *log, uint16_t lane, const struct dal_position *from,
 		 struct dal_log_reader **reader);
+int lanes_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		 const char *topic, struct dal_log_reader **reader);
 void lanes_reader_free(struct dal_log_reader *base);
 int lanes_read(struct dal_log_reader *base, size_t max_events, size_t max_bytes,
 	       struct dal_log_batch *batch);

@@ -115,6 +115,18 @@ int lanes_follow(struct dal_log *log, uint16_t lane, const struct dal_position *
 	return reader_make(log, lane, from, NULL, true, reader);
 }
 
+int lanes_browse(struct dal_log *log, uint16_t lane, const struct dal_position *from,
+		 const char *topic, struct dal_log_reader **reader)
+{
+	struct lanes_log *l = log_of(log);
+	bool busy;
+
+	pthread_mutex_lock(&l->lock);
+	busy = l->busy;
+	pthread_mutex_unlock(&l->lock);
+	return busy ? -EBUSY : reader_make(log, lane, from, topic, false, reader);
+}
+
 void lanes_reader_free(struct dal_log_reader *base)
 {
 	struct lanes_reader *reader = (struct lanes_reader *)base;
