@@ -3,6 +3,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
@@ -132,7 +133,9 @@ static void make_topic(struct kafka_fixture *f, const char *whole, int partition
 	if (config) {
 		rd_kafka_NewTopic_set_config(topic, config, value);
 	}
-	rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "40000000");
+	if (!config || strcmp(config, "max.message.bytes") != 0) {
+		rd_kafka_NewTopic_set_config(topic, "max.message.bytes", "40000000");
+	}
 	rd_kafka_CreateTopics(f->other, &topic, 1, NULL, queue);
 	await_answer(f, queue);
 	rd_kafka_NewTopic_destroy(topic);

@@ -356,12 +356,13 @@ static void test_append_refused_for_good(void **own)
 	const char *small = kafka_topic(f, "small", 1, "max.message.bytes", "2000");
 	const char *compacted = kafka_topic(f, "compacted", 1, "cleanup.policy", "compact");
 	const char *refused;
-	char digits[5000];
+	char digits[9000];
+	uint32_t chance = 1;
 	char *large;
 
 	for (size_t i = 0; i < sizeof(digits); i++) { /* that don't compress to nothing */
-		digits[i] = (char)('!' + 14 + (i * i * 31 + i * i / 7) % 60);
-		digits[i] = digits[i] == '\\' ? 'b' : digits[i];
+		chance = chance * 1103515245 + 12345;
+		digits[i] = (char)('0' + (chance >> 16) % 10);
 	}
 	large = dal_asprintf(
 		"{\"specversion\":\"1.0\",\"id\":\"l\",\"source\":\"/t\",\"type\":\"t\","
