@@ -187,6 +187,7 @@ def test_walls(podman, probe, engine):
     holes = ["become_root", "user_namespace", "mount_namespace", "mount", "remount", "device"]
     holes += ["chroot", "host_name", "raw_socket", "core_pattern", "sysrq", "kernel_memory"]
     holes += ["cgroup", "outside", "host_loopback", "podman_socket", "docker_socket"]
+    holes += ["vsock", "kernel_crypto", "netlink_audit", "socketcall"]
     assert [name for name in holes if walls[name] == 0] == []
     assert walls["uid"] == walls["gid"] == 65534 and walls["writable"] == ""
     assert walls["cap_effective"] == walls["cap_permitted"] == walls["cap_bounding"] == 0

@@ -88,13 +88,28 @@ static void narrows_filters(void **state)
 				       "{\"names\":[\"read\",\"unshare\",\"clone\"],\"action\":"
 				       "\"SCMP_ACT_ALLOW\",\"args\":[]},"
 				       "{\"names\":[\"keyctl\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+				       "{\"names\":[\"socketcall\",\"socketpair\"],\"action\":"
+				       "\"SCMP_ACT_ALLOW\"},"
+				       "{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\","
+				       "\"args\":[{\"index\":0,\"value\":16}]},"
 				       "{\"names\":[\"setns\"],\"action\":\"SCMP_ACT_ERRNO\"}]}"),
 			&out),
 		0);
 	assert_string_equal(
 		dal_buffer_cstr(&out),
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[1],\"syscalls\":["
+		"{\"names\":[\"socketcall\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":97},"
+		"{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+		"\"value\":1,\"valueTwo\":0,\"op\":\"SCMP_CMP_EQ\"}]},"
+		"{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+		"\"value\":2,\"valueTwo\":0,\"op\":\"SCMP_CMP_EQ\"}]},"
+		"{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+		"\"value\":10,\"valueTwo\":0,\"op\":\"SCMP_CMP_EQ\"}]},"
+		"{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+		"\"value\":16,\"valueTwo\":0,\"op\":\"SCMP_CMP_EQ\"},{\"index\":2,\"value\":0,"
+		"\"valueTwo\":0,\"op\":\"SCMP_CMP_EQ\"}]},"
 		"{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[]},"
+		"{\"names\":[\"socketpair\"],\"action\":\"SCMP_ACT_ALLOW\"},"
 		"{\"names\":[\"setns\"],\"action\":\"SCMP_ACT_ERRNO\"},"
 		"{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
 		"\"value\":2114060288,\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]},"

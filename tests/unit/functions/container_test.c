@@ -145,12 +145,17 @@ static void shuts_each_wall(void **state)
 {
 	static const char *const nothing[] = {"cap_effective", "cap_permitted",  "cap_bounding",
 					      "cap_ambient",   "writable_count", NULL};
-	static const char *const shut[] = {"become_root",   "user_namespace", "mount_namespace",
-					   "mount",         "remount",        "device",
-					   "chroot",        "host_name",      "raw_socket",
-					   "core_pattern",  "sysrq",          "kernel_memory",
-					   "cgroup",        "outside",        "host_loopback",
-					   "podman_socket", "docker_socket",  NULL};
+	static const char *const shut[] = {"become_root",     "user_namespace",
+					   "mount_namespace", "mount",
+					   "remount",         "device",
+					   "chroot",          "host_name",
+					   "raw_socket",      "core_pattern",
+					   "sysrq",           "kernel_memory",
+					   "cgroup",          "outside",
+					   "host_loopback",   "podman_socket",
+					   "docker_socket",   "vsock",
+					   "kernel_crypto",   "netlink_audit",
+					   "socketcall",      NULL};
 	static const char *const one[] = {"no_new_privileges", "processes", "interfaces", NULL};
 	struct app *app = app_fresh(state);
 	configure(app, "probe", FIELDS(PROBE, {"tmp", "1MiB"}));

@@ -15,13 +15,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <mqueue.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -218,6 +221,30 @@ static long count_interfaces(void)
 	return count;
 }
 
+/* By number alone, as 32-bit programs ask for sockets: its arguments are in memory. */
+static long try_socketcall(int family)
+{
+	long result = 0;
+#ifdef __x86_64__
+	uint32_t *arguments = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (arguments == MAP_FAILED) {
+		exit(11);
+	}
+	arguments[0] = (uint32_t)family;
+	arguments[1] = SOCK_STREAM;
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(102L), "b"(1L), "c"(arguments)
+			 : "memory", "r8", "r9", "r10", "r11");
+	result = (int)result < 0 ? -(int)result : 0;
+#else
+	(void)family;
+	result = ENOSYS;
+#endif
+	return result;
+}
+
 static long try_connect(const char *address, int port)
 {
 	int fd = connect_to(address, port);
@@ -281,6 +308,10 @@ static void put_walls(const char *event)
 	put("chroot", result_of(chroot("/tmp")));
 	put("host_name", result_of(sethostname("x", 1)));
 	put("raw_socket", result_of(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)));
+	put("vsock", result_of(socket(AF_VSOCK, SOCK_STREAM, 0)));
+	put("kernel_crypto", result_of(socket(AF_ALG, SOCK_SEQPACKET, 0)));
+	put("netlink_audit", result_of(socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)));
+	put("socketcall", try_socketcall(AF_VSOCK));
 	put("core_pattern", try_write("/proc/sys/kernel/core_pattern"));
 	put("sysrq", try_write("/proc/sysrq-trigger"));
 	put("kernel_memory", try_write("/proc/kcore"));
