@@ -1,6 +1,7 @@
 """Kafka as the log: what the engine writes, what it reads, and how both are asked for."""
 
 import base64
+import http.client
 import json
 import subprocess
 import urllib.parse
@@ -309,6 +310,23 @@ def command(engine, *words):
     )
     assert done.returncode == 0, done
     return done.stdout
+
+
+def test_tails_have_a_bound(on_kafka):
+    """Each is a consumer: the ninth is refused, and the engine goes on."""
+    one = on_kafka(unique("tails"))
+    tails = [http.client.HTTPConnection("127.0.0.1", one.port, timeout=30) for _ in range(8)]
+    for tail in tails:
+        tail.request("GET", "/v1/events", headers={"Accept": "text/event-stream"})
+        assert tail.getresponse().status == 200
+    answer = one.get("/v1/events")
+    assert answer.status == 503 and "end a tail" in answer.json["detail"]
+    assert answer.headers["Retry-After"] == "1"
+    one.send("t")
+    wait_count(one, "t", 1)
+    for tail in tails:
+        tail.close()
+    wait_for(lambda: one.get("/v1/events").status == 200, 60, "room for a list")
 
 
 def test_commands(on_kafka, kafka):
