@@ -26,7 +26,7 @@ const struct dal_operation dal_operations[] = {
 	 "time back from now like -1h, or so many events before the end like -20. On a log with "
 	 "partitions they come merged by their append times, a count is one of each partition, "
 	 "and a position reads its partition alone. Of events with the same `dedup` the first "
-	 "within http.dedup counts.",
+	 "within http.dedup counts. On Kafka some eight may read at a time: 503 beyond.",
 	 "topic type subject from to limit cursor", NULL,
 	 JSON " application/x-ndjson text/event-stream"},
 	{"GET", "/v1/projections", "query", "The projections of the app.", "", NULL, JSON},
