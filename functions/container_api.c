@@ -194,10 +194,19 @@ int dal_container_api_create(struct dal_container_api *api, const char *name, st
 			     char id[65], struct dal_error *error)
 {
 	struct dal_http_answer answer;
+	char warning[512] = "";
 	int result = ask_take(api, "POST", dal_asprintf(VERSION "/containers/create?name=%s", name),
 			      spec, &answer, error);
 	if (result == 0) {
-		result = dal_container_read_id(dal_buffer_slice(&answer.body), id);
+		result = dal_container_read_created(dal_buffer_slice(&answer.body), id, warning,
+						    sizeof(warning));
+	}
+	if (warning[0] != '\0') { /* a wall that would not stand */
+		dal_error_set(error,
+			      "the container engine leaves a limit out (%s): give this machine the "
+			      "control groups it lacks",
+			      warning);
+		result = DAL_CONTAINER_REFUSED;
 	}
 	return finish(result, "a new container", &answer, error);
 }

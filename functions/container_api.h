@@ -31,6 +31,7 @@ int dal_container_api_image(struct dal_container_api *api, const char *name,
 /* All containers, running or not, that carry DAL_CONTAINER_LABEL with this value. */
 int dal_container_api_list(struct dal_container_api *api, const char *data_id, char ***ids,
 			   struct dal_error *error);
+/* An engine that leaves something out of the spec is REFUSED: `id` is what is to be removed. */
 int dal_container_api_create(struct dal_container_api *api, const char *name, struct dal_slice spec,
 			     char id[65], struct dal_error *error);
 /* `*stream` gets what it writes from now on, as frames (frames.h). Podman makes the container's

@@ -285,6 +285,16 @@ int dal_container_read_image(struct dal_slice body, const char *name, struct dal
 	return 0;
 }
 
+static void put_line(struct dal_slice from, char *text, size_t size)
+{
+	(void)snprintf(text, size, "%.*s", (int)from.size, from.data ? from.data : "");
+	for (char *at = text; *at; at++) {
+		if (iscntrl((unsigned char)*at)) {
+			*at = ' ';
+		}
+	}
+}
+
 static bool copy_id(const struct dal_json *json, uint32_t object, char id[65])
 {
 	char *text = text_of(json, object, "Id");
@@ -296,10 +306,17 @@ static bool copy_id(const struct dal_json *json, uint32_t object, char id[65])
 	return good;
 }
 
-int dal_container_read_id(struct dal_slice body, char id[65])
+/* {"Id":"...","Warnings":[]}: without the list, or with null in its place, there are none. */
+int dal_container_read_created(struct dal_slice body, char id[65], char *warning, size_t size)
 {
 	struct dal_json *json = parse(body, DAL_JSON_OBJECT);
 	int result = json && copy_id(json, DAL_JSON_ROOT, id) ? 0 : -EBADMSG;
+	uint32_t list = result == 0 ? member(json, DAL_JSON_ROOT, "Warnings", DAL_JSON_ARRAY)
+				    : DAL_JSON_NONE;
+	warning[0] = '\0';
+	if (list != DAL_JSON_NONE && dal_json_count(json, list) > 0) {
+		put_line(dal_json_raw(json, dal_json_at(json, list, 0)), warning, size);
+	}
 	dal_json_free(json);
 	return result;
 }
@@ -341,15 +358,7 @@ void dal_container_read_message(struct dal_slice body, char *text, size_t size)
 {
 	struct dal_json *json = parse(body, DAL_JSON_OBJECT);
 	char *message = json ? text_of(json, DAL_JSON_ROOT, "message") : NULL;
-	(void)snprintf(text, size, "%.*s", (int)(message ? strlen(message) : body.size),
-		       message     ? message
-		       : body.data ? body.data
-				   : "");
-	for (char *at = text; *at; at++) {
-		if (iscntrl((unsigned char)*at)) {
-			*at = ' ';
-		}
-	}
+	put_line(message ? dal_slice_text(message) : body, text, size);
 	free(message);
 	dal_json_free(json);
 }

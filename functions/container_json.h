@@ -39,8 +39,9 @@ void dal_container_write_spec(const struct dal_container_spec *spec, struct dal_
 int dal_container_read_engine(struct dal_slice body, struct dal_container_engine *engine);
 /* `name` is what was asked for. */
 int dal_container_read_image(struct dal_slice body, const char *name, struct dal_image *image);
-/* Of one container, just made. */
-int dal_container_read_id(struct dal_slice body, char id[65]);
+/* Of one container, just made. `warning` is the first thing that the engine left out of what was
+ * asked for, in its own words, at most `size` bytes; "": nothing. */
+int dal_container_read_created(struct dal_slice body, char id[65], char *warning, size_t size);
 /* Of a list of containers: NULL-terminated; free each and the list. */
 int dal_container_read_ids(struct dal_slice body, char ***ids);
 int dal_container_read_state(struct dal_slice body, struct dal_container_state *state);

@@ -167,12 +167,33 @@ static void never_takes_root(void **state)
 	}
 }
 
+/* What Podman says where a control group's controller lacks: the container is there without it. */
+static void reads_warnings(void **state)
+{
+#define ID "b01dface00112233445566778899aabbb01dface00112233445566778899aabb"
+	char id[65], warning[64];
+	struct dal_slice body = dal_slice_text(
+		"{\"Id\":\"" ID "\",\"Warnings\":[\"Your kernel does not support memory limit "
+		"capabilities or the cgroup is not mounted. Limitation discarded.\",\"another\"]}");
+	(void)state;
+	assert_int_equal(dal_container_read_created(body, id, warning, sizeof(warning)), 0);
+	assert_string_equal(id, ID);
+	assert_string_equal(warning,
+			    "\"Your kernel does not support memory limit capabilities or the ");
+	body = dal_slice_text("{\"Id\":\"" ID "\",\"Warnings\":null}");
+	assert_int_equal(dal_container_read_created(body, id, warning, sizeof(warning)), 0);
+	assert_string_equal(warning, "");
+	body = dal_slice_text("{\"Id\":\"short\",\"Warnings\":[\"x\"]}");
+	assert_int_equal(dal_container_read_created(body, id, warning, sizeof(warning)), -EBADMSG);
+	assert_string_equal(warning, "");
+}
+
 static void reads_containers(void **state)
 {
 	struct dal_buffer list = recorded("list"), running = recorded("running"),
 			  exited = recorded("exited"), created = recorded("created");
 	struct dal_container_state found;
-	char **ids, id[65];
+	char **ids, id[65], warning[64];
 	(void)state;
 	assert_int_equal(dal_container_read_ids(dal_buffer_slice(&list), &ids), 0);
 	assert_int_equal(strncmp(ids[0], "72a2d493", 8), 0);
@@ -184,8 +205,11 @@ static void reads_containers(void **state)
 	assert_int_equal(dal_container_read_ids(dal_slice_text("[{\"Id\":\"short\"}]"), &ids),
 			 -EBADMSG);
 	dal_list_free(ids);
-	assert_int_equal(dal_container_read_id(dal_buffer_slice(&created), id), 0);
+	assert_int_equal(dal_container_read_created(dal_buffer_slice(&created), id, warning,
+						    sizeof(warning)),
+			 0);
 	assert_int_equal(strncmp(id, "7e083c9b", 8), 0);
+	assert_string_equal(warning, "");
 	assert_int_equal(dal_container_read_state(dal_buffer_slice(&running), &found), 0);
 	assert_true(found.running);
 	assert_int_equal(found.pid, 16825);
@@ -292,11 +316,11 @@ static void finds_the_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_whole_template),     cmocka_unit_test(reads_engines),
-		cmocka_unit_test(reads_images),           cmocka_unit_test(never_takes_root),
-		cmocka_unit_test(reads_containers),       cmocka_unit_test(reads_refusals),
-		cmocka_unit_test(refuses_other_machines), cmocka_unit_test(versions_have_the_image),
-		cmocka_unit_test(finds_the_engine),
+		cmocka_unit_test(the_whole_template),      cmocka_unit_test(reads_engines),
+		cmocka_unit_test(reads_warnings),          cmocka_unit_test(reads_images),
+		cmocka_unit_test(never_takes_root),        cmocka_unit_test(reads_containers),
+		cmocka_unit_test(reads_refusals),          cmocka_unit_test(refuses_other_machines),
+		cmocka_unit_test(versions_have_the_image), cmocka_unit_test(finds_the_engine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
