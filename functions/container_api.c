@@ -1,6 +1,7 @@
 #include "functions/container_api.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/http/client.h"
 #include "functions/limits.h"
@@ -242,13 +244,6 @@ int dal_container_api_remove(struct dal_container_api *api, const char *id, stru
 
 /* --- attach: the connection stays, and what follows its head is no HTTP --- */
 
-static void set_deadline(int stream, uint64_t ms)
-{
-	struct timeval time = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-	(void)setsockopt(stream, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
-	(void)setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
-}
-
 static int connect_stream(const struct dal_container_api *api)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -257,7 +252,10 @@ static int connect_stream(const struct dal_container_api *api)
 	if (stream < 0) {
 		return -errno;
 	}
-	set_deadline(stream, api->timeout_ms);
+	/* A busy engine's queue may be full. */
+	struct timeval time = {(time_t)(api->timeout_ms / 1000),
+			       (suseconds_t)(api->timeout_ms % 1000 * 1000)};
+	(void)setsockopt(stream, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
 	if (connect(stream, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		int result = -errno;
 		(void)close(stream);
@@ -266,11 +264,22 @@ static int connect_stream(const struct dal_container_api *api)
 	return stream;
 }
 
+/* As recv, but not after `until_us`, however slowly bytes drip. */
+static ssize_t receive(int stream, int64_t until_us, char *to, size_t size)
+{
+	int64_t left_ms = (until_us - dal_clock_monotonic_us()) / 1000;
+	struct pollfd readable = {.fd = stream, .events = POLLIN};
+	if (left_ms <= 0 || poll(&readable, 1, (int)left_ms) != 1) {
+		return -1;
+	}
+	return recv(stream, to, size, 0);
+}
+
 /* Up to the empty line and no byte further: the container's output may follow at once. */
-static bool read_head(int stream, char head[HEAD_BYTES])
+static bool read_head(int stream, int64_t until_us, char head[HEAD_BYTES])
 {
 	size_t size = 0;
-	while (size < HEAD_BYTES - 1 && recv(stream, head + size, 1, 0) == 1) {
+	while (size < HEAD_BYTES - 1 && receive(stream, until_us, head + size, 1) == 1) {
 		head[++size] = '\0';
 		if (size >= 4 && strcmp(head + size - 4, "\r\n\r\n") == 0) {
 			return true;
@@ -280,11 +289,16 @@ static bool read_head(int stream, char head[HEAD_BYTES])
 }
 
 /* The JSON document of a refusal, wherever it begins in what follows the head. */
-static int refuse(int stream, int status, struct dal_error *error)
+static int refuse(int stream, int64_t until_us, int status, struct dal_error *error)
 {
-	char body[HEAD_BYTES];
-	ssize_t size = recv(stream, body, sizeof(body) - 1, 0);
-	body[size < 0 ? 0 : size] = '\0';
+	char body[HEAD_BYTES] = "";
+	size_t size = 0;
+	ssize_t part = 1;
+	while (part > 0 && size < sizeof(body) - 1 && !strchr(body, '}')) {
+		part = receive(stream, until_us, body + size, sizeof(body) - 1 - size);
+		size += part > 0 ? (size_t)part : 0;
+		body[size] = '\0';
+	}
 	char *begin = strchr(body, '{'), *end = strrchr(body, '}');
 	struct dal_slice message = dal_slice_text("it gives no reason");
 	if (begin && end && end > begin) {
@@ -298,6 +312,7 @@ static int open_stream(const struct dal_container_api *api, const char *id, int 
 {
 	char head[HEAD_BYTES];
 	unsigned long status = 0;
+	int64_t until_us = dal_clock_monotonic_us() + (int64_t)api->timeout_ms * 1000;
 	int stream = connect_stream(api);
 	if (stream < 0) {
 		dal_error_set(error, "could not reach unix:%s: %s; " REMEDY, api->socket,
@@ -311,7 +326,7 @@ static int open_stream(const struct dal_container_api *api, const char *id, int 
 				     id);
 	size_t size = strlen(request);
 	bool answered = send(stream, request, size, MSG_NOSIGNAL) == (ssize_t)size &&
-			read_head(stream, head);
+			read_head(stream, until_us, head);
 	free(request);
 	if (answered && strncmp(head, "HTTP/1.", 7) == 0) {
 		status = strtoul(head + 8, NULL, 10);
@@ -321,13 +336,12 @@ static int open_stream(const struct dal_container_api *api, const char *id, int 
 		dal_error_set(error, "unix:%s did not answer an attach; " REMEDY, api->socket);
 		result = DAL_CONTAINER_AWAY;
 	} else if (status != 101 && status != 200) {
-		result = refuse(stream, (int)status, error);
+		result = refuse(stream, until_us, (int)status, error);
 	}
 	if (result != 0) {
 		(void)close(stream);
 		return result;
 	}
-	set_deadline(stream, 0);
 	*out = stream;
 	return 0;
 }
