@@ -1,8 +1,8 @@
 /*
  * The system calls that a container may make: the engine's own filter, without what this house has
  * no use for. Podman's allows user namespaces and mounts in them (for containers in containers),
- * key rings, which all containers of one user share, and sockets of any family, such as vsock, which
- * no network namespace holds. 32-bit programs that open sockets by socketcall get none.
+ * key rings, which all containers of one user share, and sockets of any family, such as vsock,
+ * which no network namespace holds. 32-bit programs that open sockets by socketcall get none.
  *
  * A filter is a file of OCI's form, as Docker's and Podman's `seccomp.json` are: what it allows by
  * default, and a list of rules. Pure. Any thread.
