@@ -228,14 +228,30 @@ static void what_halts_does_not_move_time(void **own)
 	struct fixture *f = *own;
 	int64_t before_us;
 
-	lanes_write(f, "clicks", 0, "add", "{\"key\":\"k\"}", "");
+	lanes_write(f, "events", 0, "add", "{\"key\":\"k\"}", "");
 	assert_int_equal(fixture_open(f, rules), 0);
 	assert_int_equal(fixture_run(f), 0);
 	before_us = dal_lane_appended_us(f->lane);
 	assert_true(before_us >= LANES_CLOCK_US);
-	lanes_write(f, "clicks", 0, "add", "{\"key\":\"k\",\"bad\":true}", "");
+	lanes_write(f, "events", 0, "add", "{\"key\":\"k\",\"bad\":true}", "");
 	assert_int_equal(fixture_run(f), DAL_LANE_HALTED);
 	assert_string_equal(dal_lane_halt(f->lane)->declaration, "t");
+	assert_int_equal(dal_lane_appended_us(f->lane), before_us);
+}
+
+/* Others' producers may say any time. */
+static void a_foreign_topic_does_not_move_time(void **own)
+{
+	struct fixture *f = *own;
+	int64_t before_us;
+
+	lanes_write(f, "events", 0, "add", "{\"key\":\"k\"}", "");
+	lanes_fold(f, RULES);
+	before_us = dal_lane_appended_us(f->lane);
+	assert_true(before_us >= LANES_CLOCK_US);
+	lanes_write(f, "clicks", 0, "add", "{\"key\":\"k\"}", "");
+	assert_int_equal(fixture_run(f), 0);
+	lanes_expect_view(f, "totals", "k", "{\"last\":\"clicks/0\",\"n\":2}");
 	assert_int_equal(dal_lane_appended_us(f->lane), before_us);
 }
 
@@ -343,13 +359,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, lanes_setup, fixture_teardown)
-		CASE(each_refused_record_is_reported_once),
-		CASE(a_replay_reports_nothing),
-		CASE(a_wrong_key_halts_its_lane),
-		CASE(what_halts_does_not_move_time),
-		CASE(hops_of_others_are_void),
-		CASE(completions_of_others_settle_nothing),
-		CASE(failures_of_rows_that_cannot_be),
+		CASE(each_refused_record_is_reported_once), CASE(a_replay_reports_nothing),
+		CASE(a_wrong_key_halts_its_lane),           CASE(what_halts_does_not_move_time),
+		CASE(a_foreign_topic_does_not_move_time),   CASE(hops_of_others_are_void),
+		CASE(completions_of_others_settle_nothing), CASE(failures_of_rows_that_cannot_be),
 		CASE(the_last_of_duplicates_counts),
 	};
 
