@@ -32,8 +32,6 @@ int dal_kafka_result(rd_kafka_resp_err_t code, struct dal_log_item *item)
 		item->refused = rd_kafka_err2str(code);
 		return DAL_LOG_TOO_LARGE;
 	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		item->refused = rd_kafka_err2str(code);
 		return DAL_LOG_REFUSED;
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:

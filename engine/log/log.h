@@ -107,7 +107,8 @@ enum {
 			     tries again does so with the same event, whose repeat is dropped */
 	/* No retry cures these. The items that they are about have `refused`. */
 	DAL_LOG_TOO_LARGE = 5, /* than DAL_LIMIT_JSON_BYTES, or than its topic takes: 413 */
-	DAL_LOG_REFUSED = 6,   /* not authorized, no key where there must be one ...: 502 */
+	DAL_LOG_REFUSED =
+		6, /* no key where there must be one ...: 502. (Rights may come back: AWAY) */
 };
 
 struct dal_log_item {
