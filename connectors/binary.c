@@ -33,18 +33,6 @@ static void unquote(struct dal_slice value, struct dal_buffer *out)
 	}
 }
 
-static bool is_utf8(struct dal_slice text)
-{
-	for (size_t i = 0; i < text.size;) {
-		size_t n = dal_utf8_size(text.data + i, text.size - i);
-		if (n == 0) {
-			return false;
-		}
-		i += n;
-	}
-	return true;
-}
-
 static struct dal_slice lower(struct dal_slice name, struct dal_buffer *out)
 {
 	size_t start = out->size;
@@ -97,7 +85,7 @@ static bool add(struct headers *headers, struct dal_slice name, struct dal_slice
 	}
 	struct dal_slice decoded = dal_slice(headers->text.data + start,
 					     headers->text.size - start);
-	if (!is_utf8(decoded)) {
+	if (!dal_utf8_valid(decoded)) {
 		return refuse(fault, name, "not UTF-8");
 	}
 	if (dal_slice_is(name, "specversion")) {
@@ -180,7 +168,7 @@ static bool make(struct dal_post *post, struct headers *headers, struct dal_json
 
 	dal_http_header(post->request, "content-type", &type);
 	type = dal_slice_trim(type);
-	if (!is_utf8(type)) {
+	if (!dal_utf8_valid(type)) {
 		return refuse(fault, dal_slice_text("datacontenttype"), "not UTF-8");
 	}
 	if (!read_headers(post->request, headers, fault) ||

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine/base/limits.h"
+#include "engine/event/utf8.h"
 #include "rules/canonical_walk.h"
 #include "rules/library.h"
 #include "rules/userdata.h"
@@ -155,38 +156,12 @@ void dal_walk_number(const struct dal_walk *walk, int index)
 	}
 }
 
-static bool is_utf8(const unsigned char *s, size_t size)
-{
-	for (size_t i = 0; i < size;) {
-		if (s[i] < 0x80) {
-			i++;
-			continue;
-		}
-		size_t n = s[i] >= 0xF0 ? 4 : s[i] >= 0xE0 ? 3 : 2;
-		if (s[i] < 0xC2 || s[i] > 0xF4 || size - i < n) {
-			return false;
-		}
-		unsigned char low = s[i] == 0xE0 ? 0xA0 : s[i] == 0xF0 ? 0x90 : 0x80;
-		unsigned char high = s[i] == 0xED ? 0x9F : s[i] == 0xF4 ? 0x8F : 0xBF;
-		if (s[i + 1] < low || s[i + 1] > high) {
-			return false; /* overlong, a surrogate, or past U+10FFFF */
-		}
-		for (size_t k = 2; k < n; k++) {
-			if ((s[i + k] & 0xC0) != 0x80) {
-				return false;
-			}
-		}
-		i += n;
-	}
-	return true;
-}
-
 struct dal_slice dal_walk_string(const struct dal_walk *walk, int index, bool key)
 {
 	struct dal_slice text;
 	text.data = lua_tolstring(walk->lua, index, &text.size);
 	dal_sandbox_charge(walk->lua, text.size / 32);
-	if (!is_utf8((const unsigned char *)text.data, text.size)) {
+	if (!dal_utf8_valid(text)) {
 		dal_walk_error(walk, key ? "has a key that is not UTF-8" : "is not UTF-8 text");
 	}
 	if (key && memchr(text.data, 0, text.size) != NULL) {
@@ -389,7 +364,7 @@ void dal_canonical_copy(lua_State *lua, int index)
 
 void dal_canonical_check_text(lua_State *lua, struct dal_slice text, const char *what)
 {
-	if (!is_utf8((const unsigned char *)text.data, text.size)) {
+	if (!dal_utf8_valid(text)) {
 		luaL_error(lua, "%s is not UTF-8 text", what);
 	}
 }

@@ -4,8 +4,11 @@
 #ifndef DAL_EVENT_UTF8_H
 #define DAL_EVENT_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "engine/base/slice.h"
 
 #define DAL_UTF8_REPLACEMENT 0xFFFDu
 
@@ -35,6 +38,19 @@ static inline size_t dal_utf8_size(const char *text, size_t size)
 		}
 	}
 	return n;
+}
+
+/* Is all of it valid? */
+static inline bool dal_utf8_valid(struct dal_slice text)
+{
+	for (size_t i = 0; i < text.size;) {
+		size_t size = dal_utf8_size(text.data + i, text.size - i);
+		if (size == 0) {
+			return false;
+		}
+		i += size;
+	}
+	return true;
 }
 
 /* Writes up to 4 bytes, gives how many. `code` is a Unicode scalar value. */

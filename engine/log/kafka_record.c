@@ -45,18 +45,6 @@ bool dal_kafka_is_json(struct dal_slice content_type)
 							dal_slice_text("+json")));
 }
 
-static bool is_utf8(struct dal_slice text)
-{
-	for (size_t i = 0; i < text.size;) {
-		size_t size = dal_utf8_size(text.data + i, text.size - i);
-		if (size == 0) {
-			return false;
-		}
-		i += size;
-	}
-	return true;
-}
-
 /* Text that an attribute may hold: UTF-8, not empty, no control characters. */
 static bool is_plain(struct dal_slice text)
 {
@@ -67,7 +55,7 @@ static bool is_plain(struct dal_slice text)
 			return false;
 		}
 	}
-	return text.size > 0 && is_utf8(text);
+	return text.size > 0 && dal_utf8_valid(text);
 }
 
 static void place_set(const struct dal_kafka_record *record, struct dal_log_record *out)
@@ -188,7 +176,7 @@ static bool put_string(struct dal_buffer *out, struct dal_slice text)
 		put(out, "\"", 1);
 		return true;
 	}
-	if (!is_utf8(text)) {
+	if (!dal_utf8_valid(text)) {
 		return false;
 	}
 	dal_json_append_string(out, text);
