@@ -137,9 +137,14 @@ static double atom_cost(const struct dal_atom *atom)
 	case DAL_OPERATOR_FALSE:
 	case DAL_OPERATOR_TRUE:
 		return shares + 100;
+	case DAL_OPERATOR_CIDR:
+	case DAL_OPERATOR_REGEXP:
+	case DAL_OPERATOR_BEFORE:
+	case DAL_OPERATOR_AFTER:
 	case DAL_OPERATOR_RANGE:
 		return shares + 200;
 	case DAL_OPERATOR_ANYTHING_BUT:
+	case DAL_OPERATOR_ALL_OF:
 	case DAL_OPERATOR_EXISTS:
 		return shares + 1e6;
 	case DAL_OPERATOR_ABSENT:
@@ -219,10 +224,11 @@ static void enter_leaf(struct builder *builder, uint32_t id, const struct dal_pa
 {
 	struct dal_matcher *matcher = builder->matcher;
 	const struct dal_matcher_rule *rule = &matcher->rules[builder->rule];
-	uint32_t sure = rule->count == 1 && !rule->has_or ? DAL_ENTRY_SURE : 0;
+	bool alone = rule->count == 1 && !rule->has_or;
 	struct dal_field_index *index = index_of(matcher, id);
 	for (uint32_t i = 0; i < leaf->operator_count; i++) {
 		const struct dal_operator *op = &leaf->operators[i];
+		uint32_t sure = alone && op->kind != DAL_OPERATOR_ALL_OF ? DAL_ENTRY_SURE : 0;
 		if (op->kind == DAL_OPERATOR_ABSENT) {
 			if (index->absent.count == 0) {
 				dal_ids_add(&matcher->absent_fields, id);

@@ -102,7 +102,8 @@ static void fire_all(struct run *run, const struct dal_ids *ids)
 {
 	for (size_t i = 0; i < ids->count; i++) {
 		const struct dal_atom *atom = &run->matcher->atoms[ids->items[i]];
-		if (dal_operator_holds(atom->op, &run->scalar)) {
+		if (atom->op->kind == DAL_OPERATOR_ALL_OF ||
+		    dal_operator_holds(atom->op, &run->scalar)) {
 			fire(run, atom);
 		}
 	}

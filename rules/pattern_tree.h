@@ -11,6 +11,7 @@
 #include "rules/arena.h"
 #include "rules/number.h"
 #include "rules/pattern.h"
+#include "rules/regexp.h"
 #include "rules/wildcard.h"
 
 enum dal_operator_kind {
@@ -29,12 +30,40 @@ enum dal_operator_kind {
 	DAL_OPERATOR_EXISTS,
 	DAL_OPERATOR_ABSENT,
 	DAL_OPERATOR_ANYTHING_BUT, /* excluded */
+	DAL_OPERATOR_REGEXP,       /* text, regexp */
+	DAL_OPERATOR_CIDR,         /* block */
+	DAL_OPERATOR_BEFORE,       /* instant */
+	DAL_OPERATOR_AFTER,        /* instant */
+	DAL_OPERATOR_ALL_OF,       /* all: about all values of the field, not one */
 };
 
 struct dal_range {
 	bool has_lower, has_upper;
 	bool lower_open, upper_open; /* the bound itself is not inside */
 	struct dal_number lower, upper;
+};
+
+/* An address, or the block of addresses whose first `bits` bits are those; the rest is 0. */
+struct dal_block {
+	uint8_t address[16]; /* of IPv4 the first 4 */
+	uint8_t bits;        /* of an address 32 or 128 */
+	bool version_6;
+};
+
+/* Seconds since 1970 in UTC, negative before; a fraction of up to nine digits, later ones dropped.
+ */
+struct dal_instant {
+	int64_t seconds;
+	uint32_t nanoseconds;
+};
+
+struct dal_pattern_object;
+
+/* Each must hold for some value of the field; each is a list of operators of which one must hold.
+ */
+struct dal_all {
+	struct dal_pattern_field *lists; /* without names: leaves */
+	uint32_t count;
 };
 
 struct dal_excluded {
@@ -52,10 +81,12 @@ struct dal_operator {
 		struct dal_wildcard wildcard;
 		struct dal_range *range;
 		struct dal_excluded excluded;
+		const struct dal_regexp *regexp;
+		struct dal_block *block;
+		struct dal_instant *instant;
+		struct dal_all *all;
 	};
 };
-
-struct dal_pattern_object;
 
 struct dal_pattern_field {
 	struct dal_slice name;
@@ -108,8 +139,13 @@ struct dal_scalar {
 	};
 };
 
+/* A string's text as an address, without brackets, zone or port; false: it is none. */
+bool dal_address_read(struct dal_slice text, struct dal_block *address);
+/* A string's text as an RFC 3339 time; false: it is none. */
+bool dal_instant_read(struct dal_slice text, struct dal_instant *instant);
+
 struct dal_scalar dal_scalar_read(const struct dal_json *json, uint32_t node);
-/* Does a scalar satisfy it? ABSENT, which is about the field, none does. */
+/* Does a scalar satisfy it? ABSENT and ALL_OF, which are about the field, none does. */
 bool dal_operator_holds(const struct dal_operator *op, const struct dal_scalar *scalar);
 /* The value of a field (or NONE) against a leaf's list. */
 bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
