@@ -49,6 +49,7 @@ SEAMS = {
     r"jansson\.h": r"engine/event/.*",
     r"openssl/": r"engine/base/.*",
     r"zstd": r"engine/base/.*",
+    r"zlib\.h": r"engine/base/.*",
     r"librdkafka/": r"engine/log/.*",
     r"seccomp\.h": r"functions/.*",
     r"cmocka\.h": r"tests/.*",
