@@ -54,6 +54,10 @@ struct dal_pattern_miss {
 	struct dal_buffer found;    /* its value in the event as JSON; empty: missing */
 	struct dal_buffer expected; /* "a number >= 1000", "one of \"FR\", \"DE\"" */
 	struct dal_buffer hint;     /* "differs in case", "is a string, not a number"; or empty */
+	bool near;                  /* the hint says that what is there is nearly what is expected */
+	/* The fields that the pattern names, and those of them that fail; of arrays and `$or` in
+	 * the element or alternative that came nearest. */
+	uint32_t conditions, failed;
 };
 
 void dal_pattern_miss_deinit(struct dal_pattern_miss *miss);
