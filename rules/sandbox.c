@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
+#include "rules/coverage_lines.h"
 #include "rules/library.h"
 
 /* The hook fires so often; between two firings only fuel that C functions charge is watched. */
@@ -106,8 +107,11 @@ static bool time_is_over(struct dal_sandbox *sandbox)
 
 static void hook(lua_State *lua, lua_Debug *frame)
 {
-	(void)frame;
 	struct dal_sandbox *sandbox = dal_sandbox_of(lua);
+	if (frame->event == LUA_HOOKLINE) {
+		dal_coverage_lines_ran(sandbox->lines, lua, frame);
+		return;
+	}
 	if (sandbox->expired != DAL_EXPIRY_NONE) {
 		expire(lua, sandbox->expired);
 	}
@@ -190,7 +194,8 @@ static void begin(struct dal_sandbox *sandbox, const struct dal_sandbox_limits *
 	sandbox->expired = DAL_EXPIRY_NONE;
 	sandbox->calls++;
 	/* Also sets the count to its start: fuel is the same whatever ran before. */
-	lua_sethook(sandbox->lua, hook, LUA_MASKCOUNT, SLICE);
+	lua_sethook(sandbox->lua, hook,
+		    sandbox->lines != NULL ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT, SLICE);
 }
 
 static void end(struct dal_sandbox *sandbox)

@@ -20,6 +20,7 @@
 #include "engine/event/event.h"
 #include "engine/event/json.h"
 
+struct dal_coverage_lines;
 struct dal_loader;
 struct dal_vm;
 
@@ -70,6 +71,7 @@ struct dal_sandbox {
 	struct dal_buffer message, trace; /* of the last failure */
 	struct dal_loader *loader;        /* while files are loaded */
 	struct dal_vm *vm;
+	struct dal_coverage_lines *lines; /* of tests: told of every line; else NULL */
 };
 
 /* How a call ended; values of vm.h's outcomes are made from it. */

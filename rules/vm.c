@@ -22,6 +22,7 @@ int dal_vm_new(const struct dal_vm_options *options, struct dal_vm **out)
 	}
 	vm->templates = dal_calloc(vm->rules->projection_count + 1, sizeof(*vm->templates));
 	dal_sandbox_init(&vm->sandbox);
+	vm->sandbox.lines = options->lines;
 	struct dal_loader loader = {.sandbox = &vm->sandbox, .set = vm->rules};
 	int r = dal_loader_run(&loader);
 	if (r != 0) {

@@ -23,6 +23,7 @@
 #include "engine/event/event.h"
 #include "rules/rules.h"
 
+struct dal_coverage_lines;
 struct dal_vm;
 struct dal_vm_entry;
 
@@ -50,7 +51,8 @@ struct dal_vm_options {
 	int (*view)(void *own, uint32_t projection, struct dal_slice key,
 		    const struct dal_vm_entry **entry, struct dal_buffer *message);
 	void *own;
-	bool unlimited_time; /* no CPU-time line (tests of determinism, replay) */
+	bool unlimited_time;              /* no CPU-time line (tests of determinism, replay) */
+	struct dal_coverage_lines *lines; /* rule tests: told of every line that runs; or NULL */
 };
 
 /* Negative, or 0. The set was loaded before, so nothing in it can be wrong. */

@@ -187,6 +187,15 @@ void dal_cache_discard(struct dal_cache *cache)
 	cache->dirty_tail = &cache->dirty_first;
 }
 
+void dal_cache_forget(struct dal_cache *cache)
+{
+	while (cache->newest) {
+		entry_remove(cache, cache->newest);
+	}
+	cache->dirty_first = NULL;
+	cache->dirty_tail = &cache->dirty_first;
+}
+
 size_t dal_cache_size(const struct dal_cache *cache)
 {
 	return cache->count;

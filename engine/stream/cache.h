@@ -61,6 +61,8 @@ struct dal_cache_entry *dal_cache_dirty_first(struct dal_cache *cache);
 void dal_cache_clean(struct dal_cache *cache);
 /* Forgets every dirty entry: what a batch did is undone. */
 void dal_cache_discard(struct dal_cache *cache);
+/* Forgets every entry. */
+void dal_cache_forget(struct dal_cache *cache);
 size_t dal_cache_size(const struct dal_cache *cache);
 
 #endif

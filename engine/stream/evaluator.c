@@ -92,7 +92,8 @@ int dal_evaluator_second(struct dal_evaluator *e, struct dal_vm **vm)
 	r = dal_vm_new(&(struct dal_vm_options){.rules = e->rules,
 						.view = on_view_second,
 						.own = e,
-						.unlimited_time = e->unlimited_time},
+						.unlimited_time = e->unlimited_time,
+						.lines = e->lines},
 		       &e->second);
 	if (r < 0) {
 		return r;
@@ -311,6 +312,11 @@ void dal_evaluator_discard(struct dal_evaluator *e)
 	dal_cache_discard(e->cache);
 }
 
+void dal_evaluator_forget(struct dal_evaluator *e)
+{
+	dal_cache_forget(e->cache);
+}
+
 /* --- life --- */
 
 static void targets_resolve(struct dal_evaluator *e)
@@ -348,6 +354,7 @@ int dal_evaluator_new(const struct dal_evaluator_options *options, struct dal_ev
 	e->own = options->own;
 	e->unlimited_time = options->unlimited_time;
 	e->rights = options->rights;
+	e->lines = options->lines;
 	e->json = dal_json_new();
 	e->earlier = dal_json_new();
 	e->cache = dal_cache_new(options->cache_entries);
@@ -356,7 +363,8 @@ int dal_evaluator_new(const struct dal_evaluator_options *options, struct dal_ev
 	r = dal_vm_new(&(struct dal_vm_options){.rules = e->rules,
 						.view = on_view,
 						.own = e,
-						.unlimited_time = e->unlimited_time},
+						.unlimited_time = e->unlimited_time,
+						.lines = e->lines},
 		       &e->vm);
 	if (r < 0) {
 		dal_evaluator_free(e);

@@ -79,6 +79,7 @@ struct dal_evaluator_options {
 	size_t cache_entries;
 	bool unlimited_time;
 	const struct dal_view_rights *rights; /* NULL: all views; else it outlives the evaluator */
+	struct dal_coverage_lines *lines;     /* rule tests: as of vm.h; or NULL */
 };
 
 int dal_evaluator_new(const struct dal_evaluator_options *options,
@@ -114,6 +115,8 @@ void dal_evaluator_changes(struct dal_evaluator *evaluator,
 			   void *own);
 void dal_evaluator_clean(struct dal_evaluator *evaluator);   /* they are stored */
 void dal_evaluator_discard(struct dal_evaluator *evaluator); /* they are undone */
+/* All entries are to be loaded anew: what is stored was changed behind its back. */
+void dal_evaluator_forget(struct dal_evaluator *evaluator);
 const struct dal_target *dal_evaluator_target(const struct dal_evaluator *evaluator,
 					      struct dal_slice name);
 

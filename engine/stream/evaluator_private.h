@@ -14,6 +14,7 @@ struct dal_evaluator {
 	void *own;
 	bool unlimited_time;
 	const struct dal_view_rights *rights;
+	struct dal_coverage_lines *lines;
 
 	struct dal_vm *vm;
 	struct dal_cache *cache;
