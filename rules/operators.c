@@ -16,7 +16,7 @@ struct operator
 	int line;
 };
 
-enum argument { ARGUMENT_ANY, ARGUMENT_LIST, ARGUMENT_NOT_YET };
+enum argument { ARGUMENT_ANY, ARGUMENT_LIST };
 
 static const struct {
 	const char *name; /* in Lua */
@@ -32,14 +32,14 @@ static const struct {
 	{"numeric", "numeric", ARGUMENT_LIST},
 	{"any_of", "$or", ARGUMENT_ANY},
 	{"eventbridge", "", ARGUMENT_ANY},
-	{"matches", "regexp", ARGUMENT_NOT_YET},
-	{"cidr", "cidr", ARGUMENT_NOT_YET},
-	{"before", "before", ARGUMENT_NOT_YET},
-	{"after", "after", ARGUMENT_NOT_YET},
-	{"all_of", "all-of", ARGUMENT_NOT_YET},
+	{"matches", "regexp", ARGUMENT_ANY},
+	{"cidr", "cidr", ARGUMENT_ANY},
+	{"before", "before", ARGUMENT_ANY},
+	{"after", "after", ARGUMENT_ANY},
+	{"all_of", "all-of", ARGUMENT_LIST},
 };
 
-enum { OPERATOR_ANY_OF = 7, OPERATOR_EVENTBRIDGE = 8 };
+enum { OPERATOR_ANY_OF = 7, OPERATOR_EVENTBRIDGE = 8, OPERATOR_ALL_OF = 13 };
 
 static int make_operator(lua_State *lua)
 {
@@ -180,10 +180,11 @@ static void write_alternative(struct writing *w, int index)
 }
 
 /* anything_but(prefix "x") is {"anything-but": {"prefix": "x"}}, without a list around it. */
-static void push_argument(lua_State *lua, int index)
+static void push_argument(lua_State *lua, int index, int kind)
 {
 	lua_getiuservalue(lua, index, 1);
-	if (lua_type(lua, -1) == LUA_TTABLE && lua_rawlen(lua, -1) == 1) {
+	if (kind != OPERATOR_ALL_OF && lua_type(lua, -1) == LUA_TTABLE &&
+	    lua_rawlen(lua, -1) == 1) {
 		lua_rawgeti(lua, -1, 1);
 		if (operator_at(lua, -1) != NULL) {
 			lua_remove(lua, -2);
@@ -199,11 +200,7 @@ static void write_operator(struct writing *w, int index)
 	const struct operator* operator= operator_at(w->lua, index);
 	int outer = w->line;
 	w->line = operator->line;
-	if (operators[operator->kind].argument == ARGUMENT_NOT_YET) {
-		w->failed = true;
-		dal_loader_report(w->loader, w->line, "%s: on.%s: '%s' is not there yet", w->what,
-				  dal_buffer_cstr(&w->path), operators[operator->kind].name);
-	} else if (operator->kind == OPERATOR_EVENTBRIDGE) {
+	if (operator->kind == OPERATOR_EVENTBRIDGE) {
 		refuse(w, "eventbridge [[...]] is a whole pattern: write on = eventbridge [[...]]");
 	} else if (enter(w)) {
 		DAL_GROW(w->places, w->place_count, w->place_capacity);
@@ -211,7 +208,7 @@ static void write_operator(struct writing *w, int index)
 		dal_buffer_byte(&w->json, '{');
 		dal_json_append_string(&w->json, dal_slice_text(operators[operator->kind].json));
 		dal_buffer_byte(&w->json, ':');
-		push_argument(w->lua, index);
+		push_argument(w->lua, index, operator->kind);
 		write_plain(w, lua_gettop(w->lua));
 		lua_pop(w->lua, 1);
 		dal_buffer_byte(&w->json, '}');
@@ -228,6 +225,20 @@ static void write_number(struct writing *w, int index)
 		dal_json_append_double(&w->json, lua_tonumber(w->lua, index));
 	} else {
 		refuse(w, "a number that is not finite");
+	}
+}
+
+/* A table without values in it, where a value is wanted. */
+static void refuse_table(struct writing *w, int table)
+{
+	lua_pushnil(w->lua);
+	if (lua_next(w->lua, table)) {
+		lua_pop(w->lua, 2);
+		refuse(w, "a table of fields among values: name the fields where the list is, "
+			  "field = { name = ... }; of an array all its elements are tried");
+	} else {
+		refuse(w, "an empty list matches nothing: leave the field out, or use "
+			  "exists(false)");
 	}
 }
 
@@ -262,8 +273,7 @@ static void write_plain(struct writing *w, int index)
 			write_list(w, index, write_plain);
 			return;
 		}
-		refuse(w,
-		       "an empty list matches nothing: leave the field out, or use exists(false)");
+		refuse_table(w, index);
 		return;
 	case LUA_TNIL:
 		refuse(w, "nil, where a value was expected");

@@ -2,30 +2,13 @@
  * One entry of a field's list: a plain value, or an operator like {"prefix": "x"}.
  */
 #include "engine/base/limits.h"
-#include "rules/casefold.h"
-#include "rules/pattern_tree.h"
+#include "rules/pattern_reader.h"
 
 static bool count_value(struct dal_pattern_reader *reader, uint32_t node)
 {
 	return ++reader->values <= DAL_LIMIT_PATTERN_VALUES ||
 	       dal_pattern_refuse(reader, node, "more than %d values in one pattern",
 				  DAL_LIMIT_PATTERN_VALUES);
-}
-
-/* The content of a string, kept; with `what` for the message if it is none. */
-static bool read_text(struct dal_pattern_reader *reader, uint32_t node, const char *what,
-		      struct dal_slice *text)
-{
-	if (dal_json_kind(reader->json, node) != DAL_JSON_STRING) {
-		return dal_pattern_refuse(reader, node, "%s wants a string", what);
-	}
-	*text = dal_json_string(reader->json, node);
-	if (text->size > DAL_LIMIT_PATTERN_STRING_BYTES) {
-		return dal_pattern_refuse(reader, node, "a string of more than %d bytes",
-					  (int)DAL_LIMIT_PATTERN_STRING_BYTES);
-	}
-	*text = dal_arena_copy(reader->arena, *text);
-	return true;
 }
 
 /* The literal refers to memory of the pattern, as a long number's tail does. */
@@ -61,127 +44,12 @@ static bool read_scalar(struct dal_pattern_reader *reader, uint32_t node, struct
 		return read_number(reader, node, &op->text, op->number);
 	case DAL_JSON_STRING:
 		op->kind = DAL_OPERATOR_STRING;
-		return read_text(reader, node, "a value", &op->text);
+		return dal_pattern_read_text(reader, node, "a value", &op->text);
 	default:
 		return dal_pattern_refuse(reader, node,
 					  "a list in a list: write its values in the "
 					  "outer one");
 	}
-}
-
-static bool read_folded(struct dal_pattern_reader *reader, uint32_t node,
-			enum dal_operator_kind kind, struct dal_operator *op)
-{
-	struct dal_buffer folded = {0};
-	if (!read_text(reader, node, "equals-ignore-case", &op->text)) {
-		return false;
-	}
-	op->kind = kind;
-	dal_casefold_append(&folded, op->text);
-	op->folded = dal_arena_copy(reader->arena, dal_buffer_slice(&folded));
-	dal_buffer_deinit(&folded);
-	return true;
-}
-
-static bool read_ignore_case(struct dal_pattern_reader *reader, uint32_t node,
-			     struct dal_operator *op)
-{
-	return read_folded(reader, node, DAL_OPERATOR_FOLDED, op);
-}
-
-/* "x", or {"equals-ignore-case": "x"}. */
-static bool read_affix(struct dal_pattern_reader *reader, uint32_t node, bool prefix,
-		       struct dal_operator *op)
-{
-	const struct dal_json *json = reader->json;
-	const char *name = prefix ? "prefix" : "suffix";
-	if (dal_json_kind(json, node) != DAL_JSON_OBJECT) {
-		op->kind = prefix ? DAL_OPERATOR_PREFIX : DAL_OPERATOR_SUFFIX;
-		return read_text(reader, node, name, &op->text);
-	}
-	if (dal_json_count(json, node) != 1 ||
-	    !dal_slice_is(dal_json_string(json, node + 1), "equals-ignore-case")) {
-		return dal_pattern_refuse(reader, node,
-					  "%s wants a string, or {\"equals-ignore-case\": \"...\"}",
-					  name);
-	}
-	return read_folded(reader, node + 2,
-			   prefix ? DAL_OPERATOR_PREFIX_FOLDED : DAL_OPERATOR_SUFFIX_FOLDED, op);
-}
-
-static bool read_prefix(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
-{
-	return read_affix(reader, node, true, op);
-}
-
-static bool read_suffix(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
-{
-	return read_affix(reader, node, false, op);
-}
-
-/* Counts the stars; UINT32_MAX after an error. */
-static uint32_t check_wildcard(struct dal_pattern_reader *reader, uint32_t node,
-			       struct dal_slice text)
-{
-	uint32_t stars = 0;
-	bool after_star = false;
-	for (size_t i = 0; i < text.size; i++) {
-		if (text.data[i] == '\\') {
-			after_star = false;
-			if (++i == text.size || (text.data[i] != '*' && text.data[i] != '\\')) {
-				dal_pattern_refuse(
-					reader, node,
-					"a backslash in a wildcard stands before * or \\ "
-					"only (in JSON: \"\\\\*\" and \"\\\\\\\\\")");
-				return UINT32_MAX;
-			}
-		} else if (text.data[i] == '*') {
-			if (after_star) {
-				dal_pattern_refuse(reader, node,
-						   "** in a wildcard: one * says the same");
-				return UINT32_MAX;
-			}
-			after_star = true;
-			stars++;
-		} else {
-			after_star = false;
-		}
-	}
-	if (stars > DAL_LIMIT_PATTERN_STARS) {
-		dal_pattern_refuse(reader, node, "more than %d * in one wildcard",
-				   DAL_LIMIT_PATTERN_STARS);
-		return UINT32_MAX;
-	}
-	return stars;
-}
-
-static bool read_wildcard(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
-{
-	struct dal_slice text;
-	if (!read_text(reader, node, "wildcard", &text)) {
-		return false;
-	}
-	uint32_t stars = check_wildcard(reader, node, text);
-	if (stars == UINT32_MAX) {
-		return false;
-	}
-	char *to = (char *)dal_arena_copy(reader->arena, text).data;
-	struct dal_slice *pieces = dal_arena_take(reader->arena, (stars + 1) * sizeof(*pieces));
-	op->kind = DAL_OPERATOR_WILDCARD;
-	op->text = text;
-	op->wildcard = (struct dal_wildcard){pieces, stars + 1};
-	pieces->data = to;
-	for (size_t i = 0; i < text.size; i++) {
-		if (text.data[i] == '*') {
-			pieces++;
-			pieces->data = to;
-			continue;
-		}
-		i += text.data[i] == '\\';
-		*to++ = text.data[i];
-		pieces->size++;
-	}
-	return true;
 }
 
 /* One comparison of a numeric operator: ">", 0. */
@@ -268,48 +136,55 @@ static bool read_exists(struct dal_pattern_reader *reader, uint32_t node, struct
 
 static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
 			      struct dal_operator *op);
+static bool read_all_of(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op);
 
 static const struct reader {
 	const char *name;
 	bool (*read)(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op);
 	bool inside; /* of anything-but */
+	bool ours;   /* not EventBridge's */
 } readers[] = {
-	{"prefix", read_prefix, true},
-	{"suffix", read_suffix, true},
-	{"equals-ignore-case", read_ignore_case, true},
-	{"wildcard", read_wildcard, true},
-	{"anything-but", read_anything_but, false},
-	{"numeric", read_numeric, false},
-	{"exists", read_exists, false},
+	{"prefix", dal_text_read_prefix, true, false},
+	{"suffix", dal_text_read_suffix, true, false},
+	{"equals-ignore-case", dal_text_read_folded, true, false},
+	{"wildcard", dal_text_read_wildcard, true, false},
+	{"anything-but", read_anything_but, false, false},
+	{"numeric", read_numeric, false, false},
+	{"exists", read_exists, false, false},
+	{"cidr", dal_text_read_cidr, false, false},
+	{"before", dal_text_read_before, false, true},
+	{"after", dal_text_read_after, false, true},
+	{"all-of", read_all_of, false, true},
 };
 
 enum { READERS = sizeof(readers) / sizeof(readers[0]) };
 
-static const char *const planned[] = {"regexp", "cidr", "before", "after", "all-of"};
+bool dal_operator_reserved(struct dal_slice name)
+{
+	for (size_t i = 0; i < READERS; i++) {
+		if (!readers[i].ours && dal_slice_is(name, readers[i].name)) {
+			return true;
+		}
+	}
+	return false;
+}
 
-static bool refuse_name(struct dal_pattern_reader *reader, uint32_t key)
+static void refuse_name(struct dal_pattern_reader *reader, uint32_t key)
 {
 	const char *names[READERS];
 	struct dal_slice name = dal_json_string(reader->json, key);
-	for (size_t i = 0; i < sizeof(planned) / sizeof(planned[0]); i++) {
-		if (dal_slice_is(name, planned[i])) {
-			return dal_pattern_refuse(
-				reader, key, "the operator %s is not supported yet", planned[i]);
-		}
-	}
+	struct dal_buffer copy = {0}, all = {0};
 	for (size_t i = 0; i < READERS; i++) {
 		names[i] = readers[i].name;
+		dal_buffer_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]);
 	}
-	struct dal_buffer copy = {0};
 	dal_buffer_slice_append(&copy, name);
 	const char *near = dal_error_suggest(dal_buffer_cstr(&copy), names, READERS);
-	dal_pattern_refuse(reader, key,
-			   "unknown operator \"%.*s\"%s%s%s; there are prefix, suffix, "
-			   "equals-ignore-case, wildcard, anything-but, numeric, exists",
+	dal_pattern_refuse(reader, key, "unknown operator \"%.*s\"%s%s%s; there are %s",
 			   (int)(name.size < 64 ? name.size : 64), name.data, near ? ", is \"" : "",
-			   near ? near : "", near ? "\" meant?" : "");
+			   near ? near : "", near ? "\" meant?" : "", dal_buffer_cstr(&all));
 	dal_buffer_deinit(&copy);
-	return false;
+	dal_buffer_deinit(&all);
 }
 
 /* The reader for an operator's object, or NULL after an error. */
@@ -343,7 +218,7 @@ static bool read_excluded(struct dal_pattern_reader *reader, uint32_t node,
 			return false;
 		}
 		/* EventBridge refuses this too: what excludes all strings is rarely meant. */
-		if (inside->read != read_wildcard && op->text.size == 0 &&
+		if (inside->read != dal_text_read_wildcard && op->text.size == 0 &&
 		    op->kind != DAL_OPERATOR_FOLDED) {
 			return dal_pattern_refuse(reader, node,
 						  "anything-but an empty %s leaves no string",
@@ -397,6 +272,64 @@ static bool read_anything_but(struct dal_pattern_reader *reader, uint32_t node,
 	}
 	op->kind = DAL_OPERATOR_ANYTHING_BUT;
 	op->excluded = excluded;
+	return true;
+}
+
+/* One entry of an all-of: a value or an operator, or a list of which one must hold. */
+static bool read_all_entry(struct dal_pattern_reader *reader, uint32_t node,
+			   struct dal_pattern_field *list)
+{
+	const struct dal_json *json = reader->json;
+	list->operator_count = 1;
+	if (dal_json_kind(json, node) == DAL_JSON_ARRAY) {
+		list->operator_count = dal_json_count(json, node++);
+		if (list->operator_count == 0) {
+			return dal_pattern_refuse(reader, node - 1,
+						  "an empty list in all-of matches nothing; name "
+						  "a value, or leave the list out");
+		}
+	}
+	list->operators = dal_arena_take(reader->arena,
+					 list->operator_count * sizeof(*list->operators));
+	for (uint32_t i = 0; i < list->operator_count; i++, node = dal_json_next(json, node)) {
+		struct dal_operator *op = &list->operators[i];
+		if (!dal_operator_read(reader, node, op)) {
+			return false;
+		}
+		if (op->kind == DAL_OPERATOR_ALL_OF || op->kind == DAL_OPERATOR_ABSENT) {
+			return dal_pattern_refuse(reader, node, "%s can't stand inside all-of: %s",
+						  op->kind == DAL_OPERATOR_ABSENT ? "exists false"
+										  : "all-of",
+						  op->kind == DAL_OPERATOR_ABSENT
+							  ? "it is about the field, write it beside"
+							  : "join both lists");
+		}
+	}
+	return true;
+}
+
+static bool read_all_of(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
+{
+	const struct dal_json *json = reader->json;
+	struct dal_buffer text = {0};
+	if (dal_json_kind(json, node) != DAL_JSON_ARRAY || dal_json_count(json, node) == 0) {
+		return dal_pattern_refuse(reader, node,
+					  "all-of wants a list, for each entry of which the field "
+					  "must hold a value: [\"a\", {\"prefix\": \"b\"}]");
+	}
+	struct dal_all *all = dal_arena_take(reader->arena, sizeof(*all));
+	all->count = dal_json_count(json, node++);
+	all->lists = dal_arena_take(reader->arena, all->count * sizeof(*all->lists));
+	for (uint32_t i = 0; i < all->count; i++, node = dal_json_next(json, node)) {
+		if (!read_all_entry(reader, node, &all->lists[i])) {
+			return false;
+		}
+	}
+	op->kind = DAL_OPERATOR_ALL_OF;
+	op->all = all;
+	dal_all_print(all, &text);
+	op->text = dal_arena_copy(reader->arena, dal_buffer_slice(&text));
+	dal_buffer_deinit(&text);
 	return true;
 }
 

@@ -5,7 +5,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
-#include "rules/pattern_tree.h"
+#include "rules/pattern_reader.h"
 
 static void fail_at(struct dal_pattern_reader *reader, size_t position, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -30,18 +30,59 @@ static void fail_at(struct dal_pattern_reader *reader, size_t position, const ch
 	dal_buffer_deinit(&text);
 }
 
-bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const char *format, ...)
+/* Where in a string as it was written, quotes and escapes included, a byte of its content stands.
+ */
+static size_t written_position(struct dal_slice raw, size_t position)
+{
+	size_t at = 1;
+	for (size_t done = 0; done < position && at + 1 < raw.size;) {
+		if (raw.data[at] != '\\') {
+			at++;
+			done++;
+		} else if (raw.data[at + 1] != 'u') {
+			at += 2;
+			done++;
+		} else {
+			char hex[5] = {0};
+			memcpy(hex, raw.data + at + 2, 4);
+			unsigned long code = strtoul(hex, NULL, 16);
+			bool pair = code >= 0xD800 && code < 0xE000;
+			at += pair ? 12 : 6;
+			done += pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+		}
+	}
+	return at;
+}
+
+static void refuse(struct dal_pattern_reader *reader, size_t position, const char *format,
+		   va_list args)
 {
 	struct dal_buffer text = {0};
-	va_list args;
-
-	va_start(args, format);
 	dal_buffer_vprintf(&text, format, args);
-	va_end(args);
-	/* dal_json_raw includes a string's quotes, so the place is where the value begins. */
-	size_t position = (size_t)(dal_json_raw(reader->json, node).data - reader->json->text);
 	fail_at(reader, position, "%s", dal_buffer_cstr(&text));
 	dal_buffer_deinit(&text);
+}
+
+bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	/* dal_json_raw includes a string's quotes, so the place is where the value begins. */
+	refuse(reader, (size_t)(dal_json_raw(reader->json, node).data - reader->json->text), format,
+	       args);
+	va_end(args);
+	return false;
+}
+
+bool dal_pattern_refuse_inside(struct dal_pattern_reader *reader, uint32_t node, size_t position,
+			       const char *format, ...)
+{
+	struct dal_slice raw = dal_json_raw(reader->json, node);
+	va_list args;
+	va_start(args, format);
+	refuse(reader, (size_t)(raw.data - reader->json->text) + written_position(raw, position),
+	       format, args);
+	va_end(args);
 	return false;
 }
 
@@ -116,6 +157,7 @@ static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal
 	}
 	or->alternatives = dal_arena_take(reader->arena, count * sizeof(* or->alternatives));
 	or->count = count;
+	reader->ors++;
 	uint32_t node = list + 1;
 	for (uint32_t i = 0; i < count; i++, node = dal_json_next(json, node)) {
 		if (dal_json_kind(json, node) != DAL_JSON_OBJECT) {
@@ -126,6 +168,7 @@ static bool read_or(struct dal_pattern_reader *reader, uint32_t list, struct dal
 			return false;
 		}
 	}
+	reader->ors--;
 	return true;
 }
 
@@ -196,6 +239,15 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 	}
 	if (nested && (dal_slice_is(head, "$or") || dal_slice_is(tail, "$or"))) {
 		return dal_pattern_refuse(reader, key, "$or is a key of its own, without dots");
+	}
+	if (reader->ors > 0 && !(reader->flags & DAL_PATTERN_LITERAL_DOTS) &&
+	    dal_operator_reserved(name)) {
+		return dal_pattern_refuse(
+			reader, key,
+			"%.*s is an operator: its place is in a field's list, "
+			"{\"$or\": [{\"field\": [{\"%.*s\": ...}]}]}; no field of that name can stand "
+			"inside $or",
+			(int)name.size, name.data, (int)name.size, name.data);
 	}
 	head = translate(reader, nested ? head : name);
 	enter_path(reader, head);

@@ -84,6 +84,14 @@ static const char *operator_name(enum dal_operator_kind kind)
 		return "equals-ignore-case";
 	case DAL_OPERATOR_WILDCARD:
 		return "wildcard";
+	case DAL_OPERATOR_REGEXP:
+		return "regexp";
+	case DAL_OPERATOR_CIDR:
+		return "cidr";
+	case DAL_OPERATOR_BEFORE:
+		return "before";
+	case DAL_OPERATOR_AFTER:
+		return "after";
 	default:
 		return NULL; /* a plain value */
 	}
@@ -129,6 +137,11 @@ void dal_operator_print(const struct dal_operator *op, struct dal_buffer *out)
 	case DAL_OPERATOR_ANYTHING_BUT:
 		print_excluded(&op->excluded, out);
 		break;
+	case DAL_OPERATOR_ALL_OF:
+		dal_buffer_text(out, "{\"all-of\":");
+		dal_buffer_slice_append(out, op->text);
+		dal_buffer_byte(out, '}');
+		break;
 	default:
 		if (name) {
 			dal_buffer_printf(out, "{\"%s\":", name);
@@ -136,6 +149,36 @@ void dal_operator_print(const struct dal_operator *op, struct dal_buffer *out)
 		print_argument(op, out);
 		dal_buffer_text(out, name ? "}" : "");
 	}
+}
+
+static void print_list(const struct dal_pattern_field *leaf, struct dal_buffer *out)
+{
+	struct dal_buffer *texts = dal_calloc(leaf->operator_count, sizeof(*texts));
+	for (uint32_t i = 0; i < leaf->operator_count; i++) {
+		dal_operator_print(&leaf->operators[i], &texts[i]);
+	}
+	join(texts, leaf->operator_count, '[', ']', out);
+}
+
+/* An entry that is one operator, be it named twice, stands without a list around it. */
+static void print_entry(const struct dal_pattern_field *leaf, struct dal_buffer *out)
+{
+	struct dal_buffer first = {0}, list = {0};
+	dal_operator_print(leaf->operators, &first);
+	print_list(leaf, &list);
+	bool single = list.size == first.size + sizeof("[]") - 1;
+	dal_buffer_slice_append(out, dal_buffer_slice(single ? &first : &list));
+	dal_buffer_deinit(&first);
+	dal_buffer_deinit(&list);
+}
+
+void dal_all_print(const struct dal_all *all, struct dal_buffer *out)
+{
+	struct dal_buffer *texts = dal_calloc(all->count, sizeof(*texts));
+	for (uint32_t i = 0; i < all->count; i++) {
+		print_entry(&all->lists[i], &texts[i]);
+	}
+	join(texts, all->count, '[', ']', out);
 }
 
 static void print_object(const struct dal_pattern_object *object, struct dal_buffer *out);
@@ -148,11 +191,7 @@ static void print_field(const struct dal_pattern_field *field, struct dal_buffer
 		print_object(field->object, out);
 		return;
 	}
-	struct dal_buffer *texts = dal_calloc(field->operator_count, sizeof(*texts));
-	for (uint32_t i = 0; i < field->operator_count; i++) {
-		dal_operator_print(&field->operators[i], &texts[i]);
-	}
-	join(texts, field->operator_count, '[', ']', out);
+	print_list(field, out);
 }
 
 static void print_or(const struct dal_pattern_or * or, struct dal_buffer *out)
@@ -183,6 +222,27 @@ void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out
 	print_object(&pattern->root, out);
 }
 
+static bool list_names_system(const struct dal_pattern_field *leaf);
+
+/* Does the regular expression begin with the text "dalamb.", whatever its alternatives do? */
+static bool regexp_names_system(struct dal_slice text)
+{
+	static const char system[] = "dalamb\\.";
+	size_t size = sizeof(system) - 1;
+	return dal_slice_starts(text, system) &&
+	       (text.size == size || !memchr("?*{", text.data[size], sizeof("?*{") - 1));
+}
+
+static bool all_names_system(const struct dal_all *all)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		if (list_names_system(&all->lists[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Can the operator hold for a type that begins with "dalamb.", because it names such types? */
 static bool names_system(const struct dal_operator *op)
 {
@@ -196,20 +256,31 @@ static bool names_system(const struct dal_operator *op)
 		return dal_slice_starts(op->folded, system);
 	case DAL_OPERATOR_WILDCARD:
 		return dal_slice_starts(op->wildcard.pieces[0], system);
+	case DAL_OPERATOR_REGEXP:
+		return regexp_names_system(op->text);
+	case DAL_OPERATOR_ALL_OF:
+		return all_names_system(op->all);
 	default:
 		return false;
 	}
+}
+
+static bool list_names_system(const struct dal_pattern_field *leaf)
+{
+	for (uint32_t i = 0; i < leaf->operator_count; i++) {
+		if (names_system(&leaf->operators[i])) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool object_names_system(const struct dal_pattern_object *object)
 {
 	for (uint32_t i = 0; i < object->field_count; i++) {
 		const struct dal_pattern_field *field = &object->fields[i];
-		for (uint32_t j = 0; dal_slice_is(field->name, "type") && j < field->operator_count;
-		     j++) {
-			if (names_system(&field->operators[j])) {
-				return true;
-			}
+		if (dal_slice_is(field->name, "type") && list_names_system(field)) {
+			return true;
 		}
 	}
 	for (uint32_t i = 0; i < object->or_count; i++) {
@@ -227,24 +298,45 @@ bool dal_pattern_names_system(const struct dal_pattern *pattern)
 	return object_names_system(&pattern->root);
 }
 
+static bool list_only_system(const struct dal_pattern_field *leaf);
+
 /* Without regard to case it matches "DALAMB.x", too, which is none of dalamb's types. */
-static bool field_only_system(const struct dal_pattern_field *field)
+static bool only_system(const struct dal_operator *op)
 {
-	for (uint32_t i = 0; i < field->operator_count; i++) {
-		const struct dal_operator *op = &field->operators[i];
-		if (!names_system(op) || op->kind == DAL_OPERATOR_FOLDED ||
-		    op->kind == DAL_OPERATOR_PREFIX_FOLDED) {
+	switch (op->kind) {
+	case DAL_OPERATOR_FOLDED:
+	case DAL_OPERATOR_PREFIX_FOLDED:
+		return false;
+	case DAL_OPERATOR_REGEXP:
+		return names_system(op) && !memchr(op->text.data, '|', op->text.size);
+	case DAL_OPERATOR_ALL_OF: /* a type is one value: it must satisfy each list */
+		for (uint32_t i = 0; i < op->all->count; i++) {
+			if (list_only_system(&op->all->lists[i])) {
+				return true;
+			}
+		}
+		return false;
+	default:
+		return names_system(op);
+	}
+}
+
+static bool list_only_system(const struct dal_pattern_field *leaf)
+{
+	for (uint32_t i = 0; i < leaf->operator_count; i++) {
+		if (!only_system(&leaf->operators[i])) {
 			return false;
 		}
 	}
-	return field->operator_count > 0 && dal_slice_is(field->name, "type");
+	return leaf->operator_count > 0;
 }
 
 /* All that an object says must hold, so one field, or one `$or` in each alternative, is enough. */
 static bool object_only_system(const struct dal_pattern_object *object)
 {
 	for (uint32_t i = 0; i < object->field_count; i++) {
-		if (field_only_system(&object->fields[i])) {
+		if (dal_slice_is(object->fields[i].name, "type") &&
+		    list_only_system(&object->fields[i])) {
 			return true;
 		}
 	}

@@ -54,6 +54,19 @@ static bool ends(struct dal_slice value, struct dal_slice with)
 	       memcmp(value.data + value.size - with.size, with.data, with.size) == 0;
 }
 
+static bool address_holds(const struct dal_block *block, struct dal_slice value)
+{
+	struct dal_block address;
+	return dal_address_read(value, &address) && dal_block_holds(block, &address);
+}
+
+/* <0: the value is a time before it; 0: at it, or the value is no time; >0: after it. */
+static int order_of(struct dal_slice value, const struct dal_instant *instant)
+{
+	struct dal_instant time;
+	return dal_instant_read(value, &time) ? dal_instant_compare(&time, instant) : 0;
+}
+
 static bool string_holds(const struct dal_operator *op, struct dal_slice value)
 {
 	switch (op->kind) {
@@ -71,6 +84,12 @@ static bool string_holds(const struct dal_operator *op, struct dal_slice value)
 		return dal_casefold_ends(value, op->folded);
 	case DAL_OPERATOR_WILDCARD:
 		return dal_wildcard_matches(&op->wildcard, value);
+	case DAL_OPERATOR_CIDR:
+		return address_holds(op->block, value);
+	case DAL_OPERATOR_BEFORE:
+		return order_of(value, op->instant) < 0;
+	case DAL_OPERATOR_AFTER:
+		return order_of(value, op->instant) > 0;
 	default:
 		return false;
 	}
@@ -122,10 +141,21 @@ bool dal_operator_holds(const struct dal_operator *op, const struct dal_scalar *
 	case DAL_OPERATOR_EXISTS:
 		return true;
 	case DAL_OPERATOR_ABSENT:
+	case DAL_OPERATOR_ALL_OF:
 		return false;
 	default:
 		return scalar->kind == DAL_JSON_STRING && string_holds(op, scalar->text);
 	}
+}
+
+static bool all_hold(const struct dal_all *all, const struct dal_json *json, uint32_t value)
+{
+	for (uint32_t i = 0; i < all->count; i++) {
+		if (!dal_leaf_holds(&all->lists[i], json, value)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json *json,
@@ -142,8 +172,10 @@ bool dal_leaf_holds(const struct dal_pattern_field *leaf, const struct dal_json 
 		}
 	}
 	/* No scalar at all (missing, `[]`, an object): then only exists(false) holds. */
-	for (uint32_t i = 0; scalars == 0 && i < leaf->operator_count; i++) {
-		if (leaf->operators[i].kind == DAL_OPERATOR_ABSENT) {
+	for (uint32_t i = 0; i < leaf->operator_count; i++) {
+		const struct dal_operator *op = &leaf->operators[i];
+		if (op->kind == DAL_OPERATOR_ALL_OF ? all_hold(op->all, json, value)
+						    : op->kind == DAL_OPERATOR_ABSENT && !scalars) {
 			return true;
 		}
 	}

@@ -74,7 +74,10 @@ struct dal_excluded {
 
 struct dal_operator {
 	enum dal_operator_kind kind;
-	struct dal_slice text; /* as written: of strings their content, of numbers the literal */
+	/* As written: of strings their content, of numbers the literal. What can be written in more
+	 * than one way is canonical: of CIDR "10.0.0.0/24", of BEFORE and AFTER the time in UTC, of
+	 * ALL_OF its list in JSON. */
+	struct dal_slice text;
 	union {
 		struct dal_number *number;
 		struct dal_slice folded; /* text, folded */
@@ -112,24 +115,6 @@ struct dal_pattern {
 	struct dal_pattern_object root;
 };
 
-/* The parser's state, for pattern_parse.c and pattern_operator.c. */
-struct dal_pattern_reader {
-	struct dal_arena *arena;
-	const struct dal_json *json;
-	struct dal_slice source;
-	struct dal_buffer path; /* of the field being read, for messages */
-	int flags;
-	int depth;
-	uint32_t values;
-	struct dal_error *error;
-};
-
-/* Sets the error with the place of `node` and the path; false. */
-bool dal_pattern_refuse(struct dal_pattern_reader *reader, uint32_t node, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* One entry of a field's list. */
-bool dal_operator_read(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op);
-
 /* A scalar of an event, read once for all operators. */
 struct dal_scalar {
 	enum dal_json_kind kind;
@@ -141,8 +126,19 @@ struct dal_scalar {
 
 /* A string's text as an address, without brackets, zone or port; false: it is none. */
 bool dal_address_read(struct dal_slice text, struct dal_block *address);
+/* Keeps the first `bits` bits. */
+void dal_block_cut(struct dal_block *block, uint8_t bits);
+bool dal_block_holds(const struct dal_block *block, const struct dal_block *address);
+/* "10.0.0.0/24", "2001:db8::/32": one text for all texts of one block. Appends. */
+void dal_block_print(const struct dal_block *block, struct dal_buffer *out);
+
 /* A string's text as an RFC 3339 time; false: it is none. */
 bool dal_instant_read(struct dal_slice text, struct dal_instant *instant);
+/* <0, 0, >0 */
+int dal_instant_compare(const struct dal_instant *a, const struct dal_instant *b);
+/* In UTC: one text for all texts of one instant. False, and nothing, if its year has no four digits
+ * there. Appends. */
+bool dal_instant_print(const struct dal_instant *instant, struct dal_buffer *out);
 
 struct dal_scalar dal_scalar_read(const struct dal_json *json, uint32_t node);
 /* Does a scalar satisfy it? ABSENT and ALL_OF, which are about the field, none does. */
@@ -155,6 +151,8 @@ bool dal_pattern_object_holds(const struct dal_pattern_object *object, const str
 			      uint32_t value);
 
 void dal_operator_print(const struct dal_operator *op, struct dal_buffer *out);
+/* The list of an all-of; what says the same in another order prints the same. */
+void dal_all_print(const struct dal_all *all, struct dal_buffer *out);
 
 /*
  * Walks the scalars of a value, through arrays in arrays: start with *cursor = value. NONE at the

@@ -64,8 +64,8 @@ static void names_the_place_of_a_mistake(void **state)
 		{"{\n  \"a\": [\"x\"],\n  \"b\": {\"c\": []}\n}", 3, 14,
 		 "b.c: an empty list matches nothing; name a value, or leave the field out"},
 		{"{\"a\":[{\"exists\":1}]}", 1, 17, "a: exists is true or false"},
-		{"{\"a\":[\n\"x\",\n\t{\"cidr\":\"::/0\"}]}", 3, 3,
-		 "a: the operator cidr is not supported yet"},
+		{"{\"a\":[\n\"x\",\n\t{\"cidr\":\"::\"}]}", 3, 10,
+		 "a: cidr wants a block; of one address write \"::/128\""},
 		{"{\"a\"\n:", 2, 2, "not a pattern: the text ends too early"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
