@@ -19,8 +19,9 @@
 /* What dalamb wraps (a result in a completion, an event in an answer) is deeper than what came in.
  */
 #define DAL_LIMIT_JSON_WRAPPED_DEPTH (DAL_LIMIT_JSON_DEPTH + 32)
-#define DAL_LIMIT_JSON_BYTES (64 * DAL_MIB) /* one document, ever */
-#define DAL_LIMIT_BATCH_EVENTS 10000        /* events in one JSON array */
+#define DAL_LIMIT_JSON_BYTES (64 * DAL_MIB)       /* one document, ever */
+#define DAL_LIMIT_MATCH_LINE_BYTES (16 * DAL_MIB) /* one event that `dalamb match` reads */
+#define DAL_LIMIT_BATCH_EVENTS 10000              /* events in one JSON array */
 #define DAL_LIMIT_HOPS 16
 #define DAL_LIMIT_NAME_BYTES 64
 #define DAL_LIMIT_KEY_BYTES 1024            /* a projection's key, a partition key, an order key */

@@ -1,310 +1,236 @@
 /* dalamb match: grep for JSON events; no engine, no app. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
-#include "engine/cli/cli.h"
-#include "engine/cli/input.h"
+#include "engine/cli/match.h"
 #include "engine/event/json_write.h"
-#include "rules/rules.h"
 
-struct matching {
-	const struct dal_command *command;
-	struct dal_rules *rules;    /* of a .lua file, or NULL */
-	struct dal_pattern **owned; /* else these, one a name */
-	const struct dal_pattern **patterns;
-	char **names;
-	size_t count;
-	uint64_t *hits; /* by pattern */
-	struct dal_matcher *matcher;
-	struct dal_matcher_scratch *scratch;
-	struct dal_json *json;
-	bool names_wanted, count_wanted, as_json;
-	bool matched, broken;
-};
+/* --- threads --- */
 
-/* --- the rules --- */
-
-static void pattern_add(struct matching *m, struct dal_slice name,
-			const struct dal_pattern *pattern)
+static size_t cores(void)
 {
-	m->names = dal_reallocarray(m->names, m->count + 1, sizeof(*m->names));
-	m->patterns = dal_reallocarray(m->patterns, m->count + 1, sizeof(*m->patterns));
-	m->names[m->count] = dal_slice_dup(name);
-	m->patterns[m->count++] = pattern;
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return count < DAL_MATCH_JOBS_MAX ? (size_t)count : DAL_MATCH_JOBS_MAX;
 }
 
-static int parse_one(struct matching *m, const char *file, struct dal_slice name,
-		     struct dal_slice text)
+static void start(const struct dal_match *match, pthread_t *thread, void *(*work)(void *),
+		  void *data)
 {
-	struct dal_pattern *pattern;
-	struct dal_error error = {0};
+	int r = pthread_create(thread, NULL, work, data);
 
-	if (dal_pattern_parse(text, 0, &pattern, &error) != 0) {
-		return dal_fail(m->command, DAL_EXIT_USAGE, "%s%s%.*s%s%s", file, ": ",
-				(int)name.size, name.data, name.size > 0 ? ": " : "", error.text);
-	}
-	m->owned = dal_reallocarray(m->owned, m->count + 1, sizeof(*m->owned));
-	m->owned[m->count] = pattern;
-	pattern_add(m, name, pattern);
-	return 0;
-}
-
-static int parse_named(struct matching *m, const char *file, struct dal_slice text)
-{
-	struct dal_json_error error;
-	uint32_t node = DAL_JSON_ROOT + 1;
-	int r = 0;
-
-	if (dal_json_parse(m->json, text, 0, &error) != 0) {
-		return dal_fail(m->command, DAL_EXIT_USAGE, "%s: %s at byte %zu", file,
-				error.reason, error.position);
-	}
-	if (dal_json_kind(m->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		return dal_fail(m->command, DAL_EXIT_USAGE,
-				"%s: --named takes an object: {\"name\": pattern, ...}", file);
-	}
-	for (uint32_t i = 0; r == 0 && i < dal_json_count(m->json, DAL_JSON_ROOT); i++) {
-		r = parse_one(m, file, dal_json_string(m->json, node),
-			      dal_json_raw(m->json, node + 1));
-		node = dal_json_next(m->json, node + 1);
-	}
-	return r;
-}
-
-static int load_lua(struct matching *m, const char *path, struct dal_slice text)
-{
-	struct dal_rules_source source = {path, text, DAL_RULES_RULES};
-	struct dal_errors errors = {0};
-	int r = dal_rules_load(&(struct dal_rules_options){.sources = &source, .count = 1},
-			       &m->rules, &errors, NULL);
-
-	dal_errors_print(&errors, "");
-	dal_errors_deinit(&errors);
 	if (r != 0) {
-		return DAL_EXIT_USAGE;
+		exit(dal_fail(match->command, DAL_EXIT_UNREACHABLE,
+			      "no thread can be started: %s; try --jobs 1", strerror(r)));
 	}
-	for (size_t i = 0; i < dal_rules_rule_count(m->rules); i++) {
-		const struct dal_rule *rule = dal_rules_rule(m->rules, i);
-		pattern_add(m, dal_slice_text(rule->name),
-			    dal_rules_pattern(m->rules, rule->pattern));
-	}
-	for (size_t i = 0; i < dal_rules_projection_count(m->rules); i++) {
-		const struct dal_projection *p = dal_rules_projection(m->rules, i);
-		pattern_add(m, dal_slice_text(p->name), dal_rules_pattern(m->rules, p->pattern));
-	}
-	return 0;
 }
 
-static bool is_lua(const char *path)
+static void lane_start(struct dal_match *match, struct dal_match_lane *lane, size_t chunks)
 {
-	size_t size = strlen(path);
-
-	return size > 4 && strcmp(path + size - 4, ".lua") == 0;
+	lane->match = match;
+	lane->work = dal_queue_new(chunks);
+	lane->done = dal_queue_new(chunks);
+	lane->back = dal_queue_new(chunks);
+	lane->json = dal_json_new();
+	lane->scratch = dal_matcher_scratch_new(match->rules.matcher);
+	lane->hits = dal_calloc(match->rules.count, sizeof(*lane->hits));
+	start(match, &lane->thread, dal_match_work, lane);
 }
 
-static int rules_load(struct matching *m, const char *rules, bool named)
+/* All but its figures. */
+static void lane_end(struct dal_match_lane *lane)
 {
-	bool inline_json = rules[strspn(rules, " \t\n")] == '{';
-	const char *name = inline_json ? "RULES" : rules;
-	struct dal_buffer text = {0};
-	int r = 0;
-
-	if (inline_json) {
-		dal_buffer_text(&text, rules);
-	} else {
-		r = dal_input_read(rules, &text);
-	}
-	if (r < 0) {
-		r = dal_fail(m->command, DAL_EXIT_USAGE,
-			     "%s: %s; RULES is a .lua file, or a pattern as JSON (or a file of it)",
-			     rules, strerror(-r));
-	} else if (!inline_json && is_lua(rules)) {
-		r = load_lua(m, rules, dal_buffer_slice(&text));
-	} else if (named) {
-		r = parse_named(m, name, dal_buffer_slice(&text));
-	} else {
-		r = parse_one(m, name, (struct dal_slice){0}, dal_buffer_slice(&text));
-	}
-	dal_buffer_deinit(&text);
-	return r;
+	DAL_ASSERT(dal_queue_push(lane->work, NULL) == 0);
+	pthread_join(lane->thread, NULL);
+	dal_queue_free(lane->work);
+	dal_queue_free(lane->done);
+	dal_queue_free(lane->back);
+	dal_json_free(lane->json);
+	dal_matcher_scratch_free(lane->scratch);
 }
 
-/* --- the events --- */
+static void chunks_free(struct dal_match *match, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		dal_buffer_deinit(&match->chunks[i].text);
+		dal_buffer_deinit(&match->chunks[i].out);
+		dal_buffer_deinit(&match->chunks[i].messages);
+		dal_buffer_deinit(&match->chunks[i].note);
+	}
+	free(match->chunks);
+	dal_queue_free(match->pool);
+}
 
-static void print_names(const struct matching *m, const uint32_t *ids, size_t count,
-			struct dal_slice event)
+static void match_all(struct dal_match *match)
+{
+	size_t count = match->jobs * DAL_MATCH_CHUNKS;
+	pthread_t reader;
+
+	match->chunks = dal_calloc(count, sizeof(*match->chunks));
+	match->pool = dal_queue_new(count);
+	match->lanes = dal_calloc(match->jobs, sizeof(*match->lanes));
+	for (size_t i = 0; i < count; i++) {
+		DAL_ASSERT(dal_queue_push(match->pool, &match->chunks[i]) == 0);
+	}
+	for (size_t i = 0; i < match->jobs; i++) {
+		lane_start(match, &match->lanes[i], count);
+	}
+	start(match, &reader, dal_match_read, match);
+	dal_match_write(match);
+	pthread_join(reader, NULL);
+	for (size_t i = 0; i < match->jobs; i++) {
+		lane_end(&match->lanes[i]);
+	}
+	chunks_free(match, count);
+}
+
+/* --- figures --- */
+
+static uint64_t hits(const struct dal_match *match, size_t pattern)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < match->jobs; i++) {
+		sum += match->lanes[i].hits[pattern];
+	}
+	return sum;
+}
+
+static void put_count(struct dal_match *match, struct dal_json_writer *w, const char *name,
+		      uint64_t count)
+{
+	if (match->as_json) {
+		dal_json_key(w, name[0] ? name : match->invert ? "unmatched" : "matched");
+		dal_json_put_integer(w, (int64_t)count);
+	} else {
+		printf("%llu%s%s\n", (unsigned long long)count, name[0] ? "\t" : "", name);
+	}
+}
+
+/* A line a rule; of what no rule matches only the sum. */
+static void print_counts(struct dal_match *match, uint64_t selected)
 {
 	struct dal_buffer out = {0};
 	struct dal_json_writer w = {.out = &out};
 
-	if (m->as_json) {
+	if (match->as_json) {
 		dal_json_begin_object(&w);
-		dal_json_key(&w, "names");
-		dal_json_begin_array(&w);
-		for (size_t i = 0; i < count; i++) {
-			dal_json_put_text(&w, m->names[ids[i]]);
-		}
-		dal_json_end_array(&w);
-		dal_json_key(&w, "event");
-		dal_json_put_raw(&w, event);
+	}
+	if (match->invert) {
+		put_count(match, &w, "", selected);
+	}
+	for (size_t i = 0; i < match->rules.count && !match->invert; i++) {
+		put_count(match, &w, match->rules.names[i], hits(match, i));
+	}
+	if (match->as_json) {
 		dal_json_end_object(&w);
 		printf("%s\n", dal_buffer_cstr(&out));
-		dal_buffer_deinit(&out);
-		return;
 	}
-	for (size_t i = 0; i < count; i++) {
-		printf("%s%s", i > 0 ? "," : "", m->names[ids[i]]);
-	}
-	printf("\t%.*s\n", (int)event.size, event.data);
-}
-
-static void match_line(struct matching *m, const struct dal_input *lines, struct dal_slice line)
-{
-	struct dal_json_error error;
-	const uint32_t *ids;
-	const char *wrong = NULL;
-	size_t count;
-
-	if (dal_json_parse(m->json, line, 0, &error) != 0) {
-		wrong = error.reason;
-	} else if (dal_json_kind(m->json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		wrong = "an event is a JSON object";
-	}
-	if (wrong) {
-		fprintf(stderr, "%s:%zu: %s\n", lines->name, lines->number, wrong);
-		m->broken = true;
-		return;
-	}
-	count = dal_matcher_match(m->matcher, m->scratch, m->json, DAL_JSON_ROOT, &ids);
-	if (count == 0) {
-		return;
-	}
-	m->matched = true;
-	for (size_t i = 0; i < count; i++) {
-		m->hits[ids[i]]++;
-	}
-	if (m->count_wanted) {
-		return;
-	}
-	if (m->names_wanted) {
-		print_names(m, ids, count, line);
-	} else {
-		fwrite(line.data, 1, line.size, stdout);
-		putchar('\n');
-	}
-}
-
-static void match_file(struct matching *m, const char *path)
-{
-	struct dal_input lines;
-	struct dal_slice line;
-	int r = dal_input_open(&lines, path);
-
-	if (r < 0) {
-		dal_fail(m->command, 0, "%s: %s", path, strerror(-r));
-		m->broken = true;
-		return;
-	}
-	while (dal_input_next(&lines, &line)) {
-		match_line(m, &lines, line);
-	}
-	if (ferror(lines.file)) {
-		dal_fail(m->command, 0, "%s can't be read to its end", lines.name);
-		m->broken = true;
-	}
-	dal_input_close(&lines);
-}
-
-static void print_counts(const struct matching *m)
-{
-	struct dal_buffer out = {0};
-	struct dal_json_writer w = {.out = &out};
-
-	if (!m->as_json) {
-		for (size_t i = 0; i < m->count; i++) {
-			printf("%llu%s%s\n", (unsigned long long)m->hits[i],
-			       m->names[i][0] ? "\t" : "", m->names[i]);
-		}
-		return;
-	}
-	dal_json_begin_object(&w);
-	for (size_t i = 0; i < m->count; i++) {
-		dal_json_key(&w, m->names[i][0] ? m->names[i] : "matched");
-		dal_json_put_integer(&w, (int64_t)m->hits[i]);
-	}
-	dal_json_end_object(&w);
-	printf("%s\n", dal_buffer_cstr(&out));
 	dal_buffer_deinit(&out);
 }
 
-static void deinit(struct matching *m)
+static int finish(struct dal_match *match)
 {
-	dal_matcher_scratch_free(m->scratch);
-	dal_matcher_free(m->matcher);
-	for (size_t i = 0; i < m->count; i++) {
-		if (m->owned) {
-			dal_pattern_free(m->owned[i]);
-		}
-		free(m->names[i]);
+	uint64_t lines = match->too_long, broken = match->too_long, selected = 0;
+
+	for (size_t i = 0; i < match->jobs; i++) {
+		lines += match->lanes[i].lines;
+		broken += match->lanes[i].broken;
+		selected += match->lanes[i].selected;
 	}
-	free(m->owned);
-	free(m->patterns);
-	free(m->names);
-	free(m->hits);
-	dal_rules_unref(m->rules);
-	dal_json_free(m->json);
+	if (match->print == DAL_MATCH_COUNTS) {
+		print_counts(match, selected);
+	}
+	if (broken > 0) {
+		return dal_fail(match->command, DAL_EXIT_USAGE,
+				"%llu of %llu lines are broken, and were passed over",
+				(unsigned long long)broken, (unsigned long long)lines);
+	}
+	return match->unread ? DAL_EXIT_USAGE : selected > 0 ? DAL_EXIT_DONE : DAL_EXIT_NO;
 }
 
-static int match_all(struct matching *m, char **files, int count)
+/* --- options --- */
+
+struct words {
+	const char *named, *names, *count, *invert, *explain, *jobs, *format;
+};
+
+/* 0, or the exit status after a message. */
+static int understand(struct dal_match *match, const struct words *words)
 {
-	m->matcher = dal_matcher_new(m->patterns, m->count);
-	m->scratch = dal_matcher_scratch_new(m->matcher);
-	m->hits = dal_calloc(m->count + 1, sizeof(*m->hits));
-	for (int i = 0; i < count; i++) {
-		match_file(m, files[i]);
-	}
-	if (count == 0) {
-		match_file(m, "-");
-	}
-	if (m->count_wanted) {
-		print_counts(m);
-	}
-	if (m->broken) {
+	uint64_t jobs = cores();
+
+	if (dal_format_parse(match->command, words->format, &match->as_json) < 0 ||
+	    (words->jobs && dal_number_parse(match->command, "jobs", words->jobs, &jobs) < 0)) {
 		return DAL_EXIT_USAGE;
 	}
-	return m->matched ? DAL_EXIT_DONE : DAL_EXIT_NO;
+	if (jobs > DAL_MATCH_JOBS_MAX) {
+		return dal_usage(match->command, "--jobs is at most %d", DAL_MATCH_JOBS_MAX);
+	}
+	if (!!words->names + !!words->count + !!words->explain > 1) {
+		return dal_usage(match->command, "choose one of --names, --count and --explain");
+	}
+	if (words->invert && words->names) {
+		return dal_usage(match->command, "--invert prints what no rule matches: there are "
+						 "no --names to it");
+	}
+	match->print = words->names     ? DAL_MATCH_NAMES
+		       : words->count   ? DAL_MATCH_COUNTS
+		       : words->explain ? DAL_MATCH_REASONS
+					: DAL_MATCH_EVENTS;
+	match->invert = words->invert != NULL;
+	match->jobs = (size_t)jobs;
+	return 0;
+}
+
+static void deinit(struct dal_match *match)
+{
+	for (size_t i = 0; match->lanes && i < match->jobs; i++) {
+		free(match->lanes[i].hits);
+	}
+	free(match->lanes);
+	dal_match_rules_deinit(&match->rules);
 }
 
 static int run(const struct dal_command *command, int argc, char **argv)
 {
-	const char *named = NULL, *names = NULL, *count = NULL, *format = NULL;
+	static const char *const from_stdin[] = {"-", NULL};
+	struct words words = {0};
 	struct dal_option options[] = {
-		{"named", NULL, "RULES is an object of name to pattern", &named},
-		{"names", NULL, "prints which rules match, a tab, and the event", &names},
-		{"count", NULL, "prints only how many events each rule matches", &count},
-		{"format", "json", "of --names and --count", &format},
+		{"named", NULL, "RULES is an object of name to pattern", &words.named},
+		{"names", NULL, "prints which rules match, a tab, and the event", &words.names},
+		{"count", NULL, "prints only how many events each rule matches", &words.count},
+		{"invert", NULL, "prints the events that no rule matches", &words.invert},
+		{"explain", NULL, "prints of these instead, for each rule, the field that failed",
+		 &words.explain},
+		{"jobs", "N", "threads that match; as many as there are cores", &words.jobs},
+		{"format", "json", "of --names, --count and --explain", &words.format},
 		{0},
 	};
-	struct matching m = {.command = command};
+	struct dal_match match = {.command = command};
 	int status;
 
-	if (dal_options_parse(command, options, &argc, argv) < 0 ||
-	    dal_format_parse(command, format, &m.as_json) < 0) {
+	if (dal_options_parse(command, options, &argc, argv) < 0) {
 		return DAL_EXIT_USAGE;
 	}
 	if (argc < 2) {
 		return dal_usage(command, "give RULES: a .lua file, or a pattern as JSON");
 	}
-	m.names_wanted = names != NULL;
-	m.count_wanted = count != NULL;
-	m.json = dal_json_new();
-	status = rules_load(&m, argv[1], named != NULL);
+	argv[argc] = NULL; /* options were taken out */
+	match.files = argc > 2 ? (const char *const *)argv + 2 : from_stdin;
+	status = understand(&match, &words);
 	if (status == DAL_EXIT_DONE) {
-		status = match_all(&m, argv + 2, argc - 2);
+		status = dal_match_rules_load(&match.rules, command, argv[1], words.named != NULL);
 	}
-	deinit(&m);
+	if (status == DAL_EXIT_DONE) {
+		match_all(&match);
+		status = finish(&match);
+	}
+	deinit(&match);
 	return status;
 }
 
@@ -312,8 +238,15 @@ const struct dal_command dal_command_match = {
 	.name = "match",
 	.arguments = "RULES [FILE...]",
 	.summary = "grep for JSON events (NDJSON files or stdin), by rules or one pattern",
-	.example = "  dalamb match '{\"data\": {\"total\": [{\"numeric\": [\">=\", 1000]}]}}' "
-		   "events.ndjson\n"
-		   "  dalamb match rules/orders.lua --count < events.ndjson\n",
+	.example =
+		"  dalamb match '{\"data\": {\"total\": [{\"numeric\": [\">=\", 1000]}]}}' "
+		"events.ndjson\n"
+		"  dalamb match rules/orders.lua --count < events.ndjson\n"
+		"  dalamb match rules/orders.lua --explain monday.ndjson.gz tuesday.ndjson.zst\n\n"
+		"RULES is a .lua file (its patterns are matched, no guard is asked), or a "
+		"pattern as\nJSON, or a file of it. FILEs that end with .gz or .zst are expanded; "
+		"\"-\" or none is stdin.\nExit status: 0 some matched (with --invert: some did "
+		"not), 1 none, 2 RULES are invalid or\na line was broken; the rest is done "
+		"first.\n",
 	.run = run,
 };

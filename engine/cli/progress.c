@@ -7,6 +7,18 @@
 
 #define EVERY_US 250000
 
+/* 1234567 is 1.2 MB. */
+static void print_bytes(double bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	size_t unit = 0;
+
+	for (; bytes >= 1000 && unit < 4; unit++) {
+		bytes /= 1000;
+	}
+	fprintf(stderr, "%.*f %s", unit > 0 && bytes < 100, bytes, units[unit]);
+}
+
 void dal_progress_begin(struct dal_progress *progress, const char *unit, uint64_t end, bool crowded)
 {
 	int64_t now = dal_clock_monotonic_us();
@@ -14,10 +26,22 @@ void dal_progress_begin(struct dal_progress *progress, const char *unit, uint64_
 	*progress = (struct dal_progress){
 		.shown = isatty(STDERR_FILENO) && !(crowded && isatty(STDOUT_FILENO)),
 		.unit = unit,
-		.end = end > 0 ? end : 1,
+		.end = end,
 		.since_us = now,
 		.last_us = now,
 	};
+}
+
+static void print_rate(const struct dal_progress *progress, uint64_t done, double rate)
+{
+	if (progress->unit) {
+		fprintf(stderr, "%.0f %s/s", rate, progress->unit);
+		return;
+	}
+	print_bytes((double)done);
+	fprintf(stderr, "  ");
+	print_bytes(rate);
+	fprintf(stderr, "/s");
 }
 
 void dal_progress_show(struct dal_progress *progress, uint64_t done)
@@ -31,9 +55,15 @@ void dal_progress_show(struct dal_progress *progress, uint64_t done)
 	}
 	progress->last_us = now;
 	rate = (double)done / seconds;
-	fprintf(stderr, "\r\033[K%3.0f %%  %.0f %s/s  %.0f s left",
-		100.0 * (double)(progress->end - left) / (double)progress->end, rate,
-		progress->unit, rate > 0 ? (double)left / rate : 0);
+	fprintf(stderr, "\r\033[K");
+	if (progress->end > 0) {
+		fprintf(stderr, "%3.0f %%  ",
+			100.0 * (double)(progress->end - left) / (double)progress->end);
+	}
+	print_rate(progress, done, rate);
+	if (progress->end > 0) {
+		fprintf(stderr, "  %.0f s left", rate > 0 ? (double)left / rate : 0);
+	}
 	fflush(stderr);
 }
 
