@@ -35,7 +35,7 @@ struct dal_row {
 	struct dal_slice topic;      /* for the log: where to */
 	struct dal_slice order;      /* order key; empty: none */
 	struct dal_slice subject;    /* of the cause */
-	struct dal_slice generation; /* of the rules that made it */
+	struct dal_slice generation; /* of the rules that made it (generation.h) */
 	int64_t hops;                /* of the event that will carry it: the cause's + 1 */
 	int64_t caused_us;           /* append time of the cause: its age counts from here */
 	struct dal_slice payload;    /* what the function gets; for the log: the whole event */

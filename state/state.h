@@ -49,7 +49,7 @@ struct dal_state_position {
 	struct dal_position next;    /* the first offsets that are not folded in */
 	int64_t appended_us;         /* append time of the last event folded in; 0 if none */
 	uint64_t sequence;           /* the next row's sequence, from 1 */
-	struct dal_slice generation; /* digest (hex) of the rules that run; may be empty */
+	struct dal_slice generation; /* of the rules that run (generation.h); may be empty */
 	struct dal_position goal;    /* it is being rebuilt up to there; empty: it isn't */
 	struct dal_buffer memory;
 };

@@ -1,155 +1,13 @@
-/* Projections of a lane: which are new, changed, raised or gone, and building those that are not
- * there yet. */
+/* Building projections that are not there yet, from the log's history. */
 #include <errno.h>
 #include <unistd.h>
 
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/stream/lane_private.h"
+#include "engine/stream/projections.h"
 
 #define AGAIN_US 100000
-
-struct known {
-	char *name;
-	uint32_t version;
-	char *digest;
-	bool built;
-	struct dal_position next;
-};
-
-struct survey {
-	struct known *list;
-	size_t count, capacity;
-};
-
-static void on_known(const struct dal_state_projection *projection, void *own)
-{
-	struct survey *survey = own;
-
-	struct known *known;
-
-	DAL_GROW(survey->list, survey->count, survey->capacity);
-	known = &survey->list[survey->count++];
-	*known = (struct known){
-		.name = dal_slice_dup(projection->name),
-		.version = projection->version,
-		.digest = dal_slice_dup(projection->digest),
-		.built = projection->built,
-	};
-	dal_position_copy(&known->next, &projection->next);
-}
-
-static void survey_free(struct survey *survey)
-{
-	for (size_t i = 0; i < survey->count; i++) {
-		free(survey->list[i].name);
-		free(survey->list[i].digest);
-		dal_position_deinit(&survey->list[i].next);
-	}
-	free(survey->list);
-}
-
-static const struct known *survey_find(const struct survey *survey, const char *name,
-				       uint32_t version)
-{
-	for (size_t i = 0; i < survey->count; i++) {
-		if (survey->list[i].version == version &&
-		    dal_slice_is(dal_slice_text(name), survey->list[i].name)) {
-			return &survey->list[i];
-		}
-	}
-	return NULL;
-}
-
-static void projection_put(struct dal_lane *lane, size_t index, bool built,
-			   const struct dal_position *next)
-{
-	const struct dal_projection *projection = dal_rules_projection(lane->options.rules, index);
-
-	dal_state_projection_put(lane->batch, lane->options.number,
-				 &(struct dal_state_projection){
-					 .name = dal_slice_text(projection->name),
-					 .version = projection->version,
-					 .digest = dal_slice_text(projection->digest),
-					 .built = built,
-					 .next = *next,
-				 });
-}
-
-/* A new one: built if the lane has folded nothing yet, else to be built from the log's start. */
-static void projection_begin(struct dal_lane *lane, size_t index)
-{
-	struct dal_position start = {0};
-
-	if (lane->options.log) {
-		dal_log_start(lane->options.log, lane->options.number, &start);
-	}
-	projection_put(lane, index, dal_position_reached(&start, &lane->next), &start);
-	dal_position_deinit(&start);
-}
-
-static int projection_check(struct dal_lane *lane, size_t index, const struct known *known,
-			    struct dal_errors *errors)
-{
-	const struct dal_projection *projection = dal_rules_projection(lane->options.rules, index);
-
-	if (!known) {
-		projection_begin(lane, index);
-		return 0;
-	}
-	if (dal_slice_is(dal_slice_text(projection->digest), known->digest)) {
-		return 0;
-	}
-	if (!lane->options.rebuild_changed) {
-		dal_errors_add(errors, projection->file, projection->line,
-			       "projection \"%s\" has changed, but its version is still %u: its "
-			       "entries were made by the old fold. Raise `version` to %u and it is "
-			       "built anew, or use `dalamb run --dev`",
-			       projection->name, projection->version, projection->version + 1);
-		return DAL_LANE_REFUSED;
-	}
-	dal_state_projection_drop(lane->batch, lane->options.number,
-				  dal_slice_text(projection->name), projection->version);
-	projection_begin(lane, index);
-	return 0;
-}
-
-/* Versions that no declaration has any more. */
-static void drop_gone(struct dal_lane *lane, const struct survey *survey)
-{
-	for (size_t i = 0; i < survey->count; i++) {
-		const struct known *known = &survey->list[i];
-		long index = dal_rules_projection_index(lane->options.rules,
-							dal_slice_text(known->name));
-		if (index < 0 || lane->names[index].version != known->version) {
-			dal_state_projection_drop(lane->batch, lane->options.number,
-						  dal_slice_text(known->name), known->version);
-		}
-	}
-}
-
-int dal_lane_projections(struct dal_lane *lane, struct dal_errors *errors)
-{
-	struct survey survey = {0};
-	int r, refused = 0;
-
-	r = dal_state_projections(lane->options.state, lane->options.number, on_known, &survey);
-	for (size_t i = 0; r >= 0 && i < lane->projection_count; i++) {
-		const struct dal_projection *p = dal_rules_projection(lane->options.rules, i);
-		if (projection_check(lane, i, survey_find(&survey, p->name, p->version), errors)) {
-			refused = DAL_LANE_REFUSED;
-		}
-	}
-	if (r >= 0 && !refused) {
-		drop_gone(lane, &survey);
-		r = dal_store_write(dal_state_store(lane->options.state), lane->batch, false);
-	}
-	dal_store_batch_clear(lane->batch);
-	survey_free(&survey);
-	return r < 0 ? r : refused;
-}
-
-/* --- building --- */
 
 struct build {
 	struct dal_lane *lane;
@@ -171,18 +29,27 @@ static void build_end(struct build *build)
 	}
 }
 
+/* Is there something to do? Beside a running lane: up to where that was seen to stand. */
+static bool wants_building(const struct dal_lane *lane, const struct dal_projection *projection,
+			   const struct dal_known *known)
+{
+	return known && !known->built &&
+	       dal_slice_is(dal_slice_text(projection->digest), known->digest) &&
+	       !(lane->beside && dal_position_reached(&known->next, &lane->next));
+}
+
 /* The first that is not built, and those that are as far as it is. */
 static int build_plan(struct build *build)
 {
 	struct dal_lane *lane = build->lane;
-	struct survey survey = {0};
-	int r = dal_state_projections(lane->options.state, lane->options.number, on_known, &survey);
+	struct dal_survey survey = {0};
+	int r = dal_survey_take(lane->options.state, lane->options.number, &survey);
 
 	build->list = dal_calloc(lane->projection_count + 1, sizeof(*build->list));
 	for (size_t i = 0; r >= 0 && i < lane->projection_count; i++) {
 		const struct dal_projection *p = dal_rules_projection(lane->options.rules, i);
-		const struct known *known = survey_find(&survey, p->name, p->version);
-		if (!known || known->built) {
+		const struct dal_known *known = dal_survey_find(&survey, p->name, p->version);
+		if (!wants_building(lane, p, known)) {
 			continue;
 		}
 		if (build->count == 0) {
@@ -192,7 +59,7 @@ static int build_plan(struct build *build)
 			build->list[build->count++] = (uint32_t)i;
 		}
 	}
-	survey_free(&survey);
+	dal_survey_deinit(&survey);
 	return r < 0 ? r : 0;
 }
 
@@ -246,11 +113,14 @@ static int build_write(struct build *build)
 {
 	struct dal_lane *lane = build->lane;
 
+	/* Beside a running lane none is ever built: that one goes on meanwhile, and makes the end.
+	 */
+	bool built = !lane->beside && dal_position_reached(&build->next, &build->end);
+
 	for (size_t i = 0; i < build->count; i++) {
-		projection_put(lane, build->list[i],
-			       dal_position_reached(&build->next, &build->end), &build->next);
+		dal_lane_projection_put(lane, build->list[i], built, &build->next);
 	}
-	return dal_lane_write(lane);
+	return lane->beside ? dal_lane_write_entries(lane) : dal_lane_write(lane);
 }
 
 static uint64_t offsets(const struct dal_position *position)

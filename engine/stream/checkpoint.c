@@ -2,7 +2,8 @@
  * The outbox's checkpoints on the log: written for later, read when a state is behind its log.
  *
  * Data of dalamb.outbox.checkpoint (events.md): {"before": {"*": offset}, "open": [row ids]}: all
- * rows caused before that offset are settled, but those listed.
+ * rows caused before that offset are settled, but those listed. And "generation" with
+ * "generation_number": of the rules that ran, so that a state that is lost goes on counting.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include "engine/event/json_write.h"
 #include "engine/stream/checkpoint.h"
 #include "engine/stream/lane_private.h"
+#include "state/generation.h"
 
 /* --- writing --- */
 
@@ -98,6 +100,8 @@ static int open_rows_walk(struct open_rows *rows, enum dal_row_status status)
 
 static void checkpoint_print(const struct open_rows *rows, uint64_t before, struct dal_buffer *data)
 {
+	struct dal_generation generation = dal_generation_parse(
+		dal_lane_generation_get(rows->lane));
 	struct dal_json_writer w = {.out = data};
 
 	dal_json_begin_object(&w);
@@ -112,6 +116,12 @@ static void checkpoint_print(const struct open_rows *rows, uint64_t before, stru
 		dal_json_put_text(&w, rows->list[i].id);
 	}
 	dal_json_end_array(&w);
+	if (generation.digest.size > 0) {
+		dal_json_key(&w, "generation");
+		dal_json_put_slice(&w, generation.digest);
+		dal_json_key(&w, "generation_number");
+		dal_json_put_integer(&w, (int64_t)generation.number);
+	}
 	dal_json_end_object(&w);
 }
 
@@ -193,6 +203,29 @@ static void listed(struct dal_checkpoint *checkpoint, struct dal_slice id)
 	dal_map_set(checkpoint->causes, dal_slice_text(cause), checkpoint);
 }
 
+/* A state that knows of no generation goes on counting from the one that ran then. */
+static void generation_take(struct dal_lane *lane, const struct dal_event *event)
+{
+	const struct dal_json *json = event->json;
+	uint32_t digest = dal_json_find(json, event->data, dal_slice_text("generation"));
+	uint32_t number = dal_json_find(json, event->data, dal_slice_text("generation_number"));
+	struct dal_buffer text = {0};
+
+	if (lane->appended_us > 0 || digest == DAL_JSON_NONE || number == DAL_JSON_NONE ||
+	    dal_json_kind(json, digest) != DAL_JSON_STRING ||
+	    dal_json_kind(json, number) != DAL_JSON_INTEGER) {
+		return;
+	}
+	dal_generation_format(
+		&(struct dal_generation){
+			.number = (uint64_t)dal_json_integer(json, number),
+			.digest = dal_json_string(json, digest),
+		},
+		&text);
+	dal_lane_generation(lane, dal_buffer_slice(&text));
+	dal_buffer_deinit(&text);
+}
+
 static void checkpoint_take(struct dal_lane *lane, const struct dal_event *event)
 {
 	const struct dal_json *json = event->json;
@@ -204,6 +237,7 @@ static void checkpoint_take(struct dal_lane *lane, const struct dal_event *event
 		return;
 	}
 	dal_lane_checkpoint_deinit(lane);
+	generation_take(lane, event);
 	lane->checkpoint.before = (uint64_t)dal_json_integer(json, next);
 	lane->checkpoint.open = dal_map_new();
 	lane->checkpoint.causes = dal_map_new();

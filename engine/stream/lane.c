@@ -1,4 +1,5 @@
 #include "engine/stream/lane_private.h"
+#include "engine/stream/projections.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,20 +16,38 @@ static int on_load(void *own, uint32_t projection, struct dal_slice key,
 			    memory);
 }
 
-static void names_fill(struct dal_lane *lane)
+struct dal_view_name *dal_lane_names_new(const struct dal_lane_options *options)
 {
-	struct dal_rules *rules = lane->options.rules;
+	size_t count = dal_rules_projection_count(options->rules);
+	struct dal_view_name *names = dal_calloc(count + 1, sizeof(*names));
 
-	lane->projection_count = dal_rules_projection_count(rules);
-	lane->names = dal_calloc(lane->projection_count + 1, sizeof(*lane->names));
-	for (size_t i = 0; i < lane->projection_count; i++) {
-		const struct dal_projection *projection = dal_rules_projection(rules, i);
-		lane->names[i] = (struct dal_view_name){
-			.lane = lane->options.number,
+	for (size_t i = 0; i < count; i++) {
+		const struct dal_projection *projection = dal_rules_projection(options->rules, i);
+		names[i] = (struct dal_view_name){
+			.lane = options->number,
 			.projection = dal_slice_text(projection->name),
 			.version = projection->version,
 		};
 	}
+	return names;
+}
+
+int dal_lane_evaluator_new(struct dal_lane *lane, const struct dal_lane_options *options,
+			   struct dal_evaluator **evaluator)
+{
+	return dal_evaluator_new(
+		&(struct dal_evaluator_options){
+			.rules = options->rules,
+			.targets = options->targets,
+			.target_count = options->target_count,
+			.load = on_load,
+			.sink = &dal_lane_sink,
+			.own = lane,
+			.cache_entries = options->cache_entries,
+			.unlimited_time = options->unlimited_time,
+			.rights = options->rights,
+		},
+		evaluator);
 }
 
 static void refuse_beyond(const struct dal_mark *end, uint64_t next, struct dal_errors *errors)
@@ -63,7 +82,7 @@ static int end_check(struct dal_lane *lane, struct dal_errors *errors)
 	return 0;
 }
 
-static int position_read(struct dal_lane *lane, struct dal_errors *errors)
+int dal_lane_position_read(struct dal_lane *lane, struct dal_errors *errors)
 {
 	struct dal_state_position position = {0};
 	int r;
@@ -113,12 +132,37 @@ static int outbox_read(struct dal_lane *lane)
 	return dal_lane_checkpoint_find(lane);
 }
 
+/* Those that are declared are known from here on, all others are gone. */
+static int projections_open(struct dal_lane *lane, struct dal_errors *errors)
+{
+	const struct dal_lane_options *options = &lane->options;
+	struct dal_survey survey = {0};
+	int r = 0;
+
+	if (!options->rebuild_changed) {
+		r = dal_lane_rules_check(options->state, options->number, options->rules, errors);
+	}
+	if (r == 0) {
+		r = dal_lane_rules_drop(options->state, options->number, options->rules);
+	}
+	if (r == 0) {
+		r = dal_survey_take(options->state, options->number, &survey);
+	}
+	if (r == 0) {
+		dal_lane_projections_begin(lane, &survey);
+		r = dal_store_write(dal_state_store(options->state), lane->batch, false);
+	}
+	dal_store_batch_clear(lane->batch);
+	dal_survey_deinit(&survey);
+	return r;
+}
+
 static int open_all(struct dal_lane *lane, struct dal_errors *errors)
 {
-	int r = position_read(lane, errors);
+	int r = dal_lane_position_read(lane, errors);
 
 	if (r == 0) {
-		r = dal_lane_projections(lane, errors);
+		r = projections_open(lane, errors);
 	}
 	if (r == 0) {
 		r = outbox_read(lane);
@@ -126,29 +170,12 @@ static int open_all(struct dal_lane *lane, struct dal_errors *errors)
 	if (r == 0) {
 		r = dal_repeats_read(lane->repeats, lane->options.state, lane->options.number);
 	}
-	if (r != 0) {
-		return r;
-	}
-	return dal_evaluator_new(
-		&(struct dal_evaluator_options){
-			.rules = lane->options.rules,
-			.targets = lane->options.targets,
-			.target_count = lane->options.target_count,
-			.load = on_load,
-			.sink = &dal_lane_sink,
-			.own = lane,
-			.cache_entries = lane->options.cache_entries,
-			.unlimited_time = lane->options.unlimited_time,
-			.rights = lane->options.rights,
-		},
-		&lane->evaluator);
+	return r == 0 ? dal_lane_evaluator_new(lane, &lane->options, &lane->evaluator) : r;
 }
 
-int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
-		 struct dal_errors *errors)
+struct dal_lane *dal_lane_make(const struct dal_lane_options *options)
 {
 	struct dal_lane *lane = dal_calloc(1, sizeof(*lane));
-	int r;
 
 	lane->options = *options;
 	dal_rules_ref(options->rules);
@@ -156,8 +183,17 @@ int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
 	lane->batch = dal_store_batch_new();
 	lane->batch_appended = dal_map_new();
 	lane->repeats = dal_repeats_new(options->dedup_us, options->dedup_entries);
-	names_fill(lane);
-	r = open_all(lane, errors);
+	lane->names = dal_lane_names_new(options);
+	lane->projection_count = dal_rules_projection_count(options->rules);
+	return lane;
+}
+
+int dal_lane_new(const struct dal_lane_options *options, struct dal_lane **out,
+		 struct dal_errors *errors)
+{
+	struct dal_lane *lane = dal_lane_make(options);
+	int r = open_all(lane, errors);
+
 	if (r != 0) {
 		dal_lane_free(lane);
 		return r;
@@ -205,7 +241,7 @@ void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
 		   const struct dal_error *why)
 {
 	dal_lane_halt_set(lane, place, why);
-	lane->halted = true;
+	lane->halted = lane->lost = true;
 }
 
 const struct dal_position *dal_lane_position(const struct dal_lane *lane)
@@ -259,10 +295,10 @@ uint64_t dal_lane_repeated(const struct dal_lane *lane)
 	return lane->repeated;
 }
 
-void dal_lane_generation(struct dal_lane *lane, struct dal_slice digest)
+void dal_lane_generation(struct dal_lane *lane, struct dal_slice generation)
 {
-	snprintf(lane->generation, sizeof(lane->generation), "%.*s", (int)digest.size,
-		 digest.data ? digest.data : "");
+	snprintf(lane->generation, sizeof(lane->generation), "%.*s", (int)generation.size,
+		 generation.data ? generation.data : "");
 	lane->changed = true;
 }
 

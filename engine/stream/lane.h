@@ -79,6 +79,42 @@ void dal_lane_lost(struct dal_lane *lane, const struct dal_place *place,
 		   const struct dal_error *why);
 const struct dal_lane_halt *dal_lane_halt(const struct dal_lane *lane); /* NULL: it is not halted */
 
+/* --- another generation of rules --- */
+
+/* Of the projections that the state of a lane knows, which would change without a raised version?
+ * 0, or DAL_LANE_REFUSED with `errors` filled. Any thread. */
+int dal_lane_rules_check(struct dal_state *state, uint16_t lane, const struct dal_rules *rules,
+			 struct dal_errors *errors);
+/* Drops every version of a projection that these rules do not declare. Any thread, while no lane
+ * folds into such. */
+int dal_lane_rules_drop(struct dal_state *state, uint16_t lane, const struct dal_rules *rules);
+
+/* Builds the projections that are new or raised in `options`, beside the lane that runs with
+ * others, up to about where that stands. A later call, or dal_lane_build after the switch, goes on
+ * where it ended. `progress` as of dal_lane_build. DAL_LANE_HALTED: one fails there for good,
+ * *halt says which. A thread of its own. */
+int dal_lane_build_beside(const struct dal_lane_options *options,
+			  bool (*progress)(void *own, const char *projection, uint64_t done,
+					   uint64_t end),
+			  void *own, struct dal_lane_halt *halt);
+
+struct dal_lane_next;
+
+/* The rules of `options`, ready to run in `lane`, which may run meanwhile. Any thread. What other
+ * than rules, targets, rights, watch's own and rebuild_changed differs from the lane's has no
+ * effect. 0 or negative. */
+int dal_lane_next_new(struct dal_lane *lane, const struct dal_lane_options *options,
+		      struct dal_lane_next **next);
+void dal_lane_next_free(struct dal_lane_next *next); /* NULL is fine */
+/*
+ * From here on these rules run; the lane's thread, between two batches. In one write: the name of
+ * the generation, projections known and retired. Takes `next`; `*anew`: how many projections were
+ * changed and have lost their entries. A lane that halted goes on: read again from its position. To
+ * be followed by dal_lane_build. What changed without leave (dal_lane_rules_check) is begun anew.
+ */
+int dal_lane_switch(struct dal_lane *lane, struct dal_lane_next *next, struct dal_slice generation,
+		    size_t *anew);
+
 /* --- what dispatch has to say; it goes into the next commit --- */
 
 void dal_lane_delivered(struct dal_lane *lane, struct dal_slice row_id);
@@ -109,8 +145,8 @@ uint64_t dal_lane_refused(const struct dal_lane *lane);     /* of these: no even
 uint64_t dal_lane_repeated(const struct dal_lane *lane);    /* of these: dropped as repeats */
 /* Appends a dalamb.outbox.checkpoint's data as JSON. */
 int dal_lane_checkpoint(struct dal_lane *lane, struct dal_buffer *data);
-/* Records the generation that runs from here on. */
-void dal_lane_generation(struct dal_lane *lane, struct dal_slice digest);
+/* Records the generation (state/generation.h) that runs from here on. */
+void dal_lane_generation(struct dal_lane *lane, struct dal_slice generation);
 struct dal_slice dal_lane_generation_get(const struct dal_lane *lane);
 
 #endif

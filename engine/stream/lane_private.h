@@ -29,7 +29,7 @@ struct dal_lane {
 	uint64_t sequence, batch_sequence;
 	struct dal_map *batch_appended; /* sequences of rows to the log that are on it */
 	int64_t appended_us, batch_appended_us;
-	char generation[72];
+	char generation[96];
 
 	uint64_t origin; /* emits of causes up to here are on the log (as it was opened) */
 	/* of the log, as it was opened: before it completions may precede rows */
@@ -38,7 +38,9 @@ struct dal_lane {
 	struct dal_position goal; /* where a rebuild ends; empty: there is none, or it is over */
 	struct dal_checkpoint checkpoint;
 	bool halted;
+	bool lost;     /* what comes next is gone from the log: other rules are no remedy */
 	bool building; /* projections, from events that are long past */
+	bool beside;   /* it builds beside the lane that runs: writes entries and nothing else */
 	struct dal_lane_halt halt;
 	struct dal_repeats *repeats;
 	struct dal_error reason; /* why the current record is no event */
@@ -69,6 +71,15 @@ static inline uint64_t dal_lane_offset(const struct dal_position *position)
 void dal_lane_halt_set(struct dal_lane *lane, const struct dal_place *place,
 		       const struct dal_error *why);
 
+/* lane.c: the parts of opening one */
+struct dal_lane *dal_lane_make(const struct dal_lane_options *options);
+/* Where the state says it stands, and the log ends. */
+int dal_lane_position_read(struct dal_lane *lane, struct dal_errors *errors);
+struct dal_view_name *dal_lane_names_new(const struct dal_lane_options *options);
+/* Of the lane, for rules that may yet be another generation's. */
+int dal_lane_evaluator_new(struct dal_lane *lane, const struct dal_lane_options *options,
+			   struct dal_evaluator **evaluator);
+
 /* record.c: a record of the log on its way to being an event */
 enum {
 	DAL_RECORD_REFUSED = 2, /* it is none: lane->reason says why */
@@ -97,10 +108,9 @@ int dal_lane_remake(struct dal_lane *lane, struct dal_slice id, bool *made);
 /* The row of a function that can't be made any more: what it would be given is the event itself. */
 int dal_lane_remake_gone(struct dal_lane *lane, const struct dal_row_id *id);
 
-/* build.c */
-int dal_lane_projections(struct dal_lane *lane, struct dal_errors *errors);
-
 /* process.c */
 int dal_lane_write(struct dal_lane *lane);
+/* The changed entries and what else the batch holds; no position. */
+int dal_lane_write_entries(struct dal_lane *lane);
 
 #endif

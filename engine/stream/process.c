@@ -127,6 +127,18 @@ int dal_lane_write(struct dal_lane *lane)
 	return 0;
 }
 
+int dal_lane_write_entries(struct dal_lane *lane)
+{
+	int r;
+
+	dal_evaluator_changes(lane->evaluator, on_change, lane);
+	r = dal_store_write(dal_state_store(lane->options.state), lane->batch, false);
+	if (r == 0) {
+		dal_evaluator_clean(lane->evaluator);
+	}
+	return r;
+}
+
 int dal_lane_commit(struct dal_lane *lane)
 {
 	if (!lane->changed && lane->error == 0 && dal_rows_size(lane->rows) == 0) {

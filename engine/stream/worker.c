@@ -1,7 +1,4 @@
-#include "engine/stream/worker.h"
-
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "engine/base/clock.h"
@@ -9,6 +6,7 @@
 #include "engine/base/logger.h"
 #include "engine/base/memory.h"
 #include "engine/stream/checkpoint.h"
+#include "engine/stream/worker_private.h"
 
 #define CHECKPOINT_US (300ll * 1000000)
 #define CATCH_UP_US (10ll * 1000000)
@@ -20,31 +18,6 @@ struct note {
 	struct dal_worker_note note;
 	struct note *next;
 	char bytes[];
-};
-
-struct dal_worker {
-	struct dal_worker_options options;
-	struct dal_lane *lane;
-	struct dal_log *log;
-	struct dal_log_reader *reader;
-	pthread_t thread;
-	bool running;
-
-	pthread_mutex_t lock; /* all below, but what only the thread uses */
-	pthread_cond_t wake, room;
-	bool woken, stopping;
-	struct note *notes, **notes_tail;
-	size_t note_count;
-	struct dal_worker_waiter *waiters;
-	struct dal_worker_status status; /* but `end` */
-	bool idle;                       /* it has read all that it knows of */
-
-	/* the thread's own */
-	struct dal_position start_end; /* the end of the log at the start */
-	int64_t started_us;
-	int64_t checkpoint_us; /* when the last one was written */
-	uint64_t checkpoint_events, checkpoint_sequence;
-	int64_t hint_us; /* when the log was last told where the lane stands */
 };
 
 /* --- from other threads --- */
@@ -234,8 +207,9 @@ static void publish(struct dal_worker *worker, bool all)
 static void end_waiting(struct dal_worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	worker->stopping = true;
+	worker->stopping = worker->ended = true;
 	pthread_cond_broadcast(&worker->room);
+	pthread_cond_broadcast(&worker->boundary);
 	pthread_mutex_unlock(&worker->lock);
 	publish(worker, true);
 }
@@ -263,7 +237,7 @@ static void sleep_until_woken(struct dal_worker *worker)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-static int checkpoint_write(struct dal_worker *worker)
+int dal_worker_checkpoint(struct dal_worker *worker)
 {
 	int r;
 
@@ -299,7 +273,7 @@ static int catch_up(struct dal_worker *worker)
 	if (worker->options.caught_up) {
 		worker->options.caught_up(worker->options.own);
 	}
-	return worker->options.lane.outbox ? checkpoint_write(worker) : 0;
+	return worker->options.lane.outbox ? dal_worker_checkpoint(worker) : 0;
 }
 
 static int housekeeping(struct dal_worker *worker)
@@ -309,7 +283,7 @@ static int housekeeping(struct dal_worker *worker)
 	if (r == 0 && worker->status.caught_up && worker->options.lane.outbox &&
 	    dal_clock_monotonic_us() - worker->checkpoint_us > CHECKPOINT_US &&
 	    checkpoint_news(worker)) {
-		r = checkpoint_write(worker);
+		r = dal_worker_checkpoint(worker);
 	}
 	return r;
 }
@@ -444,7 +418,7 @@ static bool on_progress(void *own, const char *projection, uint64_t done, uint64
 	return go_on;
 }
 
-static int build(struct dal_worker *worker)
+int dal_worker_build(struct dal_worker *worker)
 {
 	int r = dal_lane_build(worker->lane, on_progress, worker);
 
@@ -454,8 +428,10 @@ static int build(struct dal_worker *worker)
 	return r == DAL_LANE_HALTED ? 0 : r;
 }
 
-static int reader_open(struct dal_worker *worker)
+int dal_worker_reader_open(struct dal_worker *worker)
 {
+	dal_log_reader_free(worker->reader);
+	worker->reader = NULL;
 	return dal_log_follow(worker->log, worker->options.lane.number,
 			      dal_lane_position(worker->lane), &worker->reader);
 }
@@ -464,13 +440,14 @@ static void *run(void *own)
 {
 	struct dal_worker *worker = own;
 	struct dal_log_batch batch = {0};
-	int r = build(worker);
+	int r = dal_worker_build(worker);
 
 	if (r == 0) {
-		r = reader_open(worker);
+		r = dal_worker_reader_open(worker);
 	}
 	while (r == 0 && !stopping(worker)) {
 		r = step(worker, &batch);
+		r = r == 0 ? dal_worker_stand(worker) : r;
 	}
 	if (r == 0 || r == -ECANCELED) {
 		int committed;
@@ -480,7 +457,7 @@ static void *run(void *own)
 	}
 	if (r == 0 && worker->options.lane.outbox && worker->status.caught_up &&
 	    checkpoint_news(worker)) {
-		r = checkpoint_write(worker);
+		r = dal_worker_checkpoint(worker);
 	}
 	end_waiting(worker);
 	dal_log_batch_release(&batch);
@@ -506,6 +483,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&worker->wake, &attributes);
+	pthread_cond_init(&worker->boundary, &attributes);
 	pthread_cond_init(&worker->room, NULL);
 	pthread_condattr_destroy(&attributes);
 	r = dal_lane_new(&options->lane, &worker->lane, errors);
@@ -516,11 +494,7 @@ int dal_worker_new(const struct dal_worker_options *options, struct dal_worker *
 	dal_log_end(worker->log, options->lane.number, &worker->start_end);
 	worker->started_us = dal_clock_monotonic_us();
 	worker->status.rebuilding = dal_lane_rebuilding(worker->lane);
-	if (options->generation &&
-	    !dal_slice_is(dal_lane_generation_get(worker->lane), options->generation)) {
-		dal_lane_generation(worker->lane, dal_slice_text(options->generation));
-		worker->status.new_generation = true;
-	}
+	dal_worker_generation_known(worker);
 	worker->status.building = true;
 	dal_position_copy(&worker->status.next, dal_lane_position(worker->lane));
 	worker->status.undelivered = dal_lane_undelivered(worker->lane);
@@ -543,6 +517,7 @@ void dal_worker_stop(struct dal_worker *worker)
 	worker->stopping = true;
 	pthread_cond_signal(&worker->wake);
 	pthread_cond_broadcast(&worker->room);
+	pthread_cond_broadcast(&worker->boundary);
 	pthread_mutex_unlock(&worker->lock);
 	if (worker->running) {
 		pthread_join(worker->thread, NULL);
@@ -570,6 +545,7 @@ void dal_worker_free(struct dal_worker *worker)
 	dal_lane_free(worker->lane);
 	pthread_cond_destroy(&worker->wake);
 	pthread_cond_destroy(&worker->room);
+	pthread_cond_destroy(&worker->boundary);
 	pthread_mutex_destroy(&worker->lock);
 	free(worker);
 }

@@ -25,7 +25,7 @@ struct dal_worker;
 struct dal_worker_options {
 	struct dal_lane_options lane;
 	uint64_t rows_max;      /* limits.rows; 0: DAL_LIMIT_ROWS */
-	const char *generation; /* digest of the rules: recorded in the state from here on */
+	const char *generation; /* digest of the rules; NULL: it isn't recorded */
 	/* A batch is written; `rows`: there are new rows to deliver. */
 	void (*committed)(void *own, bool rows);
 	void (*caught_up)(void *own);         /* once: delivery may begin */
@@ -42,6 +42,27 @@ void dal_worker_wake(struct dal_worker *worker);
 /* Finishes its batch, commits, writes a checkpoint, ends. */
 void dal_worker_stop(struct dal_worker *worker);
 void dal_worker_free(struct dal_worker *worker); /* NULL is fine */
+
+/* Before the start: the number of the generation that is to run, which the state then knows. */
+void dal_worker_number(struct dal_worker *worker, uint64_t number);
+
+/* --- another generation of rules: by one other thread, a step at a time --- */
+
+/* Rules made ready for this worker's lane; as dal_lane_next_new. */
+int dal_worker_next_new(struct dal_worker *worker, const struct dal_lane_options *options,
+			struct dal_lane_next **next);
+/*
+ * Waits until the worker stands still between two batches: all before *at is folded in, nothing
+ * behind. DAL_WORKER_BUSY: not within the time, it was let go. -ECANCELED: it has ended or stops.
+ */
+enum { DAL_WORKER_BUSY = 1 };
+int dal_worker_hold(struct dal_worker *worker, int64_t timeout_us, struct dal_position *at);
+/* It goes on as before. Also if it was never held. */
+void dal_worker_release(struct dal_worker *worker);
+/* It switches to these rules, which are taken, and goes on; it is held. Returns once they run, and
+ * their projections are built. -ECANCELED: it has ended, so they didn't, or not to the end. */
+int dal_worker_switch(struct dal_worker *worker, struct dal_lane_next *next,
+		      struct dal_slice generation);
 
 /* What dispatch has to say of a row; copied. */
 struct dal_worker_note {
@@ -75,7 +96,9 @@ struct dal_worker_status {
 	uint64_t events;               /* since the start */
 	uint64_t undelivered, dead;    /* rows */
 	bool caught_up, paused, building, halted;
-	bool new_generation; /* the rules are not those that the state last ran */
+	uint64_t generation; /* number of the rules that run, or that it last ran */
+	bool new_generation; /* as it was opened, the rules were not those that the state last ran
+			      */
 	bool rebuilding;     /* it was opened with a state that knew less than the log holds */
 	char projection[80]; /* that is being built, and how far */
 	uint64_t build_done, build_end; /* offsets */
