@@ -16,9 +16,12 @@ enum {
 	OP_GETTABUP = 11,
 	OP_GETTABLE = 12,
 	OP_SETTABUP = 15,
+	OP_TBC = 55,
 	OP_JMP = 56,
 	OP_CALL = 68,
 	OP_TAILCALL = 69,
+	OP_FORLOOP = 73,
+	OP_TFORLOOP = 77,
 	OP_EXTRAARG = 82,
 };
 
@@ -186,6 +189,9 @@ void dal_chunk_deinit(struct dal_chunk *chunk)
 struct instruction {
 	unsigned op, a, b, c, bx, ax;
 };
+
+/* A jump's distance is Ax less this. */
+#define JUMP_BIAS ((1u << 24) - 1)
 
 static struct instruction instruction_at(const struct dal_proto *proto, size_t pc)
 {
@@ -390,6 +396,19 @@ bool dal_chunk_outer_write(const struct dal_proto *proto, struct dal_chunk_write
 		outer[i] = true;
 	}
 	return outer_write(proto, outer, write);
+}
+
+bool dal_chunk_is_short(const struct dal_proto *proto, size_t instructions)
+{
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		struct instruction i = instruction_at(proto, pc);
+		bool back = i.op == OP_JMP && i.ax < JUMP_BIAS;
+		bool call = i.op == OP_CALL || i.op == OP_TAILCALL || i.op == OP_TBC;
+		if (back || call || (i.op >= OP_FORLOOP && i.op <= OP_TFORLOOP)) {
+			return false;
+		}
+	}
+	return proto->code_count < instructions;
 }
 
 /* Where the root's upvalues come from is the caller's to say: their values count. */

@@ -74,6 +74,9 @@ struct dal_chunk_write {
 };
 /* Does the closure, or one inside it, assign a variable that outlives its call? */
 bool dal_chunk_outer_write(const struct dal_proto *proto, struct dal_chunk_write *write);
+/* Does a call run fewer instructions than that, whatever happens? So does one without loops and
+ * calls. */
+bool dal_chunk_is_short(const struct dal_proto *proto, size_t instructions);
 /* Adds code and constants, without lines and names. */
 void dal_chunk_digest(const struct dal_proto *proto, struct dal_digester *digester);
 

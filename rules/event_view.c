@@ -6,11 +6,13 @@
 /* Views on nodes below this are kept for the event, so that event.data costs one allocation. */
 #define CACHED_NODES 4096
 
-static const char event_key, node_key, cache_key;
+static const char node_key, data_key, cache_key;
 
-enum name { ID, SOURCE, TYPE, SUBJECT, TIME, DATA, TOPIC, PARTITION, OFFSET };
-static const char *const names[] = {"id",   "source", "type",      "subject", "time",
-				    "data", "topic",  "partition", "offset"};
+/*
+ * The metatable's __index of the event is a table, so that event.data, which most functions begin
+ * with, takes no call: the view on it lies there. Its own __index answers all else.
+ */
+static const char fields_key;
 
 static const struct dal_event *alive(lua_State *lua, const struct dal_event_view *view)
 {
@@ -25,29 +27,71 @@ static struct dal_event_view *push_view(lua_State *lua, enum dal_tag tag, uint32
 {
 	struct dal_event_view *view = lua_newuserdatauv(lua, sizeof(*view), 0);
 	*view = (struct dal_event_view){tag, node, dal_sandbox_of(lua)->generation};
-	dal_userdata_meta(lua, tag == DAL_TAG_EVENT ? &event_key : &node_key);
 	return view;
+}
+
+static void push_node(lua_State *lua, uint32_t node)
+{
+	push_view(lua, DAL_TAG_NODE, node);
+	dal_userdata_meta(lua, &node_key);
 }
 
 static void push_container(lua_State *lua, uint32_t node)
 {
+	struct dal_sandbox *sandbox = dal_sandbox_of(lua);
+	if (node == sandbox->event->data) {
+		lua_rawgetp(lua, LUA_REGISTRYINDEX, &data_key);
+		return;
+	}
 	if (node >= CACHED_NODES) {
-		push_view(lua, DAL_TAG_NODE, node);
+		push_node(lua, node);
 		return;
 	}
 	lua_rawgetp(lua, LUA_REGISTRYINDEX, &cache_key);
 	if (lua_rawgeti(lua, -1, node) == LUA_TUSERDATA) {
-		const struct dal_event_view *view = lua_touserdata(lua, -1);
-		if (view->generation == dal_sandbox_of(lua)->generation) {
-			lua_remove(lua, -2);
-			return;
-		}
+		((struct dal_event_view *)lua_touserdata(lua, -1))->generation =
+			sandbox->generation;
+		lua_remove(lua, -2);
+		return;
 	}
 	lua_pop(lua, 1);
-	push_view(lua, DAL_TAG_NODE, node);
+	push_node(lua, node);
 	lua_pushvalue(lua, -1);
 	lua_rawseti(lua, -3, node);
 	lua_remove(lua, -2);
+}
+
+static bool is_container(const struct dal_event *event)
+{
+	return event->data != DAL_JSON_NONE &&
+	       dal_json_kind(event->json, event->data) >= DAL_JSON_ARRAY;
+}
+
+/* Puts the view on data where scripts find it, or takes it away. */
+static void show_data(lua_State *lua, bool shown)
+{
+	lua_rawgetp(lua, LUA_REGISTRYINDEX, &fields_key);
+	lua_pushliteral(lua, "data");
+	if (shown) {
+		lua_rawgetp(lua, LUA_REGISTRYINDEX, &data_key);
+	} else {
+		lua_pushnil(lua);
+	}
+	lua_rawset(lua, -3);
+	lua_pop(lua, 1);
+}
+
+void dal_event_view_set(struct dal_sandbox *sandbox, const struct dal_event *event)
+{
+	bool before = sandbox->data->generation == sandbox->generation, now = is_container(event);
+	sandbox->event = event;
+	sandbox->generation++;
+	sandbox->view->generation = sandbox->generation;
+	sandbox->data->node = event->data;
+	sandbox->data->generation = now ? sandbox->generation : 0;
+	if (before != now) {
+		show_data(sandbox->lua, now);
+	}
 }
 
 void dal_event_view_push_node(lua_State *lua, uint32_t node)
@@ -62,11 +106,6 @@ void dal_event_view_push_node(lua_State *lua, uint32_t node)
 	} else {
 		dal_push_scalar(lua, json, node);
 	}
-}
-
-void dal_event_view_push(lua_State *lua)
-{
-	push_view(lua, DAL_TAG_EVENT, DAL_JSON_ROOT);
 }
 
 const struct dal_json *dal_event_view_node(lua_State *lua, int index, uint32_t *node)
@@ -86,25 +125,33 @@ static int push_text(lua_State *lua, struct dal_slice text)
 	return 1;
 }
 
-static int event_attribute(lua_State *lua, const struct dal_event *event)
+enum name { OTHER, TYPE, DATA, TIME, ID, SOURCE, SUBJECT, TOPIC, PARTITION, OFFSET, NAMES };
+
+static enum name name_of(struct dal_slice key)
 {
-	size_t size;
-	const char *name = lua_tolstring(lua, 2, &size);
-	dal_event_view_push_node(lua, dal_event_attribute(event, dal_slice(name, size)));
-	return 1;
+	static const struct dal_slice names[NAMES] = {
+		[TYPE] = {"type", 4},   [DATA] = {"data", 4},           [TIME] = {"time", 4},
+		[ID] = {"id", 2},       [SOURCE] = {"source", 6},       [SUBJECT] = {"subject", 7},
+		[TOPIC] = {"topic", 5}, [PARTITION] = {"partition", 9}, [OFFSET] = {"offset", 6},
+	};
+	for (int name = OTHER + 1; name < NAMES; name++) {
+		if (dal_slice_equal(key, names[name])) {
+			return (enum name)name;
+		}
+	}
+	return OTHER;
 }
 
+/* Its first argument is the table of fields: there is only one event. */
 static int event_index(lua_State *lua)
 {
-	const struct dal_event *event = alive(lua, lua_touserdata(lua, 1));
-	if (lua_type(lua, 2) != LUA_TSTRING) {
+	const struct dal_event *event = dal_sandbox_of(lua)->event;
+	struct dal_slice key;
+	if (event == NULL || lua_type(lua, 2) != LUA_TSTRING) {
 		return 0;
 	}
-	lua_pushvalue(lua, 2);
-	if (lua_rawget(lua, lua_upvalueindex(1)) == LUA_TNIL) {
-		return event_attribute(lua, event);
-	}
-	switch ((enum name)lua_tointeger(lua, -1)) {
+	key.data = lua_tolstring(lua, 2, &key.size);
+	switch (name_of(key)) {
 	case ID:
 		return push_text(lua, event->id);
 	case SOURCE:
@@ -126,8 +173,10 @@ static int event_index(lua_State *lua)
 	case OFFSET:
 		lua_pushinteger(lua, (lua_Integer)event->place.offset);
 		return 1;
+	default:
+		dal_event_view_push_node(lua, dal_event_attribute(event, key));
+		return 1;
 	}
-	return 0;
 }
 
 static int node_index(lua_State *lua)
@@ -232,18 +281,28 @@ void dal_event_view_open(lua_State *lua)
 						  {"__len", node_length},
 						  {"__eq", node_equal},
 						  {NULL, NULL}};
+	struct dal_sandbox *sandbox = dal_sandbox_of(lua);
 	dal_userdata_register(lua, &node_key, node_functions);
 	lua_newtable(lua);
 	lua_rawsetp(lua, LUA_REGISTRYINDEX, &cache_key);
+	push_node(lua, DAL_JSON_NONE);
+	sandbox->data = lua_touserdata(lua, -1);
+	sandbox->data->generation = UINT64_MAX; /* not shown */
+	lua_rawsetp(lua, LUA_REGISTRYINDEX, &data_key);
+
+	lua_newtable(lua); /* the fields */
 	lua_newtable(lua);
+	lua_pushcfunction(lua, event_index);
+	lua_setfield(lua, -2, "__index");
+	lua_setmetatable(lua, -2);
+	lua_pushvalue(lua, -1);
+	lua_rawsetp(lua, LUA_REGISTRYINDEX, &fields_key);
+	sandbox->view = push_view(lua, DAL_TAG_EVENT, DAL_JSON_ROOT);
 	lua_newtable(lua);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		lua_pushinteger(lua, (lua_Integer)i);
-		lua_setfield(lua, -2, names[i]);
-	}
-	lua_pushcclosure(lua, event_index, 1);
+	lua_rotate(lua, -3, -1); /* view, metatable, fields */
 	lua_setfield(lua, -2, "__index");
 	lua_pushcfunction(lua, refuse_change);
 	lua_setfield(lua, -2, "__newindex");
-	lua_rawsetp(lua, LUA_REGISTRYINDEX, &event_key);
+	lua_setmetatable(lua, -2);
+	lua_replace(lua, DAL_SLOT_EVENT);
 }

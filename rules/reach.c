@@ -20,7 +20,8 @@ struct reach {
 	int seen;  /* a table: value -> its number */
 	int queue; /* a table: number -> value */
 	lua_Integer count;
-	const struct dal_function_own *from;
+	struct dal_function_own *from;
+	bool declared; /* the next function is `from` itself */
 };
 
 /* The value on top: popped; queued if it is new and may hold or reach anything. */
@@ -87,6 +88,10 @@ static void check_function(struct reach *reach, int index)
 				 "from one event to the next but a projection's state",
 		       name);
 		free(name);
+	}
+	if (reach->declared) {
+		reach->from->is_short = dal_chunk_is_short(&chunk.root, DAL_SANDBOX_SLICE);
+		reach->declared = false;
 	}
 	dal_chunk_deinit(&chunk);
 }
@@ -161,6 +166,7 @@ void dal_reach_freeze(struct dal_loader *loader)
 	for (int64_t f = 1; f <= loader->function_count; f++) {
 		reach.from = loader->checking ? &loader->set->functions[f - 1] : NULL;
 		lua_rawgeti(lua, functions, f);
+		reach.declared = true; /* one that was met before is taken as any other */
 		queue(&reach);
 		while (done < reach.count) {
 			visit(&reach, ++done);

@@ -9,9 +9,6 @@
 #include "rules/coverage_lines.h"
 #include "rules/library.h"
 
-/* The hook fires so often; between two firings only fuel that C functions charge is watched. */
-#define SLICE 250
-
 const struct dal_sandbox_limits dal_sandbox_call_limits = {
 	.live_bytes = DAL_LIMIT_CALL_LIVE_BYTES,
 	.total_bytes = DAL_LIMIT_CALL_TOTAL_BYTES,
@@ -115,7 +112,7 @@ static void hook(lua_State *lua, lua_Debug *frame)
 	if (sandbox->expired != DAL_EXPIRY_NONE) {
 		expire(lua, sandbox->expired);
 	}
-	sandbox->fuel -= SLICE;
+	sandbox->fuel -= DAL_SANDBOX_SLICE;
 	if (sandbox->fuel <= 0) {
 		expire(lua, DAL_EXPIRY_FUEL);
 	}
@@ -193,9 +190,14 @@ static void begin(struct dal_sandbox *sandbox, const struct dal_sandbox_limits *
 	sandbox->cpu_start_us = -1;
 	sandbox->expired = DAL_EXPIRY_NONE;
 	sandbox->calls++;
-	/* Also sets the count to its start: fuel is the same whatever ran before. */
-	lua_sethook(sandbox->lua, hook,
-		    sandbox->lines != NULL ? LUA_MASKCOUNT | LUA_MASKLINE : LUA_MASKCOUNT, SLICE);
+	if (sandbox->lines != NULL) {
+		lua_sethook(sandbox->lua, hook, LUA_MASKCOUNT | LUA_MASKLINE, DAL_SANDBOX_SLICE);
+	} else if (!limits->short_run) {
+		/* Also sets the count to its start: fuel is the same whatever ran before. */
+		lua_sethook(sandbox->lua, hook, LUA_MASKCOUNT, DAL_SANDBOX_SLICE);
+	} else if (lua_gethookmask(sandbox->lua) != 0) {
+		lua_sethook(sandbox->lua, NULL, 0, 0);
+	}
 }
 
 static void end(struct dal_sandbox *sandbox)

@@ -21,6 +21,7 @@
 #include "engine/event/json.h"
 
 struct dal_coverage_lines;
+struct dal_event_view;
 struct dal_loader;
 struct dal_vm;
 
@@ -29,7 +30,7 @@ extern const char dal_functions_key; /* the registry's key of the table in DAL_S
 enum dal_slot {
 	DAL_SLOT_HANDLER = 1,
 	DAL_SLOT_FUNCTIONS, /* what was declared: functions by number, from 1 */
-	DAL_SLOT_EVENT,     /* the view on the current event, or nil if not made yet */
+	DAL_SLOT_EVENT,     /* the view on the current event */
 	DAL_SLOT_COUNT = DAL_SLOT_EVENT,
 };
 
@@ -50,7 +51,12 @@ struct dal_sandbox_limits {
 	size_t total_bytes; /* allocated during the call */
 	int64_t instructions;
 	int64_t cpu_us; /* 0: no line */
+	bool short_run; /* fewer than DAL_SANDBOX_SLICE instructions: the hook isn't even set */
 };
+
+/* The hook fires after so many instructions; between two firings only fuel that C functions charge
+ * is watched. */
+#define DAL_SANDBOX_SLICE 250
 
 extern const struct dal_sandbox_limits dal_sandbox_call_limits, dal_sandbox_load_limits;
 
@@ -66,6 +72,8 @@ struct dal_sandbox {
 	uint64_t generation; /* of event views; those of an older one are dead */
 	uint64_t calls;      /* entry proxies are valid within one call */
 	const struct dal_event *event;
+	struct dal_event_view *view,
+		*data;                    /* on the event, and on its data if that's a container */
 	struct dal_json *json;            /* for json.decode and stored entries; made when needed */
 	struct dal_buffer scratch;        /* of C functions that may be left by an error */
 	struct dal_buffer message, trace; /* of the last failure */

@@ -25,7 +25,8 @@ struct dal_projection_own {
 struct dal_function_own {
 	size_t source;
 	int line;
-	char *what; /* `rule "x"` */
+	char *what;    /* `rule "x"` */
+	bool is_short; /* its instructions need not be counted: dal_chunk_is_short */
 	struct dal_reads reads;
 };
 

@@ -61,15 +61,20 @@ static inline void dal_push_scalar(lua_State *lua, const struct dal_json *json, 
 	}
 }
 
+/*
+ * A view is made once and used for event after event: nothing of a script lasts from one to the
+ * next, so nobody can tell. One that isn't the current event's has an older generation.
+ */
 struct dal_event_view {
 	enum dal_tag tag;
 	uint32_t node;
 	uint64_t generation;
 };
 
+/* Fills DAL_SLOT_EVENT. */
 void dal_event_view_open(lua_State *lua);
-/* The view on the current event. */
-void dal_event_view_push(lua_State *lua);
+/* The current event is another one. */
+void dal_event_view_set(struct dal_sandbox *sandbox, const struct dal_event *event);
 /* A node of the current event as a Lua value: containers as views. */
 void dal_event_view_push_node(lua_State *lua, uint32_t node);
 /* The tape and node of a view (EVENT or NODE); raises if it outlived its event. */

@@ -20,6 +20,8 @@ int dal_vm_new(const struct dal_vm_options *options, struct dal_vm **out)
 	if (options->unlimited_time) {
 		vm->limits.cpu_us = 0;
 	}
+	vm->short_limits = vm->limits;
+	vm->short_limits.short_run = true;
 	vm->templates = dal_calloc(vm->rules->projection_count + 1, sizeof(*vm->templates));
 	dal_sandbox_init(&vm->sandbox);
 	vm->sandbox.lines = options->lines;
@@ -52,10 +54,7 @@ void dal_vm_free(struct dal_vm *vm)
 
 void dal_vm_event(struct dal_vm *vm, const struct dal_event *event)
 {
-	vm->sandbox.event = event;
-	vm->sandbox.generation++;
-	lua_pushnil(vm->sandbox.lua); /* the view is made when a function runs */
-	lua_replace(vm->sandbox.lua, DAL_SLOT_EVENT);
+	dal_event_view_set(&vm->sandbox, event);
 }
 
 struct dal_vm_failure dal_vm_failure(const struct dal_vm *vm)
@@ -64,15 +63,12 @@ struct dal_vm_failure dal_vm_failure(const struct dal_vm *vm)
 				       dal_buffer_slice(&vm->sandbox.trace)};
 }
 
-static void push_event(struct dal_vm *vm)
+/* Pushes the declared function and the event. */
+static void push_call(struct dal_vm *vm, int64_t function)
 {
-	lua_State *lua = vm->sandbox.lua;
 	DAL_ASSERT(vm->sandbox.event != NULL);
-	if (lua_isnil(lua, DAL_SLOT_EVENT)) {
-		dal_event_view_push(lua);
-		lua_replace(lua, DAL_SLOT_EVENT);
-	}
-	lua_pushvalue(lua, DAL_SLOT_EVENT);
+	lua_rawgeti(vm->sandbox.lua, DAL_SLOT_FUNCTIONS, function);
+	lua_pushvalue(vm->sandbox.lua, DAL_SLOT_EVENT);
 }
 
 static int outcome(struct dal_vm *vm, int r)
@@ -86,11 +82,14 @@ static int outcome(struct dal_vm *vm, int r)
 	return r == DAL_SANDBOX_LIMIT ? DAL_VM_LIMIT : DAL_VM_ERROR;
 }
 
-static int call(struct dal_vm *vm, enum dal_phase phase, int arguments)
+static int call(struct dal_vm *vm, enum dal_phase phase, int64_t function, int arguments)
 {
+	bool is_short = vm->rules->functions[function - 1].is_short;
 	vm->fatal = 0;
 	vm->sandbox.phase = phase;
-	return outcome(vm, dal_sandbox_call(&vm->sandbox, &vm->limits, arguments, 1));
+	return outcome(vm,
+		       dal_sandbox_call(&vm->sandbox, is_short ? &vm->short_limits : &vm->limits,
+					arguments, 1));
 }
 
 int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int64_t function,
@@ -99,12 +98,11 @@ int dal_vm_run(struct dal_vm *vm, enum dal_phase phase, lua_CFunction body, int6
 	lua_State *lua = vm->sandbox.lua;
 	int first = lua_gettop(lua) - more + 1;
 	lua_pushcfunction(lua, body);
-	lua_rawgeti(lua, DAL_SLOT_FUNCTIONS, function);
-	push_event(vm);
+	push_call(vm, function);
 	if (more > 0) {
 		lua_rotate(lua, first, 3);
 	}
-	return call(vm, phase, 2 + more);
+	return call(vm, phase, function, 2 + more);
 }
 
 int dal_vm_when(struct dal_vm *vm, uint32_t rule)
@@ -115,9 +113,8 @@ int dal_vm_when(struct dal_vm *vm, uint32_t rule)
 	if (function == 0) {
 		return 0;
 	}
-	lua_rawgeti(lua, DAL_SLOT_FUNCTIONS, function);
-	push_event(vm);
-	int r = call(vm, DAL_PHASE_WHEN, 1);
+	push_call(vm, function);
+	int r = call(vm, DAL_PHASE_WHEN, function, 1);
 	if (r == 0) {
 		r = lua_toboolean(lua, -1) ? 0 : DAL_VM_NO;
 		lua_pop(lua, 1);

@@ -19,9 +19,10 @@ struct dal_vm {
 	struct dal_sandbox sandbox;
 	struct dal_rules *rules;
 	struct dal_vm_options options;
-	struct dal_sandbox_limits limits;
-	int *templates; /* one a projection: a reference to `init`, 0: not made yet */
-	int fatal;      /* what a callback said */
+	struct dal_sandbox_limits limits,
+		short_limits; /* the latter for functions that are short */
+	int *templates;       /* one a projection: a reference to `init`, 0: not made yet */
+	int fatal;            /* what a callback said */
 
 	struct dal_slice *keys;
 	size_t key_count, key_capacity;
