@@ -1,336 +1,158 @@
 /*
- * Why a pattern does not match: the first field, in the pattern's order, that failed.
+ * Why a pattern does not match: the first field, in the pattern's order, that failed, and how many
+ * do.
  *
  * Where an array of objects or an `$or` leaves a choice, the element or the alternative that came
- * furthest is explained.
+ * nearest is explained: the one with the smallest share of failing fields.
  */
-#include "engine/base/limits.h"
-#include "engine/base/memory.h"
+#include "rules/pattern_explain.h"
+
 #include "engine/event/json_write.h"
-#include "rules/casefold.h"
-#include "rules/pattern_tree.h"
 
 #define FOUND_BYTES 256 /* of a value; what is longer is cut */
-#define EXPECTED_VALUES 8
 
 struct explanation {
 	const struct dal_json *json;
+	struct dal_event_fields *fields;
 	struct dal_pattern_miss *miss;
 	struct dal_buffer path;
 };
 
-/* How many of an object's conditions hold before the first that fails. */
-static size_t passed(const struct dal_pattern_object *pattern, const struct dal_json *json,
-		     uint32_t object)
+/* --- how much of it holds --- */
+
+struct tally {
+	uint32_t conditions, failed;
+};
+
+static bool is_nearer(struct tally a, struct tally b)
 {
-	size_t count = 0;
-	for (uint32_t i = 0; i < pattern->field_count; i++, count++) {
-		const struct dal_pattern_field *field = &pattern->fields[i];
-		uint32_t value = dal_json_find(json, object, field->name);
-		if (field->operators ? !dal_leaf_holds(field, json, value)
-				     : !dal_pattern_object_holds(field->object, json, value)) {
-			break;
+	uint64_t x = (uint64_t)a.failed * b.conditions, y = (uint64_t)b.failed * a.conditions;
+
+	if (a.failed == 0 || b.failed == 0) {
+		return a.failed < b.failed;
+	}
+	return x != y ? x < y : a.conditions > b.conditions;
+}
+
+static struct tally tally_object(const struct explanation *e,
+				 const struct dal_pattern_object *pattern, uint32_t value,
+				 uint32_t *best);
+
+static struct tally tally_field(const struct explanation *e, const struct dal_pattern_field *field,
+				uint32_t object)
+{
+	uint32_t value = dal_event_fields_find(e->fields, object, field->name), best;
+
+	if (field->operators) {
+		return (struct tally){1, !dal_leaf_holds(field, e->json, value)};
+	}
+	return tally_object(e, field->object, value, &best);
+}
+
+static struct tally tally_within(const struct explanation *e,
+				 const struct dal_pattern_object *pattern, uint32_t object);
+
+static struct tally tally_or(const struct explanation *e, const struct dal_pattern_or * or,
+			     uint32_t object, uint32_t *best)
+{
+	struct tally nearest = tally_within(e, & or->alternatives[0], object);
+
+	*best = 0;
+	for (uint32_t i = 1; i < or->count && nearest.failed > 0; i++) {
+		struct tally tally = tally_within(e, & or->alternatives[i], object);
+		if (is_nearer(tally, nearest)) {
+			nearest = tally;
+			*best = i;
 		}
 	}
-	return count;
+	return nearest;
 }
 
-static void describe_bound(const char *words, const struct dal_number *number,
-			   struct dal_buffer *out)
+/* All of it within one object of the event; NONE is an object without fields. */
+static struct tally tally_within(const struct explanation *e,
+				 const struct dal_pattern_object *pattern, uint32_t object)
 {
-	dal_buffer_text(out, words);
-	dal_number_print(number, out);
-}
+	struct tally sum = {0}, part;
+	uint32_t best;
 
-static void describe_range(const struct dal_range *range, struct dal_buffer *out)
-{
-	dal_buffer_text(out, "a number ");
-	if (range->has_lower && range->has_upper &&
-	    dal_number_compare(&range->lower, &range->upper) == 0) {
-		describe_bound("= ", &range->lower, out);
-		return;
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		part = tally_field(e, &pattern->fields[i], object);
+		sum.conditions += part.conditions;
+		sum.failed += part.failed;
 	}
-	if (range->has_lower) {
-		describe_bound(range->lower_open ? "> " : ">= ", &range->lower, out);
+	for (uint32_t i = 0; i < pattern->or_count; i++) {
+		part = tally_or(e, &pattern->ors[i], object, &best);
+		sum.conditions += part.conditions;
+		sum.failed += part.failed;
 	}
-	if (range->has_upper) {
-		dal_buffer_text(out, range->has_lower ? " and " : "");
-		describe_bound(range->upper_open ? "< " : "<= ", &range->upper, out);
-	}
+	return sum;
 }
 
-static void describe_text(const char *words, struct dal_slice text, bool folded,
-			  struct dal_buffer *out)
+static struct tally tally_object(const struct explanation *e,
+				 const struct dal_pattern_object *pattern, uint32_t value,
+				 uint32_t *best)
 {
-	dal_buffer_text(out, words);
-	dal_json_append_string(out, text);
-	dal_buffer_text(out, folded ? " in any case" : "");
-}
+	uint32_t cursor = value, object;
+	struct tally nearest = {0};
 
-static void describe(const struct dal_operator *op, struct dal_buffer *out);
-
-static void describe_list(const struct dal_operator *operators, uint32_t count, const char *one_of,
-			  const char *join, struct dal_buffer *out)
-{
-	dal_buffer_text(out, count > 1 ? one_of : "");
-	for (uint32_t i = 0; i < count; i++) {
-		if (i == EXPECTED_VALUES) {
-			dal_buffer_printf(out, "%sone of %u more", join, count - i);
-			break;
+	*best = DAL_JSON_NONE;
+	while ((object = dal_object_next(e->json, value, &cursor)) != DAL_JSON_NONE) {
+		struct tally tally = tally_within(e, pattern, object);
+		if (*best == DAL_JSON_NONE || is_nearer(tally, nearest)) {
+			nearest = tally;
+			*best = object;
 		}
-		dal_buffer_text(out, i > 0 ? join : "");
-		describe(&operators[i], out);
-	}
-}
-
-static void describe(const struct dal_operator *op, struct dal_buffer *out)
-{
-	switch (op->kind) {
-	case DAL_OPERATOR_PREFIX:
-	case DAL_OPERATOR_PREFIX_FOLDED:
-		describe_text("a string that begins with ", op->text,
-			      op->kind == DAL_OPERATOR_PREFIX_FOLDED, out);
-		break;
-	case DAL_OPERATOR_SUFFIX:
-	case DAL_OPERATOR_SUFFIX_FOLDED:
-		describe_text("a string that ends with ", op->text,
-			      op->kind == DAL_OPERATOR_SUFFIX_FOLDED, out);
-		break;
-	case DAL_OPERATOR_FOLDED:
-		describe_text("", op->text, true, out);
-		break;
-	case DAL_OPERATOR_WILDCARD:
-		describe_text("a string like ", op->text, false, out);
-		break;
-	case DAL_OPERATOR_RANGE:
-		describe_range(op->range, out);
-		break;
-	case DAL_OPERATOR_EXISTS:
-		dal_buffer_text(out, "any value");
-		break;
-	case DAL_OPERATOR_ABSENT:
-		dal_buffer_text(out, "no such field");
-		break;
-	case DAL_OPERATOR_ANYTHING_BUT:
-		dal_buffer_text(out, "anything but ");
-		describe_list(op->excluded.operators, op->excluded.count, "", " or ", out);
-		break;
-	default:
-		dal_operator_print(op, out);
-	}
-}
-
-static bool is_plain(const struct dal_operator *op)
-{
-	return op->kind <= DAL_OPERATOR_NUMBER;
-}
-
-static void describe_leaf(const struct dal_pattern_field *leaf, struct dal_buffer *out)
-{
-	bool plain = true;
-	for (uint32_t i = 0; i < leaf->operator_count; i++) {
-		plain = plain && is_plain(&leaf->operators[i]);
-	}
-	describe_list(leaf->operators, leaf->operator_count, plain ? "one of " : "",
-		      plain ? ", " : ", or ", out);
-}
-
-static bool same_folded(struct dal_slice a, struct dal_slice b)
-{
-	struct dal_buffer x = {0}, y = {0};
-	dal_casefold_append(&x, a);
-	dal_casefold_append(&y, b);
-	bool same = dal_slice_equal(dal_buffer_slice(&x), dal_buffer_slice(&y));
-	dal_buffer_deinit(&x);
-	dal_buffer_deinit(&y);
-	return same;
-}
-
-/* Does the string hold once it is cut and folded like the operator's text? */
-static bool differs_in_case(const struct dal_operator *op, struct dal_slice value)
-{
-	size_t size = op->text.size;
-	switch (op->kind) {
-	case DAL_OPERATOR_STRING:
-		return same_folded(value, op->text);
-	case DAL_OPERATOR_PREFIX:
-		return value.size >= size && same_folded(dal_slice(value.data, size), op->text);
-	case DAL_OPERATOR_SUFFIX:
-		return value.size >= size &&
-		       same_folded(dal_slice(value.data + value.size - size, size), op->text);
-	default:
-		return false;
-	}
-}
-
-static struct dal_slice trim(struct dal_slice text)
-{
-	while (text.size > 0 && (unsigned char)text.data[0] <= ' ') {
-		text.data++;
-		text.size--;
-	}
-	while (text.size > 0 && (unsigned char)text.data[text.size - 1] <= ' ') {
-		text.size--;
-	}
-	return text;
-}
-
-static bool is_number(const struct dal_json *json, uint32_t node)
-{
-	return dal_json_kind(json, node) == DAL_JSON_INTEGER ||
-	       dal_json_kind(json, node) == DAL_JSON_FLOAT;
-}
-
-static bool looks_like_number(struct dal_slice text)
-{
-	struct dal_json *json = dal_json_new();
-	bool is = dal_json_parse(json, text, 0, NULL) == 0 && is_number(json, DAL_JSON_ROOT);
-	dal_json_free(json);
-	return is;
-}
-
-static const char *hint_for_string(const struct dal_operator *op, struct dal_slice value)
-{
-	enum dal_operator_kind kind = op->kind;
-	if (differs_in_case(op, value)) {
-		return "differs in case";
-	}
-	if (kind == DAL_OPERATOR_STRING && dal_slice_equal(trim(value), trim(op->text))) {
-		return "differs in spaces at its ends";
-	}
-	if (kind == DAL_OPERATOR_NUMBER || kind == DAL_OPERATOR_RANGE) {
-		return looks_like_number(value) ? "is a string, not a number" : "is no number";
-	}
-	if (kind <= DAL_OPERATOR_TRUE) {
-		struct dal_buffer word = {0};
-		dal_operator_print(op, &word);
-		bool same = dal_slice_equal(dal_buffer_slice(&word), value);
-		dal_buffer_deinit(&word);
-		return same ? "is a string" : NULL;
-	}
-	return NULL;
-}
-
-static bool wants_string(const struct dal_operator *op)
-{
-	return op->kind >= DAL_OPERATOR_STRING && op->kind <= DAL_OPERATOR_WILDCARD &&
-	       op->kind != DAL_OPERATOR_NUMBER;
-}
-
-/* What a scalar that failed has nearly right, or NULL. */
-static const char *hint_for_scalar(const struct dal_json *json, uint32_t scalar,
-				   const struct dal_operator *op)
-{
-	switch (dal_json_kind(json, scalar)) {
-	case DAL_JSON_STRING:
-		return hint_for_string(op, dal_json_string(json, scalar));
-	case DAL_JSON_NULL:
-		return "is null";
-	case DAL_JSON_INTEGER:
-	case DAL_JSON_FLOAT:
-		return wants_string(op) ? "is a number, not a string" : NULL;
-	default:
-		return wants_string(op) ? "is a boolean, not a string" : NULL;
-	}
-}
-
-/* A field of the event's object that was probably meant, or NULL; the caller frees it. */
-static char *similar_key(const struct dal_json *json, uint32_t object, struct dal_slice name)
-{
-	const char *names[64];
-	size_t count = 0;
-	if (object == DAL_JSON_NONE || dal_json_kind(json, object) != DAL_JSON_OBJECT) {
-		return NULL;
-	}
-	uint32_t end = dal_json_next(json, object);
-	for (uint32_t key = object + 1; key < end && count < 64;
-	     key = dal_json_next(json, key + 1)) {
-		names[count++] = dal_slice_dup(dal_json_string(json, key));
-	}
-	char *wanted = dal_slice_dup(name);
-	const char *near = dal_error_suggest(wanted, names, count);
-	char *copy = near ? dal_strdup(near) : NULL;
-	for (size_t i = 0; i < count; i++) {
-		free((char *)names[i]);
-	}
-	free(wanted);
-	return copy;
-}
-
-static void hint_missing(struct explanation *explanation, uint32_t object, struct dal_slice name)
-{
-	char *near = similar_key(explanation->json, object, name);
-	dal_buffer_text(&explanation->miss->hint, "is missing");
-	if (near) {
-		dal_buffer_text(&explanation->miss->hint, "; there is ");
-		dal_json_append_string(&explanation->miss->hint, dal_slice_text(near));
-	}
-	free(near);
-}
-
-static void hint_leaf(struct explanation *explanation, const struct dal_pattern_field *leaf,
-		      uint32_t value)
-{
-	const struct dal_json *json = explanation->json;
-	struct dal_buffer *hint = &explanation->miss->hint;
-	uint32_t cursor = value, scalar, scalars = 0;
-	while ((scalar = dal_scalar_next(json, value, &cursor)) != DAL_JSON_NONE) {
-		scalars++;
-		for (uint32_t i = 0; i < leaf->operator_count && hint->size == 0; i++) {
-			const char *text = hint_for_scalar(json, scalar, &leaf->operators[i]);
-			dal_buffer_text(hint, text ? text : "");
+		if (nearest.failed == 0) {
+			return nearest;
 		}
 	}
-	if (scalars == 0) {
-		uint32_t none = value;
-		bool objects = dal_object_next(json, value, &none) != DAL_JSON_NONE;
-		dal_buffer_text(hint, objects ? "is an object: name its fields"
-					      : "is an empty list, which counts as missing");
-	}
+	return *best == DAL_JSON_NONE ? tally_within(e, pattern, DAL_JSON_NONE) : nearest;
 }
 
-static void print_found(struct explanation *explanation, uint32_t value)
+/* --- what failed --- */
+
+static void print_found(struct explanation *e, uint32_t value)
 {
-	struct dal_slice raw = dal_json_raw(explanation->json, value);
+	struct dal_slice raw = dal_json_raw(e->json, value);
 	size_t size = raw.size;
+
 	if (size > FOUND_BYTES) {
 		for (size = FOUND_BYTES; ((unsigned char)raw.data[size] & 0xC0) == 0x80; size--) {
 		}
 	}
-	dal_buffer_append(&explanation->miss->found, raw.data, size);
-	dal_buffer_text(&explanation->miss->found, size < raw.size ? "..." : "");
+	dal_buffer_append(&e->miss->found, raw.data, size);
+	dal_buffer_text(&e->miss->found, size < raw.size ? "..." : "");
 }
 
-static void explain_leaf(struct explanation *explanation, const struct dal_pattern_field *leaf,
+static void explain_leaf(struct explanation *e, const struct dal_pattern_field *leaf,
 			 uint32_t object, uint32_t value)
 {
-	dal_buffer_slice_append(&explanation->miss->field, dal_buffer_slice(&explanation->path));
-	describe_leaf(leaf, &explanation->miss->expected);
+	dal_buffer_slice_append(&e->miss->field, dal_buffer_slice(&e->path));
+	dal_leaf_describe(leaf, &e->miss->expected);
 	if (value == DAL_JSON_NONE) {
-		hint_missing(explanation, object, leaf->name);
+		dal_leaf_hint_missing(e->fields, leaf, object, e->miss);
 		return;
 	}
-	print_found(explanation, value);
-	hint_leaf(explanation, leaf, value);
+	print_found(e, value);
+	dal_leaf_hint(e->json, leaf, value, e->miss);
 }
-
-static void explain_object(struct explanation *explanation,
-			   const struct dal_pattern_object *pattern, uint32_t value);
 
 /* A value where the pattern has fields, but no object. */
 static bool is_scalar(const struct dal_json *json, uint32_t value)
 {
 	uint32_t object = value, scalar = value;
+
 	return dal_object_next(json, value, &object) == DAL_JSON_NONE &&
 	       dal_scalar_next(json, value, &scalar) != DAL_JSON_NONE;
 }
 
-static void explain_scalar(struct explanation *explanation, const struct dal_pattern_field *field,
+static void explain_scalar(struct explanation *e, const struct dal_pattern_field *field,
 			   uint32_t value)
 {
-	struct dal_pattern_miss *miss = explanation->miss;
-	dal_buffer_slice_append(&miss->field, dal_buffer_slice(&explanation->path));
-	print_found(explanation, value);
+	struct dal_pattern_miss *miss = e->miss;
+
+	dal_buffer_slice_append(&miss->field, dal_buffer_slice(&e->path));
+	print_found(e, value);
 	dal_buffer_text(&miss->expected, "an object");
 	dal_buffer_text(&miss->hint, "is no object, so ");
 	if (field->object->field_count > 0) {
@@ -341,69 +163,117 @@ static void explain_scalar(struct explanation *explanation, const struct dal_pat
 	}
 }
 
-static void explain_field(struct explanation *explanation, const struct dal_pattern_field *field,
+static void explain_object(struct explanation *e, const struct dal_pattern_object *pattern,
+			   uint32_t value);
+
+static void explain_field(struct explanation *e, const struct dal_pattern_field *field,
 			  uint32_t object)
 {
-	size_t path = explanation->path.size;
-	uint32_t value = dal_json_find(explanation->json, object, field->name);
-	dal_buffer_text(&explanation->path, path ? "." : "");
-	dal_buffer_slice_append(&explanation->path, field->name);
+	size_t path = e->path.size;
+	uint32_t value = dal_event_fields_find(e->fields, object, field->name);
+
+	dal_buffer_text(&e->path, path ? "." : "");
+	dal_buffer_slice_append(&e->path, field->name);
 	if (field->operators) {
-		explain_leaf(explanation, field, object, value);
-	} else if (is_scalar(explanation->json, value)) {
-		explain_scalar(explanation, field, value);
+		explain_leaf(e, field, object, value);
+	} else if (is_scalar(e->json, value)) {
+		explain_scalar(e, field, value);
 	} else {
-		explain_object(explanation, field->object, value);
+		explain_object(e, field->object, value);
 	}
-	explanation->path.size = path;
+	e->path.size = path;
 }
 
-static void explain_or(struct explanation *explanation, const struct dal_pattern_or * or,
-		       uint32_t object)
+static void hint_more(struct explanation *e, const char *words)
 {
-	uint32_t best = 0;
-	for (uint32_t i = 1; i < or->count; i++) {
-		if (passed(& or->alternatives[i], explanation->json, object) >
-		    passed(& or->alternatives[best], explanation->json, object)) {
-			best = i;
+	dal_buffer_text(&e->miss->hint, e->miss->hint.size > 0 ? "; " : "");
+	dal_buffer_text(&e->miss->hint, words);
+}
+
+static void explain_within(struct explanation *e, const struct dal_pattern_object *pattern,
+			   uint32_t object)
+{
+	uint32_t best;
+
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		if (tally_field(e, &pattern->fields[i], object).failed > 0) {
+			explain_field(e, &pattern->fields[i], object);
+			return;
 		}
 	}
-	explain_object(explanation, & or->alternatives[best], object);
-	if (or->count > 1) {
-		dal_buffer_printf(&explanation->miss->hint,
-				  "%sone of the %u alternatives of $or would do, this one came "
-				  "nearest",
-				  explanation->miss->hint.size ? "; " : "", or->count);
+	for (uint32_t i = 0; i < pattern->or_count; i++) {
+		const struct dal_pattern_or * or = &pattern->ors[i];
+		if (tally_or(e, or, object, &best).failed == 0) {
+			continue;
+		}
+		explain_within(e, & or->alternatives[best], object);
+		if (or->count > 1) {
+			hint_more(e, "one of the ");
+			dal_buffer_printf(&e->miss->hint, "%u", or->count);
+			dal_buffer_text(&e->miss->hint,
+					" alternatives of $or would do, this one came nearest");
+		}
+		return;
+	}
+}
+
+/* Is each field and each `$or` fulfilled by some element, though by none all of them? */
+static bool is_spread(const struct explanation *e, const struct dal_pattern_object *pattern,
+		      uint32_t value)
+{
+	uint32_t best;
+
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		const struct dal_pattern_object alone = {.fields = &pattern->fields[i],
+							 .field_count = 1};
+		if (tally_object(e, &alone, value, &best).failed > 0) {
+			return false;
+		}
+	}
+	for (uint32_t i = 0; i < pattern->or_count; i++) {
+		const struct dal_pattern_object alone = {.ors = &pattern->ors[i], .or_count = 1};
+		if (tally_object(e, &alone, value, &best).failed > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* "[2]" for the element of an array with several. */
+static void path_element(struct explanation *e, uint32_t array, uint32_t element)
+{
+	uint32_t index = 0, at = array + 1, end = dal_json_next(e->json, array);
+
+	while (at < end && at != element) {
+		at = dal_json_next(e->json, at);
+		index++;
+	}
+	if (at == element) {
+		dal_buffer_printf(&e->path, "[%u]", index);
 	}
 }
 
 /* `pattern` does not hold for `value`. */
-static void explain_object(struct explanation *explanation,
-			   const struct dal_pattern_object *pattern, uint32_t value)
+static void explain_object(struct explanation *e, const struct dal_pattern_object *pattern,
+			   uint32_t value)
 {
-	const struct dal_json *json = explanation->json;
-	uint32_t cursor = value, object, best = DAL_JSON_NONE;
-	size_t best_passed = 0;
-	while ((object = dal_object_next(json, value, &cursor)) != DAL_JSON_NONE) {
-		size_t count = passed(pattern, json, object);
-		if (best == DAL_JSON_NONE || count > best_passed) {
-			best = object;
-			best_passed = count;
-		}
+	size_t path = e->path.size;
+	bool several = value != DAL_JSON_NONE && dal_json_kind(e->json, value) == DAL_JSON_ARRAY &&
+		       dal_json_count(e->json, value) > 1;
+	uint32_t best;
+
+	tally_object(e, pattern, value, &best);
+	if (several && best != DAL_JSON_NONE) {
+		path_element(e, value, best);
 	}
-	if (best == DAL_JSON_NONE) {
-		best_passed = passed(pattern, json, DAL_JSON_NONE);
-	}
-	if (best_passed < pattern->field_count) {
-		explain_field(explanation, &pattern->fields[best_passed], best);
-		return;
-	}
-	for (uint32_t i = 0; i < pattern->or_count; i++) {
-		const struct dal_pattern_object alone = {.ors = &pattern->ors[i], .or_count = 1};
-		if (!dal_pattern_object_holds(&alone, json, best)) {
-			explain_or(explanation, &pattern->ors[i], best);
-			return;
-		}
+	explain_within(e, pattern, best);
+	e->path.size = path;
+	if (several && is_spread(e, pattern, value)) {
+		hint_more(e, "the elements of ");
+		dal_buffer_slice_append(&e->miss->hint, dal_buffer_slice(&e->path));
+		dal_buffer_text(&e->miss->hint,
+				" fulfil all of it together, but none of them alone");
+		e->miss->near = true;
 	}
 }
 
@@ -415,19 +285,36 @@ void dal_pattern_miss_deinit(struct dal_pattern_miss *miss)
 	dal_buffer_deinit(&miss->hint);
 }
 
-bool dal_pattern_explain(const struct dal_pattern *pattern, const struct dal_json *json,
-			 uint32_t event, struct dal_pattern_miss *miss)
+bool dal_pattern_explain_with(const struct dal_pattern *pattern, struct dal_event_fields *fields,
+			      uint32_t event, struct dal_pattern_miss *miss)
 {
-	struct explanation explanation = {.json = json, .miss = miss};
+	struct explanation e = {.json = fields->json, .fields = fields, .miss = miss};
+	uint32_t best;
+	struct tally tally = tally_object(&e, &pattern->root, event, &best);
 
 	dal_buffer_clear(&miss->field);
 	dal_buffer_clear(&miss->found);
 	dal_buffer_clear(&miss->expected);
 	dal_buffer_clear(&miss->hint);
-	if (dal_pattern_test(pattern, json, event)) {
+	miss->near = false;
+	miss->conditions = tally.conditions;
+	miss->failed = tally.failed;
+	if (tally.failed == 0) {
 		return true;
 	}
-	explain_object(&explanation, &pattern->root, event);
-	dal_buffer_deinit(&explanation.path);
+	explain_object(&e, &pattern->root, event);
+	dal_buffer_deinit(&e.path);
 	return false;
+}
+
+bool dal_pattern_explain(const struct dal_pattern *pattern, const struct dal_json *json,
+			 uint32_t event, struct dal_pattern_miss *miss)
+{
+	struct dal_event_fields fields;
+	bool matched;
+
+	dal_event_fields_init(&fields, json);
+	matched = dal_pattern_explain_with(pattern, &fields, event, miss);
+	dal_event_fields_deinit(&fields);
+	return matched;
 }
