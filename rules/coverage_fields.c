@@ -1,4 +1,4 @@
-/* The walk is that of pattern_test.c, with counts. */
+/* The walk is that of pattern_test.c with counts, and it goes on where that one ends. */
 #include "rules/coverage_fields.h"
 
 #include <stdlib.h>
@@ -26,7 +26,8 @@ static void add_field(struct dal_coverage_fields *fields, const struct dal_patte
 	if (field->operators != NULL) {
 		DAL_GROW(fields->all, fields->count, fields->capacity);
 		fields->all[fields->count++] = (struct dal_coverage_field){
-			.path = dal_slice_dup(dal_buffer_slice(path))};
+			.path = dal_slice_dup(dal_buffer_slice(path)),
+			.is_type = dal_slice_is(dal_buffer_slice(path), "type")};
 	} else {
 		add_object(fields, field->object, path);
 	}
@@ -115,20 +116,38 @@ static bool field_holds(const struct asking *a, const struct dal_pattern_field *
 static bool or_holds(const struct asking *a, const struct dal_pattern_or *alternatives, size_t *at,
 		     uint32_t object);
 
+/* The object's leaves (`inner` false), or its objects; all are asked, whatever one says. */
+static bool fields_hold(const struct asking *a, const struct dal_pattern_object *pattern,
+			bool inner, size_t at, uint32_t object)
+{
+	bool hold = true;
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		const struct dal_pattern_field *field = &pattern->fields[i];
+		if ((field->operators == NULL) == inner) {
+			hold = field_holds(a, field, &at, object) && hold;
+		} else {
+			at += field->operators != NULL ? 1 : leaves(field->object);
+		}
+	}
+	return hold;
+}
+
 static bool holds_within(const struct asking *a, const struct dal_pattern_object *pattern,
 			 size_t at, uint32_t object)
 {
+	bool hold = fields_hold(a, pattern, false, at, object);
+	if (!hold && object == DAL_JSON_ROOT) {
+		return false;
+	}
+	hold = fields_hold(a, pattern, true, at, object) && hold;
 	for (uint32_t i = 0; i < pattern->field_count; i++) {
-		if (!field_holds(a, &pattern->fields[i], &at, object)) {
-			return false;
-		}
+		const struct dal_pattern_field *field = &pattern->fields[i];
+		at += field->operators != NULL ? 1 : leaves(field->object);
 	}
 	for (uint32_t i = 0; i < pattern->or_count; i++) {
-		if (!or_holds(a, &pattern->ors[i], &at, object)) {
-			return false;
-		}
+		hold = or_holds(a, &pattern->ors[i], &at, object) && hold;
 	}
-	return true;
+	return hold;
 }
 
 static bool or_holds(const struct asking *a, const struct dal_pattern_or *alternatives, size_t *at,
@@ -137,7 +156,7 @@ static bool or_holds(const struct asking *a, const struct dal_pattern_or *altern
 	bool holds = false;
 	for (uint32_t k = 0; k < alternatives->count; k++) {
 		const struct dal_pattern_object *one = &alternatives->alternatives[k];
-		holds = holds || holds_within(a, one, *at, object);
+		holds = holds_within(a, one, *at, object) || holds;
 		*at += leaves(one);
 	}
 	return holds;

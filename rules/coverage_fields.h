@@ -1,10 +1,10 @@
 /*
  * Which fields of a pattern have been seen to hold and to fail: for rule tests.
  *
- * A pattern is asked as `a and b and c` is: field by field in the order written, up to the first
- * that fails. A field that an event got to either held or decided that the pattern doesn't match;
- * it is covered once both have been seen. So a field that is never reached, as an earlier one
- * always decides, is not covered. One thread.
+ * A field is covered once tests had it hold and had it fail. Every field is asked of every event,
+ * also where another one has failed; but what is inside the event (`data`) is asked only where the
+ * attributes beside it (`type`, `source` ...) hold, as any field fails in an event of another kind.
+ * One thread.
  */
 #ifndef DAL_RULES_COVERAGE_FIELDS_H
 #define DAL_RULES_COVERAGE_FIELDS_H
@@ -16,7 +16,14 @@ struct dal_coverage_fields;
 struct dal_coverage_field {
 	const char *path; /* "data.total"; in an alternative of `any_of` "any_of[2].data.total" */
 	uint64_t held, failed;
+	bool is_type; /* of the event: it has to hold only, as all types but its own fail it */
 };
+
+/* What no test has it do: "hold" or "fail"; NULL: it is covered. */
+static inline const char *dal_coverage_field_lacks(const struct dal_coverage_field *field)
+{
+	return field->held == 0 ? "hold" : field->failed == 0 && !field->is_type ? "fail" : NULL;
+}
 
 /* The pattern must outlive it. */
 struct dal_coverage_fields *dal_coverage_fields_new(const struct dal_pattern *pattern);

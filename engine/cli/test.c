@@ -1,190 +1,143 @@
-/* dalamb test: the rule tests of an app. */
+/* dalamb test: the rule tests of an app, once or at each change. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/cli/changes.h"
 #include "engine/cli/cli.h"
-#include "engine/cli/verdict.h"
-#include "engine/event/json_write.h"
+#include "engine/cli/recording.h"
+#include "engine/cli/remote.h"
+#include "engine/cli/results.h"
 
-struct run {
+struct testing {
 	const struct dal_command *command;
-	const struct dal_app *app;
-	const char *name; /* a part of the names of those that are run, or NULL */
-	bool json;
-	struct dal_json_writer *writer;
-	size_t passed, failed;
+	char *app;  /* its folder */
+	char *file; /* "tests/x_test.lua": only its tests; or NULL */
+	const char *only, *junit;
+	bool json, cover;
 };
 
-static void print_field(const struct dal_complaint_field *field)
+/* --- where --- */
+
+static bool is_folder(const char *path)
 {
-	printf("        %s%sexpected %s, found %s\n", field->field, field->field[0] ? ": " : "",
-	       field->expected ? field->expected : "nothing",
-	       field->found ? field->found : "nothing");
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static void print_text(const struct dal_verdict *verdict)
+/* Cuts the last part off "shop/tests" and gives it; "" if there is nothing before it. */
+static const char *cut_last(char *path)
 {
-	const struct dal_rules_test *test = verdict->test;
+	char *slash = strrchr(path, '/');
 
-	printf("%s %s\n", verdict->count == 0 ? "ok  " : "FAIL", test->name);
-	for (size_t i = 0; i < verdict->count; i++) {
-		const struct dal_complaint *c = &verdict->complaints[i];
-		printf("     %s:%d: %s\n", test->file, c->line, c->what);
-		for (size_t k = 0; k < c->field_count; k++) {
-			print_field(&c->fields[k]);
+	if (!slash) {
+		return "";
+	}
+	*slash = '\0';
+	return slash + 1;
+}
+
+/* An app's folder, its folder of tests, or a file in that. */
+static void place_read(struct testing *t, const char *path)
+{
+	struct dal_slice text = dal_slice_text(path);
+	char *folder;
+
+	while (text.size > 1 && text.data[text.size - 1] == '/') {
+		text.size--;
+	}
+	t->app = dal_asprintf("%s%.*s", strchr(path, '/') ? "" : "./", (int)text.size, text.data);
+	folder = dal_strdup(t->app);
+	if (!is_folder(t->app)) {
+		const char *file = cut_last(folder);
+		char *app = dal_strdup(folder);
+
+		if (is_folder(folder) && strcmp(cut_last(app), "tests") == 0) {
+			t->file = dal_asprintf("tests/%s", file);
+			free(t->app);
+			t->app = app[0] ? dal_strdup(app) : dal_strdup(".");
 		}
-		for (size_t k = 0; k < c->note_count; k++) {
-			printf("        %s\n", c->notes[k]);
-		}
+		free(app);
+	} else if (strcmp(cut_last(folder), "tests") == 0) {
+		free(t->app);
+		t->app = folder[0] ? dal_strdup(folder) : dal_strdup(".");
 	}
+	free(folder);
 }
 
-static void put_raw(struct dal_json_writer *w, const char *key, const char *json)
+/* --- once --- */
+
+static int junit_write(const struct testing *t, const struct dal_results *results,
+		       const struct dal_errors *errors)
 {
-	if (json) {
-		dal_json_key(w, key);
-		dal_json_put_raw(w, dal_slice_text(json));
+	struct dal_buffer xml = {0};
+	int r;
+
+	if (!t->junit) {
+		return DAL_EXIT_DONE;
 	}
+	dal_junit_print(results, errors, &xml);
+	r = dal_file_write(t->junit, dal_buffer_slice(&xml), 0644);
+	dal_buffer_deinit(&xml);
+	return r < 0 ? dal_fail(t->command, DAL_EXIT_UNREACHABLE, "%s can't be written: %s",
+				t->junit, strerror(-r))
+		     : DAL_EXIT_DONE;
 }
 
-static void put_complaint(struct dal_json_writer *w, const struct dal_complaint *c)
+static int nothing(const struct testing *t)
 {
-	dal_json_begin_object(w);
-	dal_json_key(w, "line");
-	dal_json_put_integer(w, c->line);
-	dal_json_key(w, "what");
-	dal_json_put_text(w, c->what);
-	dal_json_key(w, "differences");
-	dal_json_begin_array(w);
-	for (size_t i = 0; i < c->field_count; i++) {
-		dal_json_begin_object(w);
-		dal_json_key(w, "field");
-		dal_json_put_text(w, c->fields[i].field);
-		put_raw(w, "expected", c->fields[i].expected);
-		put_raw(w, "found", c->fields[i].found);
-		dal_json_end_object(w);
+	if (t->only) {
+		return dal_fail(t->command, DAL_EXIT_NO,
+				"no test is called \"%s\", nor is its file: write a part of a "
+				"name, or one with * in it",
+				t->only);
 	}
-	dal_json_end_array(w);
-	dal_json_key(w, "notes");
-	dal_json_begin_array(w);
-	for (size_t i = 0; i < c->note_count; i++) {
-		dal_json_put_text(w, c->notes[i]);
-	}
-	dal_json_end_array(w);
-	dal_json_end_object(w);
+	return dal_fail(t->command, DAL_EXIT_NO,
+			"no test is declared%s%s: write them in %s/tests/NAME_test.lua",
+			t->file ? " in " : "", t->file ? t->file : "", t->app);
 }
 
-static void put_verdict(struct dal_json_writer *w, const struct dal_verdict *verdict)
+static int test_app(const struct testing *t, const struct dal_app *app)
 {
-	dal_json_begin_object(w);
-	dal_json_key(w, "name");
-	dal_json_put_text(w, verdict->test->name);
-	dal_json_key(w, "file");
-	dal_json_put_text(w, verdict->test->file);
-	dal_json_key(w, "line");
-	dal_json_put_integer(w, verdict->test->line);
-	dal_json_key(w, "ok");
-	dal_json_put_boolean(w, verdict->count == 0);
-	dal_json_key(w, "duration_ms");
-	dal_json_put_double(w, (double)verdict->duration_us / 1000);
-	dal_json_key(w, "failures");
-	dal_json_begin_array(w);
-	for (size_t i = 0; i < verdict->count; i++) {
-		put_complaint(w, &verdict->complaints[i]);
-	}
-	dal_json_end_array(w);
-	dal_json_end_object(w);
-}
-
-static int test_one(struct run *run, const struct dal_rules_test *test)
-{
-	struct dal_verdict verdict;
-	int r = dal_verdict_reach(&verdict, run->app, test);
-
-	if (r < 0) {
-		dal_fail(run->command, 0, "%s:%d: this test can't be run: %s", test->file,
-			 test->line, strerror(-r));
-		run->failed++;
-	} else {
-		*(verdict.count == 0 ? &run->passed : &run->failed) += 1;
-		if (run->json) {
-			put_verdict(run->writer, &verdict);
-		} else {
-			print_text(&verdict);
-		}
-	}
-	dal_verdict_deinit(&verdict);
-	return r;
-}
-
-static int test_all(struct run *run)
-{
-	struct dal_buffer out = {0};
-	struct dal_json_writer w = {.out = &out};
-	int64_t since = dal_clock_monotonic_us();
-	size_t count = dal_rules_test_count(run->app->rules);
-	double duration_ms;
-
-	run->writer = &w;
-	dal_json_begin_object(&w);
-	dal_json_key(&w, "tests");
-	dal_json_begin_array(&w);
-	for (size_t i = 0; i < count; i++) {
-		const struct dal_rules_test *test = dal_rules_test(run->app->rules, i);
-		if (!run->name || strstr(test->name, run->name)) {
-			test_one(run, test);
-		}
-	}
-	duration_ms = (double)(dal_clock_monotonic_us() - since) / 1000;
-	dal_json_end_array(&w);
-	dal_json_key(&w, "passed");
-	dal_json_put_integer(&w, (int64_t)run->passed);
-	dal_json_key(&w, "failed");
-	dal_json_put_integer(&w, (int64_t)run->failed);
-	dal_json_key(&w, "duration_ms");
-	dal_json_put_double(&w, duration_ms);
-	dal_json_end_object(&w);
-	if (run->json) {
-		printf("%s\n", dal_buffer_cstr(&out));
-	} else {
-		printf("%zu passed, %zu failed (%.1f ms)\n", run->passed, run->failed, duration_ms);
-	}
-	dal_buffer_deinit(&out);
-	if (run->passed + run->failed == 0) {
-		return dal_fail(run->command, DAL_EXIT_NO,
-				"no test %s: write them in %s/tests/NAME_test.lua",
-				run->name ? "has such a name" : "is declared", run->app->folder);
-	}
-	return run->failed == 0 ? DAL_EXIT_DONE : DAL_EXIT_NO;
-}
-
-static int run(const struct dal_command *command, int argc, char **argv)
-{
-	const char *format = NULL, *name = NULL;
-	struct dal_option options[] = {
-		{"name", "TEXT", "only tests whose name has this text", &name},
-		{"format", "json", "instead of text", &format},
-		{0},
-	};
-	struct dal_errors errors = {0};
-	struct dal_app *app = NULL;
-	bool json;
+	const struct dal_results_options options = {
+		.only = t->only, .file = t->file, .cover = t->cover};
+	struct dal_results results;
+	int r = dal_results_run(&results, app, &options);
 	int status = DAL_EXIT_NO;
 
-	if (dal_options_parse(command, options, &argc, argv) < 0 ||
-	    dal_format_parse(command, format, &json) < 0) {
-		return DAL_EXIT_USAGE;
+	if (r < 0) {
+		status = dal_fail(t->command, DAL_EXIT_UNREACHABLE, "no Lua machine: %s",
+				  strerror(-r));
+	} else {
+		(t->json ? dal_results_print_json : dal_results_print)(&results);
+		status = junit_write(t, &results, NULL);
+		if (results.count == 0) {
+			status = nothing(t);
+		} else if (status == DAL_EXIT_DONE && results.failed > 0) {
+			status = DAL_EXIT_NO;
+		}
 	}
-	if (argc > 2) {
-		return dal_usage(command, "one app at a time");
-	}
-	if (dal_app_load(&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".",
-						   .tests = true,
-						   .offline = true},
-			 &app, &errors, NULL) == 0) {
-		status = test_all(
-			&(struct run){.command = command, .app = app, .name = name, .json = json});
+	dal_results_deinit(&results);
+	return status;
+}
+
+static int test_once(const struct testing *t)
+{
+	struct dal_errors errors = {0};
+	struct dal_app *app = NULL;
+	int status = DAL_EXIT_NO;
+
+	if (dal_app_load(
+		    &(struct dal_app_options){.folder = t->app, .tests = true, .offline = true},
+		    &app, &errors, NULL) == 0) {
+		status = test_app(t, app);
+	} else if (junit_write(t, NULL, &errors) != DAL_EXIT_DONE) {
+		status = DAL_EXIT_UNREACHABLE;
 	}
 	dal_errors_print(&errors, "");
 	dal_errors_deinit(&errors);
@@ -192,10 +145,97 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	return status;
 }
 
+/* --- at each change --- */
+
+static int watch(const struct testing *t)
+{
+	struct dal_changes changes;
+	struct dal_buffer name = {0};
+	int r = dal_changes_open(&changes, t->app);
+
+	while (r == 0) {
+		test_once(t);
+		fprintf(stderr, "dalamb test: waiting for a change (Ctrl-C ends)\n");
+		if (fflush(stdout) != 0) {
+			r = -errno;
+			break;
+		}
+		r = dal_changes_wait(&changes, &name);
+		if (r == 0) {
+			fprintf(stderr, "dalamb test: %s changed\n", dal_buffer_cstr(&name));
+		}
+	}
+	dal_changes_close(&changes);
+	dal_buffer_deinit(&name);
+	return dal_fail(t->command, DAL_EXIT_UNREACHABLE, "%s can't be watched: %s", t->app,
+			strerror(-r));
+}
+
+/* --- the command --- */
+
+static int test(struct testing *t, const char *path, bool watching,
+		const struct dal_recording_options *recording)
+{
+	int status;
+
+	place_read(t, path);
+	if (recording->range) {
+		status = dal_recording_make(t->command, t->app, recording);
+	} else {
+		status = watching ? watch(t) : test_once(t);
+	}
+	free(t->app);
+	free(t->file);
+	return status;
+}
+
+static int run(const struct dal_command *command, int argc, char **argv)
+{
+	struct testing t = {.command = command};
+	struct dal_recording_options recording = {0};
+	const char *format = NULL, *cover = NULL, *watching = NULL;
+	struct dal_option options[] = {
+		{"only", "PATTERN", "tests whose name or file has this text, or is so with *",
+		 &t.only},
+		{"cover", NULL, "tells which rules, pattern fields and lines no test exercised",
+		 &cover},
+		{"watch", NULL, "again whenever a file of the app changes", &watching},
+		{"junit", "FILE", "writes JUnit's XML there, too", &t.junit},
+		{"record", "FROM..TO", "makes a test of recorded events; or of an NDJSON FILE",
+		 &recording.range},
+		{"name", "NAME", "of the recorded test: tests/NAME_test.lua", &recording.name},
+		{"data", "FOLDER", "to record from a stopped engine; default: the app's",
+		 &recording.data},
+		{"url", DAL_REMOTE_OPTION, "to record from a running engine", &recording.url},
+		{"format", "json", "instead of text", &format},
+		{0},
+	};
+
+	if (dal_options_parse(command, options, &argc, argv) < 0 ||
+	    dal_format_parse(command, format, &t.json) < 0) {
+		return DAL_EXIT_USAGE;
+	}
+	if (argc > 2) {
+		return dal_usage(command, "one app at a time");
+	}
+	if (!recording.range && (recording.name || recording.data || recording.url)) {
+		return dal_usage(command, "--name, --data and --url belong to --record; tests are "
+					  "chosen by --only");
+	}
+	if (recording.data && recording.url) {
+		return dal_usage(command, "--data or --url: not both");
+	}
+	t.cover = cover != NULL;
+	return test(&t, argc > 1 ? argv[1] : ".", watching != NULL, &recording);
+}
+
 const struct dal_command dal_command_test = {
 	.name = "test",
-	.arguments = "[APP]",
-	.summary = "runs the rule tests of an app (tests/*.lua)",
-	.example = "  dalamb test examples/shop --name large\n",
+	.arguments = "[APP|FOLDER]",
+	.summary = "runs the rule tests of an app (tests/*.lua), or makes one of recorded events",
+	.example = "  dalamb test examples/shop --only large --cover\n"
+		   "  dalamb test examples/shop/tests/orders_test.lua --watch\n"
+		   "  dalamb test examples/shop --record 17..20 --name order-17 --url "
+		   "http://127.0.0.1:8080\n",
 	.run = run,
 };

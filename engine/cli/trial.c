@@ -36,6 +36,40 @@ static void entry_set(struct dal_trial *trial, uint32_t projection, struct dal_s
 	dal_buffer_slice_append(&entry->json, json);
 }
 
+static int touched_compare(const struct dal_touched *touched, uint32_t projection,
+			   struct dal_slice key)
+{
+	if (touched->projection != projection) {
+		return touched->projection < projection ? -1 : 1;
+	}
+	return dal_slice_compare(dal_slice(touched->key, touched->key_size), key);
+}
+
+/* Keeps them in order; an entry that the cache gave up may come again. */
+static void note(struct dal_trial *trial, uint32_t projection, struct dal_slice key,
+		 const struct entry *entry)
+{
+	struct dal_slice json = entry ? dal_buffer_slice(&entry->json) : (struct dal_slice){0};
+	size_t low = 0, high = trial->touched_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = touched_compare(&trial->touched[middle], projection, key);
+		if (order == 0) {
+			return;
+		}
+		*(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+	}
+	DAL_GROW(trial->touched, trial->touched_count, trial->touched_capacity);
+	memmove(trial->touched + low + 1, trial->touched + low,
+		(trial->touched_count++ - low) * sizeof(*trial->touched));
+	trial->touched[low] = (struct dal_touched){.projection = projection,
+						   .key = dal_slice_dup(key),
+						   .key_size = key.size,
+						   .json = dal_slice_dup(json),
+						   .json_size = json.size};
+}
+
 static int on_load(void *own, uint32_t projection, struct dal_slice key, struct dal_view_entry *out,
 		   struct dal_buffer *memory)
 {
@@ -43,6 +77,9 @@ static int on_load(void *own, uint32_t projection, struct dal_slice key, struct 
 	struct entry *entry = dal_map_get(trial->entries, entry_key(&trial->text, projection, key));
 
 	(void)memory;
+	if (trial->noting) {
+		note(trial, projection, key, entry);
+	}
 	if (!entry || entry->json.size == 0) {
 		return DAL_STATE_ABSENT;
 	}
@@ -69,8 +106,13 @@ static struct dal_effect *effect_add(struct dal_trial *trial, enum dal_effect_ki
 static void on_match(void *own, const struct dal_event *event, const struct dal_rule *rule,
 		     bool passed)
 {
+	struct dal_trial *trial = own;
+
 	(void)event;
-	effect_add(own, DAL_EFFECT_MATCH, rule->name)->passed = passed;
+	effect_add(trial, DAL_EFFECT_MATCH, rule->name)->passed = passed;
+	if (trial->coverage) {
+		dal_coverage_match(trial->coverage, rule, passed);
+	}
 }
 
 static void on_call(void *own, const struct dal_event *event, const struct dal_rule *rule,
@@ -142,31 +184,50 @@ static void on_fail(void *own, const struct dal_event *event,
 	effect->json = dal_slice_dup(failure->message);
 }
 
+static void on_fold(void *own, const struct dal_event *event,
+		    const struct dal_projection *projection, struct dal_slice key)
+{
+	struct dal_trial *trial = own;
+
+	(void)event;
+	(void)key;
+	if (trial->coverage) {
+		dal_coverage_fold(trial->coverage, projection);
+	}
+}
+
 static const struct dal_evaluator_sink sink = {
-	.match = on_match, .call = on_call, .emit = on_emit, .fail = on_fail};
+	.match = on_match, .call = on_call, .emit = on_emit, .fail = on_fail, .fold = on_fold};
 
 /* --- life --- */
 
 int dal_trial_init(struct dal_trial *trial, const struct dal_app *app)
 {
-	*trial = (struct dal_trial){.app = app, .entries = dal_map_new()};
+	return dal_trial_init_covered(trial, app, NULL);
+}
+
+int dal_trial_init_covered(struct dal_trial *trial, const struct dal_app *app,
+			   struct dal_coverage *coverage)
+{
+	*trial = (struct dal_trial){.app = app, .entries = dal_map_new(), .coverage = coverage};
 	return dal_evaluator_new(&(struct dal_evaluator_options){.rules = app->rules,
 								 .targets = app->targets,
 								 .target_count = app->target_count,
 								 .load = on_load,
 								 .sink = &sink,
 								 .own = trial,
-								 .cache_entries = CACHE_ENTRIES},
+								 .cache_entries = CACHE_ENTRIES,
+								 .lines = coverage ? coverage->lines
+										   : NULL},
 				 &trial->evaluator);
 }
 
-void dal_trial_deinit(struct dal_trial *trial)
+static void empty(struct dal_trial *trial)
 {
 	size_t cursor = 0;
 	struct dal_slice key;
 	void *value;
 
-	dal_evaluator_free(trial->evaluator);
 	while (dal_map_next(trial->entries, &cursor, &key, &value)) {
 		dal_buffer_deinit(&((struct entry *)value)->json);
 		free(value);
@@ -176,7 +237,26 @@ void dal_trial_deinit(struct dal_trial *trial)
 		free(trial->effects[i].name);
 		free(trial->effects[i].json);
 	}
+	for (size_t i = 0; i < trial->touched_count; i++) {
+		free(trial->touched[i].key);
+		free(trial->touched[i].json);
+	}
+	trial->count = trial->touched_count = 0;
+}
+
+void dal_trial_clear(struct dal_trial *trial)
+{
+	empty(trial);
+	trial->entries = dal_map_new();
+	dal_evaluator_forget(trial->evaluator);
+}
+
+void dal_trial_deinit(struct dal_trial *trial)
+{
+	dal_evaluator_free(trial->evaluator);
+	empty(trial);
 	free(trial->effects);
+	free(trial->touched);
 	dal_buffer_deinit(&trial->text);
 }
 
@@ -192,7 +272,7 @@ bool dal_trial_given(struct dal_trial *trial, const char *projection, const char
 	return true;
 }
 
-int dal_trial_run(struct dal_trial *trial, const struct dal_log_batch *batch)
+static int trial_run(struct dal_trial *trial, const struct dal_log_batch *batch, bool rules)
 {
 	const struct dal_event *event;
 	struct dal_error why;
@@ -201,13 +281,32 @@ int dal_trial_run(struct dal_trial *trial, const struct dal_log_batch *batch)
 	for (size_t i = 0; r == 0 && i < batch->count; i++) {
 		trial->index = i;
 		r = dal_evaluator_parse(trial->evaluator, batch, i, &event, &why);
+		if (r == 0 && trial->coverage) {
+			dal_coverage_event(trial->coverage, event);
+		}
 		if (r == 0) {
-			r = dal_evaluator_run(trial->evaluator, true);
+			r = dal_evaluator_run(trial->evaluator, rules);
 		}
 	}
 	dal_evaluator_changes(trial->evaluator, on_change, trial);
 	dal_evaluator_clean(trial->evaluator);
 	return r;
+}
+
+int dal_trial_run(struct dal_trial *trial, const struct dal_log_batch *batch)
+{
+	return trial_run(trial, batch, true);
+}
+
+int dal_trial_fold(struct dal_trial *trial, const struct dal_log_batch *batch)
+{
+	return trial_run(trial, batch, false);
+}
+
+void dal_trial_note(struct dal_trial *trial)
+{
+	dal_evaluator_forget(trial->evaluator);
+	trial->noting = true;
 }
 
 struct dal_slice dal_trial_entry(const struct dal_trial *trial, const char *projection,

@@ -17,7 +17,7 @@ enum { NOTES_MAX = 5 };
 
 struct judging {
 	struct dal_verdict *verdict;
-	struct dal_trial trial;
+	struct dal_trial *trial;
 	struct dal_recorded events;
 };
 
@@ -74,7 +74,7 @@ static void note_rule(struct judging *j, struct dal_complaint *complaint, size_t
 	struct dal_buffer text = {0};
 
 	for (size_t i = 0; i < j->events.count; i++) {
-		dal_reason_rule(&j->trial, index, &j->events.records[i], i, j->events.count > 1,
+		dal_reason_rule(j->trial, index, &j->events.records[i], i, j->events.count > 1,
 				&text);
 		note(complaint, &text);
 	}
@@ -97,8 +97,8 @@ static void note_others(struct judging *j, struct dal_complaint *complaint,
 {
 	struct dal_buffer text = {0};
 
-	for (size_t i = 0; i < j->trial.count; i++) {
-		const struct dal_effect *effect = &j->trial.effects[i];
+	for (size_t i = 0; i < j->trial->count; i++) {
+		const struct dal_effect *effect = &j->trial->effects[i];
 		if (effect->kind == kind && kind != DAL_EFFECT_MATCH && !effect->used) {
 			dal_buffer_printf(&text, "rule \"%s\" did this: %s(\"%s\", %s)",
 					  effect->rule, kind == DAL_EFFECT_CALL ? "call" : "emit",
@@ -113,7 +113,7 @@ static void note_others(struct judging *j, struct dal_complaint *complaint,
 static void note_rules(struct judging *j, struct dal_complaint *complaint,
 		       const struct dal_rules_test_expect *expect)
 {
-	const struct dal_rules *rules = j->trial.app->rules;
+	const struct dal_rules *rules = j->trial->app->rules;
 	bool any = false;
 
 	for (size_t i = 0; i < dal_rules_rule_count(rules); i++) {
@@ -180,8 +180,8 @@ static struct dal_effect *nearest(struct judging *j, const struct dal_rules_test
 {
 	struct dal_effect *best = NULL;
 
-	for (size_t i = 0; i < j->trial.count; i++) {
-		struct dal_effect *effect = &j->trial.effects[i];
+	for (size_t i = 0; i < j->trial->count; i++) {
+		struct dal_effect *effect = &j->trial->effects[i];
 		size_t count;
 		if (effect->used || !is_named(effect, expect)) {
 			continue;
@@ -225,8 +225,8 @@ static void judge_effect(struct judging *j, const struct dal_rules_test_expect *
 
 static void judge_absence(struct judging *j, const struct dal_rules_test_expect *expect)
 {
-	for (size_t i = 0; i < j->trial.count; i++) {
-		const struct dal_effect *effect = &j->trial.effects[i];
+	for (size_t i = 0; i < j->trial->count; i++) {
+		const struct dal_effect *effect = &j->trial->effects[i];
 		if (!is_named(effect, expect)) {
 			continue;
 		}
@@ -242,7 +242,7 @@ static void judge_absence(struct judging *j, const struct dal_rules_test_expect 
 
 static void judge_view(struct judging *j, const struct dal_rules_test_expect *expect)
 {
-	struct dal_slice found = dal_trial_entry(&j->trial, expect->name, expect->key);
+	struct dal_slice found = dal_trial_entry(j->trial, expect->name, expect->key);
 	struct dal_complaint *complaint;
 
 	if (expect->json.size == 0 && found.size == 0) {
@@ -264,8 +264,8 @@ static void judge_view(struct judging *j, const struct dal_rules_test_expect *ex
 
 static void judge_failures(struct judging *j)
 {
-	for (size_t i = 0; i < j->trial.count; i++) {
-		const struct dal_effect *effect = &j->trial.effects[i];
+	for (size_t i = 0; i < j->trial->count; i++) {
+		const struct dal_effect *effect = &j->trial->effects[i];
 		if (effect->kind == DAL_EFFECT_FAIL && !effect->used) {
 			complain(j, j->verdict->test->line,
 				 "\"%s\" failed in its %s on event %zu: %s", effect->rule,
@@ -302,7 +302,7 @@ static void event_add(struct judging *j, struct dal_slice json, const char *file
 {
 	struct dal_error error;
 
-	if (dal_recorded_add(&j->events, json, j->trial.app->name, &error) != 0) {
+	if (dal_recorded_add(&j->events, json, j->trial->app->name, &error) != 0) {
 		complain(j, j->verdict->test->line, "%s%sevent %zu: %s", file ? file : "",
 			 file ? ", " : "", number, error.text);
 	}
@@ -327,7 +327,7 @@ static void events_file(struct judging *j, const char *name)
 {
 	const struct dal_rules_test *test = j->verdict->test;
 	const char *slash = strrchr(test->file, '/');
-	char *path = dal_asprintf("%s/%.*s%s", j->trial.app->folder,
+	char *path = dal_asprintf("%s/%.*s%s", j->trial->app->folder,
 				  slash ? (int)(slash - test->file + 1) : 0, test->file, name);
 	struct dal_input lines;
 	struct dal_slice line;
@@ -351,7 +351,7 @@ static int run(struct judging *j)
 	int r;
 
 	for (size_t i = 0; i < test->given_count; i++) {
-		dal_trial_given(&j->trial, test->given[i].projection, test->given[i].key,
+		dal_trial_given(j->trial, test->given[i].projection, test->given[i].key,
 				test->given[i].json);
 	}
 	if (test->events_file) {
@@ -360,32 +360,32 @@ static int run(struct judging *j)
 		events_list(j, test->events);
 	}
 	if (j->verdict->count > 0) {
-		return 0;
+		return 0; /* an event is wrong */
 	}
 	batch = dal_recorded_batch(&j->events);
-	r = dal_trial_run(&j->trial, &batch);
+	r = dal_trial_run(j->trial, &batch);
 	if (r >= 0) {
 		judge(j);
 	}
 	return r < 0 ? r : 0;
 }
 
-int dal_verdict_reach(struct dal_verdict *verdict, const struct dal_app *app,
-		      const struct dal_rules_test *test)
+void dal_verdict_reach(struct dal_verdict *verdict, struct dal_trial *trial,
+		       const struct dal_rules_test *test)
 {
 	int64_t since = dal_clock_monotonic_us();
-	struct judging j = {.verdict = verdict};
+	struct judging j = {.verdict = verdict, .trial = trial};
 	int r;
 
 	*verdict = (struct dal_verdict){.test = test};
-	r = dal_trial_init(&j.trial, app);
-	if (r == 0) {
-		r = run(&j);
+	dal_trial_clear(trial);
+	r = run(&j);
+	if (r < 0) {
+		verdict->broken = true;
+		complain(&j, test->line, "this test can't be run: %s", strerror(-r));
 	}
-	dal_trial_deinit(&j.trial);
 	dal_recorded_deinit(&j.events);
 	verdict->duration_us = dal_clock_monotonic_us() - since;
-	return r;
 }
 
 void dal_verdict_deinit(struct dal_verdict *verdict)
@@ -405,4 +405,19 @@ void dal_verdict_deinit(struct dal_verdict *verdict)
 		free(c->what);
 	}
 	free(verdict->complaints);
+}
+
+void dal_complaint_print(const struct dal_complaint *c, struct dal_buffer *out)
+{
+	dal_buffer_printf(out, "%s\n", c->what);
+	for (size_t i = 0; i < c->field_count; i++) {
+		const struct dal_complaint_field *field = &c->fields[i];
+		dal_buffer_printf(out, "        %s%sexpected %s, found %s\n", field->field,
+				  field->field[0] ? ": " : "",
+				  field->expected ? field->expected : "nothing",
+				  field->found ? field->found : "nothing");
+	}
+	for (size_t i = 0; i < c->note_count; i++) {
+		dal_buffer_printf(out, "        %s\n", c->notes[i]);
+	}
 }

@@ -5,7 +5,7 @@
 #ifndef DAL_CLI_VERDICT_H
 #define DAL_CLI_VERDICT_H
 
-#include "engine/app/app.h"
+#include "engine/cli/trial.h"
 
 struct dal_complaint_field {
 	char *field, *expected, *found; /* JSON; NULL: there is none */
@@ -24,12 +24,15 @@ struct dal_verdict {
 	const struct dal_rules_test *test;
 	struct dal_complaint *complaints; /* none: it passed */
 	size_t count, capacity;
+	bool broken; /* the engine itself failed, and a complaint says so */
 	int64_t duration_us;
 };
 
-/* Runs one test of an app. 0, or negative: the engine itself failed. */
-int dal_verdict_reach(struct dal_verdict *verdict, const struct dal_app *app,
-		      const struct dal_rules_test *test);
+/* Runs one test of the trial's app; what the trial had is cleared. */
+void dal_verdict_reach(struct dal_verdict *verdict, struct dal_trial *trial,
+		       const struct dal_rules_test *test);
 void dal_verdict_deinit(struct dal_verdict *verdict);
+/* A complaint in words, over lines; each ends with a newline. Appends. */
+void dal_complaint_print(const struct dal_complaint *complaint, struct dal_buffer *out);
 
 #endif

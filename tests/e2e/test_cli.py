@@ -181,7 +181,7 @@ test "an event without a type" { events = { { data = 1 } }, expect = { no_call()
     assert 'view("visits", "Bob"): there is no entry' in result.out
     assert 'event 1: ' in result.out and "type" in result.out
     assert "3 passed, 2 failed" in result.out
-    listed = dalamb("test", app, "--format", "json", "--name", "counts")
+    listed = dalamb("test", app, "--format", "json", "--only", "counts")
     assert listed.status == NO
     failures = listed.json["tests"][0]["failures"]
     assert listed.json["failed"] == 1 and len(failures) == 6
