@@ -23,7 +23,7 @@ static size_t held_bytes(const struct dal_json_parser *parser)
 	return parser->copy_capacity + parser->unescaped_capacity +
 	       parser->node_capacity * sizeof(struct dal_json_node) +
 	       parser->key_capacity * sizeof(struct dal_json_key) +
-	       parser->slot_capacity * sizeof(uint32_t);
+	       parser->slot_capacity * sizeof(uint32_t) + parser->seen_capacity * sizeof(uint64_t);
 }
 
 static void free_memory(struct dal_json *json)
@@ -35,12 +35,14 @@ static void free_memory(struct dal_json *json)
 	free(parser->keys);
 	free(parser->slots);
 	free(parser->unescaped);
+	free(parser->seen);
 	parser->copy = NULL;
 	parser->keys = NULL;
 	parser->slots = NULL;
 	parser->unescaped = NULL;
+	parser->seen = NULL;
 	parser->copy_capacity = parser->node_capacity = parser->key_capacity = 0;
-	parser->slot_capacity = parser->unescaped_capacity = 0;
+	parser->slot_capacity = parser->unescaped_capacity = parser->seen_capacity = 0;
 }
 
 void dal_json_free(struct dal_json *json)
@@ -108,16 +110,42 @@ static bool parse(struct dal_json *json, int flags, struct dal_json_error *error
 	return false;
 }
 
-int dal_json_parse(struct dal_json *json, struct dal_slice text, int flags,
-		   struct dal_json_error *error)
+/* The tape is empty from here on. */
+static void take_text(struct dal_json *json, struct dal_slice text, bool selected)
 {
-	struct dal_json_error ignored;
 	if (text.size < GIANT / 8 && held_bytes(json->parser) > GIANT) {
 		free_memory(json);
 	}
 	json->count = 0;
 	json->size = text.size;
 	json->text = text.data;
+	json->parser->selected = selected;
+}
+
+void dal_json_grow(struct dal_json *json, uint32_t count)
+{
+	size_t capacity = 64 + 2 * (size_t)count;
+	json->nodes = dal_reallocarray(json->nodes, capacity, sizeof(*json->nodes));
+	json->parser->node_capacity = capacity;
+}
+
+bool dal_json_start_selected(struct dal_json *json, struct dal_slice text, uint32_t fields)
+{
+	struct dal_json_parser *parser = json->parser;
+	take_text(json, text, true);
+	if (parser->seen_capacity < fields) {
+		free(parser->seen);
+		parser->seen_capacity = fields + fields / 4;
+		parser->seen = dal_calloc(parser->seen_capacity, sizeof(*parser->seen));
+	}
+	return text.size <= DAL_LIMIT_JSON_BYTES;
+}
+
+int dal_json_parse(struct dal_json *json, struct dal_slice text, int flags,
+		   struct dal_json_error *error)
+{
+	struct dal_json_error ignored;
+	take_text(json, text, false);
 	if (!(flags & DAL_JSON_PADDED) && text.size <= DAL_LIMIT_JSON_BYTES) {
 		keep_copy(json, text);
 	}

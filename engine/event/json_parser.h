@@ -3,7 +3,7 @@
  *
  * json.c owns the parser; json_parse.c walks the structural index and lays the nodes; json_scan.c
  * says where a text went wrong that the first stage refused; json_string.c knows escapes;
- * json_keys.c finds duplicate keys.
+ * json_keys.c finds duplicate keys; json_select_scan.c lays the nodes of selected tapes.
  */
 #ifndef DAL_EVENT_JSON_PARSER_H
 #define DAL_EVENT_JSON_PARSER_H
@@ -32,12 +32,28 @@ struct dal_json_parser {
 
 	/*
 	 * Unescaped strings. They are never longer than their source, so each has its place at its
-	 * node's `start`, and nothing moves. The size + 1 is in the node's info above bit 3, or 0.
+	 * node's `start`, and nothing moves. The size + 1 is in the node's info above bit 3, or 0;
+	 * in a selected tape a key's field is there, and strings are unescaped again each time.
 	 */
 	char *unescaped;
 	size_t unescaped_capacity;
+
+	/* Of selected tapes: of each field the last object that had it; of objects the last one. */
+	uint64_t *seen;
+	size_t seen_capacity;
+	uint64_t serial;
+	bool selected;
 };
 
+/*
+ * Takes a text whose tape has no nodes yet: in json->nodes is room for what `node_capacity` says,
+ * in `seen` for so many fields. False if it is too large.
+ */
+bool dal_json_start_selected(struct dal_json *json, struct dal_slice text, uint32_t fields);
+/* More room behind the first `count` nodes, which stay. */
+void dal_json_grow(struct dal_json *json, uint32_t count);
+/* The string between two places of json->text, which has an escape; in memory of the parser. */
+struct dal_slice dal_json_unescape(const struct dal_json *json, size_t start, size_t end);
 /* Lays the nodes of json->text; room for `count` nodes and keys is there. */
 bool dal_json_walk(struct dal_json *json, const uint32_t *places, size_t count, int flags,
 		   struct dal_json_error *error);

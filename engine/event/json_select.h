@@ -5,15 +5,16 @@
  * runs over it once, 64 bytes a step, steps into an object only if a name leads there, passes
  * everything else by its brackets and quotes, and stops when all that is named has been found. What
  * comes out is a tape as json.h describes it, of a document that has just those fields: whoever
- *reads tapes reads it too. Malformed text gives some tape or DAL_JSON_INVALID; memory stays safe on
- *any input.
+ * reads tapes reads it too. Malformed text gives some tape or DAL_JSON_INVALID; memory stays safe
+ * on any input.
  *
  * The names form a tree. A field's id is its place in it: the root has 0, ids are given in the
- *order in which fields were added. In a selected tape the node of each key bears the id of its
- *field: dal_json_field(). Arrays are passed through: the names below a field are looked for in each
- * object of an array (in arrays of arrays too), each on its own. A field that is a leaf keeps its
- * value's scalars, and the elements of its arrays; objects of a leaf without names below it are
- * kept as objects with no members.
+ * order in which fields were added. In a selected tape the node of each key bears the id of its
+ * field: dal_json_field(). Arrays are passed through: the names below a field are looked for in
+ * each object of an array (in arrays of arrays too), each on its own. A field that is a leaf keeps
+ * its value's scalars, and the elements of its arrays. Of other fields scalars are left out, with
+ * their keys; objects and arrays are kept, even if nothing in them is: as `{}` and `[]`. A root that
+ * is no container is kept. Where the scan stopped early, the raw bytes of what was open end there.
  *
  * A tree is changed by one thread while nobody reads it; else any thread reads it.
  *
@@ -45,6 +46,7 @@ uint32_t dal_json_names_find(const struct dal_json_names *names, uint32_t parent
 uint32_t dal_json_names_count(const struct dal_json_names *names);
 /* How many fields are directly below one. */
 uint32_t dal_json_names_children(const struct dal_json_names *names, uint32_t id);
+bool dal_json_names_leaf(const struct dal_json_names *names, uint32_t id);
 
 /*
  * 0 or DAL_JSON_INVALID. `text` has DAL_JSON_PADDING readable bytes behind it and outlives the use

@@ -140,6 +140,18 @@ static size_t unescape(const char *text, size_t at, size_t end, char *out)
 	return (size_t)(out - begin);
 }
 
+struct dal_slice dal_json_unescape(const struct dal_json *json, size_t start, size_t end)
+{
+	struct dal_json_parser *parser = json->parser;
+	if (parser->unescaped_capacity < json->size) {
+		free(parser->unescaped);
+		parser->unescaped = dal_malloc(json->size + DAL_JSON_PADDING);
+		parser->unescaped_capacity = json->size;
+	}
+	char *place = parser->unescaped + start;
+	return dal_slice(place, unescape(json->text, start, end, place));
+}
+
 struct dal_slice dal_json_string(const struct dal_json *json, uint32_t node)
 {
 	struct dal_json_node *n = &json->nodes[node];
@@ -147,15 +159,12 @@ struct dal_slice dal_json_string(const struct dal_json *json, uint32_t node)
 	if (!(n->info & DAL_JSON_ESCAPED)) {
 		return dal_slice(json->text + n->start, n->end - n->start);
 	}
-	struct dal_json_parser *parser = json->parser;
-	if (parser->unescaped_capacity < json->size) {
-		free(parser->unescaped);
-		parser->unescaped = dal_malloc(json->size + DAL_JSON_PADDING);
-		parser->unescaped_capacity = json->size;
+	if (n->info >> 4 != 0 && !json->parser->selected) {
+		return dal_slice(json->parser->unescaped + n->start, (n->info >> 4) - 1);
 	}
-	char *place = parser->unescaped + n->start;
-	if (n->info >> 4 == 0) {
-		n->info |= (uint32_t)(unescape(json->text, n->start, n->end, place) + 1) << 4;
+	struct dal_slice string = dal_json_unescape(json, n->start, n->end);
+	if (!json->parser->selected) {
+		n->info |= (uint32_t)(string.size + 1) << 4;
 	}
-	return dal_slice(place, (n->info >> 4) - 1);
+	return string;
 }
