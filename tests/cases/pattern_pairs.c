@@ -3,8 +3,9 @@
  *
  *	P PATTERN   ok, or "error LINE:COLUMN: text"
  *	E EVENT     a digit for each pattern so far: 1 matched, 0 not, - the pattern is invalid
- *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, with tabs
- *between R           forgets all patterns (no answer)
+ *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, between
+ *tabs C PATTERN   its canonical form, or as P L LUA       the same of a pattern as a rule file
+ *spells it R           forgets all patterns (no answer)
  *
  * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own, and
  * through one matcher of all; where they differ, the digit is '!'.
@@ -14,6 +15,7 @@
 
 #include "engine/base/memory.h"
 #include "rules/matcher.h"
+#include "rules/rules.h"
 
 struct set {
 	struct dal_pattern **patterns; /* NULL: invalid */
@@ -112,6 +114,43 @@ static void explain(struct set *set, char *text)
 	dal_pattern_miss_deinit(&miss);
 }
 
+static void print(const struct dal_pattern *pattern)
+{
+	struct dal_buffer out = {0};
+	dal_pattern_print(pattern, &out);
+	puts(dal_buffer_cstr(&out));
+	dal_buffer_deinit(&out);
+}
+
+static void canonical(struct dal_slice text)
+{
+	struct dal_error error;
+	struct dal_pattern *pattern;
+	if (dal_pattern_parse(text, 0, &pattern, &error) != 0) {
+		printf("error %d:%d: %s\n", error.line, error.column, error.text);
+		return;
+	}
+	print(pattern);
+	dal_pattern_free(pattern);
+}
+
+static void canonical_of_lua(const char *text)
+{
+	struct dal_errors errors = {0};
+	struct dal_rules *rules;
+	char *file = dal_asprintf("rule \"r\" { call = \"f\", on = %s }", text);
+	const struct dal_rules_source source = {"r.lua", dal_slice_text(file), DAL_RULES_RULES};
+	struct dal_rules_options options = {.sources = &source, .count = 1};
+	if (dal_rules_load(&options, &rules, &errors, NULL) == 0) {
+		print(dal_rules_pattern(rules, 0));
+		dal_rules_unref(rules);
+	} else {
+		printf("error %d: %s\n", errors.items[0].line, errors.items[0].text);
+	}
+	dal_errors_deinit(&errors);
+	free(file);
+}
+
 int main(void)
 {
 	struct set set = {.json = dal_json_new()};
@@ -132,11 +171,17 @@ int main(void)
 		case 'X':
 			explain(&set, line + 2);
 			break;
+		case 'C':
+			canonical(text);
+			break;
+		case 'L':
+			canonical_of_lua(line + 2);
+			break;
 		case 'R':
 			forget(&set);
 			break;
 		default:
-			fprintf(stderr, "a line begins with P, E, X or R: %s\n", line);
+			fprintf(stderr, "a line begins with P, E, X, C, L or R: %s\n", line);
 			return 2;
 		}
 	}

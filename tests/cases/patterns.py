@@ -5,12 +5,14 @@ Usage: patterns.py PATTERN_PAIRS FOLDER
 
 `expected` is "match", "no" or "error: part of the message". Each pattern is asked alone, in a matcher
 of its own and in one that holds all valid patterns of the folder; and of each that doesn't match,
-explain must name a field and what was expected of it.
+explain must name a field and what was expected of it. Spelt in Lua it must be the same pattern.
 """
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pattern_lua
 
 
 def one_line(path):
@@ -24,6 +26,13 @@ class Case:
         self.event = one_line(folder / "event.json")
         self.expected = one_line(folder / "expected")
         self.valid = self.expected in ("match", "no")
+        self.lua = self.spell() if self.valid else None
+
+    def spell(self):
+        try:
+            return pattern_lua.spell(self.pattern)
+        except pattern_lua.Unspeakable:
+            return None
 
 
 def ask(program, lines):
@@ -48,9 +57,18 @@ def check(case, digit, digit_of_all, explanation):
     return None if field and expected else "explain says only: " + explanation
 
 
+def check_lua(program, cases):
+    """By the names of cases, what is wrong with them in Lua."""
+    spelt = [case for case in cases if case.lua]
+    lines = [line for case in spelt for line in ("C " + case.pattern, "L " + case.lua)]
+    answers = ask(program, lines)
+    return {case.name: "in Lua, %s: %s, not %s" % (case.lua, lua, json)
+            for case, json, lua in zip(spelt, answers[::2], answers[1::2]) if lua != json}
+
+
 def main():
     program, folder = sys.argv[1:]
-    cases = [Case(path) for path in sorted(Path(folder).iterdir())]
+    cases = [Case(path) for path in sorted(Path(folder).iterdir()) if path.is_dir()]
     valid = [case for case in cases if case.valid]
     lines = []
     for case in cases:
@@ -61,6 +79,7 @@ def main():
     lines += ["P " + case.pattern for case in valid] + ["E " + case.event for case in valid]
     answers = ask(program, lines)
     of_all = answers[len(cases) + 3 * len(valid):]
+    wrong_in_lua = check_lua(program, valid)
     places = {case.name: i for i, case in enumerate(valid)}
 
     print("1..%d" % len(cases))
@@ -75,6 +94,7 @@ def main():
             place = places[case.name]
             wrong = check(case, answers[at], of_all[place][place], answers[at + 1])
             at += 2
+        wrong = wrong or wrong_in_lua.get(case.name)
         failed += wrong is not None
         print("%sok %d - %s" % ("" if wrong is None else "not ", number, case.name))
         if wrong is not None:
