@@ -36,6 +36,24 @@ static void write_array(struct dal_walk *walk, int table, size_t count)
 	dal_buffer_byte(walk->out, ']');
 }
 
+/* The field whose key is on top; pops it. */
+static void write_field(struct dal_walk *walk, int table, bool first)
+{
+	lua_State *lua = walk->lua;
+	int key = lua_gettop(lua);
+	if (!first) {
+		dal_buffer_byte(walk->out, ',');
+	}
+	dal_walk_enter(walk, key);
+	dal_json_append_string(walk->out, dal_walk_string(walk, key, true));
+	dal_buffer_byte(walk->out, ':');
+	lua_pushvalue(lua, key);
+	lua_rawget(lua, table);
+	write_value(walk, key + 1);
+	walk->depth--;
+	lua_settop(lua, key - 1);
+}
+
 static void write_object(struct dal_walk *walk, int table)
 {
 	lua_State *lua = walk->lua;
@@ -43,28 +61,34 @@ static void write_object(struct dal_walk *walk, int table)
 	int key_table = lua_gettop(lua) - 1;
 	dal_buffer_byte(walk->out, '{');
 	for (size_t i = 0; i < keys->count; i++) {
-		if (i > 0) {
-			dal_buffer_byte(walk->out, ',');
-		}
 		lua_rawgeti(lua, key_table, keys->order[i]);
-		int key = lua_gettop(lua);
-		dal_walk_enter(walk, key);
-		dal_json_append_string(walk->out, dal_walk_string(walk, key, true));
-		dal_buffer_byte(walk->out, ':');
-		lua_pushvalue(lua, key);
-		lua_rawget(lua, table);
-		write_value(walk, key + 1);
-		walk->depth--;
-		lua_settop(lua, key - 1);
+		write_field(walk, table, i == 0);
 	}
 	dal_buffer_byte(walk->out, '}');
 	lua_pop(lua, 2);
 }
 
+/* Charged as dal_walk_shape does, which has nothing to find here. */
+static void write_names(struct dal_walk *walk, int table, const struct dal_names *names)
+{
+	lua_State *lua = walk->lua;
+	dal_sandbox_charge(lua, names->count / 2 + 1);
+	dal_buffer_byte(walk->out, '{');
+	for (size_t i = 0; i < names->count; i++) {
+		lua_pushvalue(lua, names->items[i].place);
+		write_field(walk, table, i == 0);
+	}
+	dal_buffer_byte(walk->out, '}');
+	lua_pop(lua, (int)names->count);
+}
+
 static void write_content(struct dal_walk *walk, int table)
 {
+	struct dal_names names;
 	size_t count;
-	if (dal_walk_shape(walk, table, &count) == DAL_SHAPE_ARRAY) {
+	if (dal_names_sorted(walk->lua, table, &names)) {
+		write_names(walk, table, &names);
+	} else if (dal_walk_shape(walk, table, &count) == DAL_SHAPE_ARRAY) {
 		write_array(walk, table, count);
 	} else {
 		write_object(walk, table);

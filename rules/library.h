@@ -58,6 +58,19 @@ struct dal_keys {
 };
 struct dal_keys *dal_keys_sorted(lua_State *lua, int index);
 
+#define DAL_NAMES 32
+
+/* The same for a small table with names only, as most are: without memory for it. */
+struct dal_names {
+	size_t count;
+	struct {
+		struct dal_slice text;
+		int place; /* on the stack */
+	} items[DAL_NAMES];
+};
+/* Pushes the names, as many as there are. False, and nothing pushed: it is no such table. */
+bool dal_names_sorted(lua_State *lua, int index, struct dal_names *names);
+
 /* A table that is frozen has its content behind it. Pushes the raw table of the one at `index`. */
 void dal_frozen_raw(lua_State *lua, int index);
 bool dal_frozen_is(lua_State *lua, int index);

@@ -85,17 +85,23 @@ static size_t collect(lua_State *lua, int index)
 	return (size_t)count;
 }
 
+/* What it takes to sort so many. */
+static void charge_order(lua_State *lua, size_t count)
+{
+	size_t steps = 1;
+	for (size_t n = count; n > 1; n /= 2) {
+		steps++;
+	}
+	dal_sandbox_charge(lua, count * steps / 4);
+}
+
 struct dal_keys *dal_keys_sorted(lua_State *lua, int index)
 {
 	luaL_checkstack(lua, 8, NULL);
 	index = lua_absindex(lua, index);
 	size_t count = collect(lua, index);
 	int table = lua_gettop(lua);
-	size_t steps = 1;
-	for (size_t n = count; n > 1; n /= 2) {
-		steps++;
-	}
-	dal_sandbox_charge(lua, count * steps / 4);
+	charge_order(lua, count);
 	struct dal_keys *keys = scratch(lua, sizeof(*keys) + count * sizeof(keys->order[0]));
 	keys->count = count;
 	keys->position = 0;
@@ -117,6 +123,39 @@ struct dal_keys *dal_keys_sorted(lua_State *lua, int index)
 	}
 	lua_pop(lua, 1);
 	return keys;
+}
+
+/* Takes the name on top, which stays there, into its place. */
+static void insert_name(lua_State *lua, struct dal_names *names)
+{
+	struct dal_slice text;
+	size_t at = names->count++;
+	text.data = lua_tolstring(lua, -1, &text.size);
+	for (; at > 0 && dal_slice_compare(names->items[at - 1].text, text) > 0; at--) {
+		names->items[at] = names->items[at - 1];
+	}
+	names->items[at].text = text;
+	names->items[at].place = lua_gettop(lua);
+}
+
+bool dal_names_sorted(lua_State *lua, int index, struct dal_names *names)
+{
+	luaL_checkstack(lua, DAL_NAMES + 8, NULL);
+	index = lua_absindex(lua, index);
+	int top = lua_gettop(lua);
+	names->count = 0;
+	lua_pushnil(lua);
+	while (lua_next(lua, index)) {
+		lua_pop(lua, 1);
+		if (names->count == DAL_NAMES || lua_type(lua, -1) != LUA_TSTRING) {
+			lua_settop(lua, top);
+			return false;
+		}
+		insert_name(lua, names);
+		lua_pushvalue(lua, -1); /* what lua_next takes */
+	}
+	charge_order(lua, names->count);
+	return true;
 }
 
 /* Upvalues: the table, its keys, their order, whether values are wrapped as an entry's. */

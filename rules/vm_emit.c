@@ -160,7 +160,7 @@ static void set_data(lua_State *lua, struct dal_vm_list *list, int value)
 }
 
 /* One field of the event that is described; its name and value are the two on top. */
-static void take_field(lua_State *lua, struct dal_vm_list *list)
+static void take_named(lua_State *lua, struct dal_vm_list *list)
 {
 	struct dal_slice name;
 	int value = lua_gettop(lua);
@@ -189,6 +189,34 @@ static void take_field(lua_State *lua, struct dal_vm_list *list)
 	}
 }
 
+/* The field whose name is on top. */
+static void take_field(lua_State *lua, struct dal_vm_list *list, int raw)
+{
+	int name = lua_gettop(lua);
+	lua_pushvalue(lua, name);
+	lua_rawget(lua, raw);
+	take_named(lua, list);
+	lua_settop(lua, name - 1);
+}
+
+static void take_fields(lua_State *lua, struct dal_vm_list *list, int raw)
+{
+	struct dal_names names;
+	if (dal_names_sorted(lua, raw, &names)) {
+		for (size_t i = 0; i < names.count; i++) {
+			lua_pushvalue(lua, names.items[i].place);
+			take_field(lua, list, raw);
+		}
+		return;
+	}
+	const struct dal_keys *keys = dal_keys_sorted(lua, raw);
+	int key_table = lua_gettop(lua) - 1;
+	for (size_t i = 0; i < keys->count; i++) {
+		lua_rawgeti(lua, key_table, keys->order[i]);
+		take_field(lua, list, raw);
+	}
+}
+
 /* The table at `table` describes one event. */
 static void take_event(lua_State *lua, struct dal_vm_list *list, int table)
 {
@@ -205,14 +233,7 @@ static void take_event(lua_State *lua, struct dal_vm_list *list, int table)
 	list->items[list->count++] = (struct dal_vm_emitted){0};
 	dal_frozen_raw(lua, table);
 	int raw = lua_gettop(lua);
-	const struct dal_keys *keys = dal_keys_sorted(lua, raw);
-	for (size_t i = 0; i < keys->count; i++) {
-		lua_rawgeti(lua, raw + 1, keys->order[i]);
-		lua_pushvalue(lua, -1);
-		lua_rawget(lua, raw);
-		take_field(lua, list);
-		lua_settop(lua, raw + 2);
-	}
+	take_fields(lua, list, raw);
 	if (list->items[list->count - 1].type.size == 0) {
 		luaL_error(lua, "emit: type is missing");
 	}
