@@ -29,7 +29,8 @@ struct page {
 /* `error`, `reason` and the tries, as the completion told them. */
 static void put_completion(struct page *page, struct dal_slice completion)
 {
-	static const char *const members[] = {"reason", "error", "tries", "version", NULL};
+	static const char *const members[] = {
+		"reason", "error", "tries", "version", "generation", "generation_number", NULL};
 	struct dal_json *json = page->json;
 
 	if (dal_json_parse(json, completion, DAL_JSON_TRUSTED, NULL) != 0) {

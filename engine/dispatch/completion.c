@@ -6,6 +6,7 @@
 #include "engine/base/digest.h"
 #include "engine/event/event.h"
 #include "engine/event/json_write.h"
+#include "state/generation.h"
 
 void dal_outcome_copy(struct dal_outcome *outcome, const struct dal_invocation *invocation)
 {
@@ -153,6 +154,18 @@ static void put_measures(struct dal_json_writer *w, const struct dal_outcome *ou
 	dal_json_put_boolean(w, outcome->cold);
 }
 
+static void put_generation(struct dal_json_writer *w, const struct dal_row *row)
+{
+	struct dal_generation generation = dal_generation_parse(row->generation);
+
+	if (generation.digest.size > 0) {
+		dal_json_key(w, "generation");
+		dal_json_put_slice(w, generation.digest);
+		dal_json_key(w, "generation_number");
+		dal_json_put_integer(w, (int64_t)generation.number);
+	}
+}
+
 static void put_data(const struct dal_row *row, const struct dal_outcome *outcome,
 		     const char *reason, uint64_t memory_mb, struct dal_buffer *data)
 {
@@ -165,6 +178,7 @@ static void put_data(const struct dal_row *row, const struct dal_outcome *outcom
 	dal_json_put_slice(&w, dal_buffer_slice(&id));
 	dal_json_key(&w, "name");
 	dal_json_put_slice(&w, row->function);
+	put_generation(&w, row);
 	if (outcome) {
 		dal_json_key(&w, "version");
 		dal_json_put_text(&w, outcome->version);

@@ -249,7 +249,7 @@ static const char *verdict(const struct dal_delivery *delivery, int64_t due_us)
 {
 	const struct dal_function *function = delivery->function->function;
 
-	if (delivery->outcome.outcome == DAL_INVOKE_GONE) {
+	if (!function || delivery->outcome.outcome == DAL_INVOKE_GONE) {
 		return "gone";
 	}
 	if (delivery->outcome.outcome == DAL_INVOKE_TOO_LARGE) {
@@ -277,7 +277,10 @@ static void failed(struct dal_delivery *delivery)
 	delivery->row.attempts++;
 	dal_tries_add(delivery->row.tries, &delivery->outcome, &tries);
 	delivery->row.tries = dal_buffer_slice(&tries);
-	due = dal_clock_now_us() + backoff_us(delivery->function->function, delivery->row.attempts);
+	due = dal_clock_now_us();
+	if (delivery->function->function) { /* else it went while this ran */
+		due += backoff_us(delivery->function->function, delivery->row.attempts);
+	}
 	reason = verdict(delivery, due);
 	/* Of the last try too: its completion may not get onto the log before the engine ends. */
 	options->retry(options->own, dal_buffer_slice(&delivery->id), delivery->row.attempts, due,

@@ -137,7 +137,7 @@ static int send_all(struct dal_dispatch *dispatch)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < dispatch->count; i++) {
-		r = send(dispatch, &dispatch->functions[i]);
+		r = send(dispatch, dispatch->functions[i]);
 	}
 	r = r < 0 ? r : dal_emission_start(dispatch);
 	return r < 0 ? r : dispatch->error;
@@ -161,7 +161,7 @@ static int64_t wait_us(struct dal_dispatch *dispatch)
 	int64_t wait = IDLE_US, now = dal_clock_now_us();
 
 	for (size_t i = 0; !dispatch->draining && i < dispatch->count; i++) {
-		int64_t due = dal_dispatch_queue_due_us(&dispatch->functions[i].queue);
+		int64_t due = dal_dispatch_queue_due_us(&dispatch->functions[i]->queue);
 		wait = due < now + wait ? due - now : wait;
 	}
 	if (dispatch->held && dispatch->held_until_us - dal_clock_monotonic_us() < wait) {
@@ -186,6 +186,83 @@ static void sleep_until_woken(struct dal_dispatch *dispatch)
 	pthread_mutex_unlock(&dispatch->lock);
 }
 
+/* --- which functions there are --- */
+
+/* With the lock, or on the thread: nobody else adds any. */
+static struct dal_lane_function *function_find(struct dal_dispatch *dispatch, struct dal_slice name)
+{
+	for (size_t i = 0; i < dispatch->count; i++) {
+		if (dal_slice_is(name, dispatch->functions[i]->name)) {
+			return dispatch->functions[i];
+		}
+	}
+	return NULL;
+}
+
+/* With the lock, or before others know the dispatch. */
+static struct dal_lane_function *function_add(struct dal_dispatch *dispatch, struct dal_slice name)
+{
+	struct dal_lane_function *function = dal_calloc(1, sizeof(*function));
+
+	function->name = dal_slice_dup(name);
+	dal_dispatch_queue_init(&function->queue);
+	dispatch->functions = dal_reallocarray(dispatch->functions, dispatch->count + 1,
+					       sizeof(struct dal_lane_function *));
+	dispatch->functions[dispatch->count++] = function;
+	return function;
+}
+
+/* With the lock, or before others know the dispatch. */
+static void list_take(struct dal_dispatch *dispatch, const struct dal_function *const *list,
+		      size_t count)
+{
+	for (size_t i = 0; i < dispatch->count; i++) {
+		dispatch->functions[i]->function = NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct dal_slice name = dal_slice_text(list[i]->name);
+		struct dal_lane_function *function = function_find(dispatch, name);
+
+		function = function ? function : function_add(dispatch, name);
+		function->function = list[i];
+		function->blocked_until_us = 0;
+		function->queue.more = true;
+	}
+}
+
+static void configured_take(struct dal_dispatch *dispatch, bool ends)
+{
+	pthread_mutex_lock(&dispatch->lock);
+	if (!dispatch->configured) {
+		list_take(dispatch, dispatch->listed, dispatch->listed_count);
+		dispatch->configured = true;
+	}
+	dispatch->ended = ends;
+	pthread_cond_broadcast(&dispatch->taken);
+	pthread_mutex_unlock(&dispatch->lock);
+}
+
+void dal_dispatch_configure(struct dal_dispatch *dispatch, const struct dal_function *const *list,
+			    size_t count)
+{
+	pthread_mutex_lock(&dispatch->lock);
+	dispatch->listed = list;
+	dispatch->listed_count = count;
+	dispatch->configured = false;
+	if (dispatch->running && !dispatch->ended) {
+		dispatch->woken = true;
+		pthread_cond_signal(&dispatch->wake);
+		while (!dispatch->configured && !dispatch->ended) {
+			pthread_cond_wait(&dispatch->taken, &dispatch->lock);
+		}
+	}
+	if (!dispatch->configured) {
+		list_take(dispatch, list, count);
+		dispatch->configured = true;
+	}
+	pthread_mutex_unlock(&dispatch->lock);
+}
+
 static void break_off(struct dal_dispatch *dispatch, int error)
 {
 	dal_logger_write(DAL_LOGGER_ERROR, "dispatch", "the outbox can't be read: %s",
@@ -204,6 +281,7 @@ static void *run(void *own)
 	bool draining = false, stopping = false;
 
 	while (!stopping || dispatch->flying > 0 || dispatch->emitting > 0) {
+		configured_take(dispatch, false);
 		take_finished(dispatch);
 		dal_delivery_release(dispatch, stopping);
 		if (!draining) {
@@ -220,6 +298,7 @@ static void *run(void *own)
 		stopping = dispatch->stopping;
 		pthread_mutex_unlock(&dispatch->lock);
 	}
+	configured_take(dispatch, true);
 	return NULL;
 }
 
@@ -231,20 +310,10 @@ static bool on_target(struct dal_slice function, void *own)
 {
 	struct dal_dispatch *dispatch = own;
 
-	for (size_t i = 0; i < dispatch->count; i++) {
-		if (dal_slice_is(function, dispatch->functions[i].name)) {
-			return true;
-		}
-	}
-	if (function.size == 0) {
-		return true;
-	}
 	pthread_mutex_lock(&dispatch->lock); /* its status may be asked meanwhile */
-	dispatch->functions = dal_reallocarray(dispatch->functions, dispatch->count + 1,
-					       sizeof(*dispatch->functions));
-	dispatch->functions[dispatch->count] = (struct dal_lane_function){
-		.name = dal_slice_dup(function)};
-	dal_dispatch_queue_init(&dispatch->functions[dispatch->count++].queue);
+	if (function.size > 0 && !function_find(dispatch, function)) {
+		function_add(dispatch, function);
+	}
 	pthread_mutex_unlock(&dispatch->lock);
 	return true;
 }
@@ -272,14 +341,9 @@ struct dal_dispatch *dal_dispatch_new(const struct dal_dispatch_options *options
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&dispatch->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
-	dispatch->functions = dal_calloc(options->count + 1, sizeof(*dispatch->functions));
-	for (size_t i = 0; i < options->count; i++) {
-		dispatch->functions[i].function = options->list[i];
-		dispatch->functions[i].name = dal_strdup(options->list[i]->name);
-		dal_dispatch_queue_init(&dispatch->functions[i].queue);
-	}
-	dispatch->count = options->count;
-	dispatch->emit_more = true;
+	pthread_cond_init(&dispatch->taken, NULL);
+	list_take(dispatch, options->list, options->count);
+	dispatch->emit_more = dispatch->configured = true;
 	return dispatch;
 }
 
@@ -303,7 +367,7 @@ void dal_dispatch_wake(struct dal_dispatch *dispatch)
 {
 	pthread_mutex_lock(&dispatch->lock);
 	for (size_t i = 0; i < dispatch->count; i++) {
-		dispatch->functions[i].queue.more = true;
+		dispatch->functions[i]->queue.more = true;
 	}
 	dispatch->emit_more = true;
 	dispatch->woken = true;
@@ -347,11 +411,13 @@ void dal_dispatch_free(struct dal_dispatch *dispatch)
 	}
 	dal_dispatch_stop(dispatch);
 	for (size_t i = 0; i < dispatch->count; i++) {
-		dal_dispatch_queue_deinit(&dispatch->functions[i].queue);
-		free((char *)dispatch->functions[i].name);
+		dal_dispatch_queue_deinit(&dispatch->functions[i]->queue);
+		free((char *)dispatch->functions[i]->name);
+		free(dispatch->functions[i]);
 	}
 	free(dispatch->functions);
 	pthread_cond_destroy(&dispatch->wake);
+	pthread_cond_destroy(&dispatch->taken);
 	pthread_mutex_destroy(&dispatch->lock);
 	free(dispatch);
 }
@@ -362,7 +428,7 @@ void dal_dispatch_status(struct dal_dispatch *dispatch,
 {
 	pthread_mutex_lock(&dispatch->lock);
 	for (size_t i = 0; i < dispatch->count; i++) {
-		struct dal_lane_function *function = &dispatch->functions[i];
+		struct dal_lane_function *function = dispatch->functions[i];
 		struct dal_dispatch_queue *queue = &function->queue;
 		struct dal_dispatch_status status = {
 			.function = function->name,

@@ -37,7 +37,7 @@ struct dal_dispatch_options {
 	uint16_t lane;
 	const char *app;
 	struct dal_functions *functions;
-	const struct dal_function *const *list; /* as configured; outlive it */
+	const struct dal_function *const *list; /* as configured; until others are */
 	size_t count;
 	/* What became of a row. */
 	void (*delivered)(void *own, struct dal_slice row_id);
@@ -54,6 +54,13 @@ struct dal_dispatch_options {
 struct dal_dispatch *dal_dispatch_new(const struct dal_dispatch_options *options);
 /* Delivery begins; before that nothing leaves. */
 int dal_dispatch_start(struct dal_dispatch *dispatch);
+/*
+ * The functions that there are from now on; the former list is not looked at once this returns.
+ * Rows of a function that is gone get their verdict, those under way end as they would have. Any
+ * thread but its own, one at a time.
+ */
+void dal_dispatch_configure(struct dal_dispatch *dispatch, const struct dal_function *const *list,
+			    size_t count);
 /* Rows may have been committed. */
 void dal_dispatch_wake(struct dal_dispatch *dispatch);
 /* Starts nothing more. What runs may end: the owner then stops the functions, then frees. */

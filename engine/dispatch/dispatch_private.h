@@ -27,12 +27,16 @@ struct dal_dispatch {
 	bool running;
 
 	pthread_mutex_t lock; /* all below */
-	pthread_cond_t wake;
+	pthread_cond_t wake, taken;
 	bool woken, draining, stopping;
 	struct dal_delivery *finished; /* invocations and appends that ended, newest first */
 	struct dal_emission *emitted;
-	struct dal_lane_function *functions;
+	struct dal_lane_function **functions; /* one that is there stays: deliveries hold it */
 	size_t count;
+	/* other functions that there are, until the thread has taken them */
+	const struct dal_function *const *listed;
+	size_t listed_count;
+	bool configured, ended;
 
 	/* the thread's own */
 	size_t flying;             /* deliveries that are not done with */
