@@ -36,7 +36,8 @@ bool dal_regexp_matches(const struct dal_regexp *regexp, struct dal_slice value)
 
 struct dal_regexps;
 
-/* The expressions must outlive the set. `id` is the caller's, different for each in the set. */
+/* An expression lives until it is removed or the set is freed. `id` is the caller's, different for
+ * each in the set. */
 void dal_regexps_add(struct dal_regexps **set, const struct dal_regexp *regexp, uint32_t id);
 void dal_regexps_remove(struct dal_regexps *set, uint32_t id);
 void dal_regexps_free(struct dal_regexps *set); /* NULL is fine */

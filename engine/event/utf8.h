@@ -53,6 +53,17 @@ static inline bool dal_utf8_valid(struct dal_slice text)
 	return true;
 }
 
+/* The code of the valid character at `text`, of that size. */
+static inline uint32_t dal_utf8_decode(const char *text, size_t size)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	uint32_t code = size == 1 ? s[0] : s[0] & (0x7Fu >> size);
+	for (size_t i = 1; i < size; i++) {
+		code = code << 6 | (s[i] & 0x3Fu);
+	}
+	return code;
+}
+
 /* Writes up to 4 bytes, gives how many. `code` is a Unicode scalar value. */
 static inline size_t dal_utf8_encode(uint32_t code, char *out)
 {
