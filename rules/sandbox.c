@@ -28,11 +28,6 @@ static void *allocate(void *own, void *old, size_t old_size, size_t size)
 {
 	struct dal_sandbox *sandbox = own;
 	size_t before = old != NULL ? old_size : 0; /* else it is a type, not a size */
-	if (size == 0) {
-		free(old);
-		sandbox->live -= before;
-		return NULL;
-	}
 	if (size > before) {
 		size_t more = size - before;
 		if (more > sandbox->live_limit || sandbox->live > sandbox->live_limit - more ||
@@ -41,9 +36,8 @@ static void *allocate(void *own, void *old, size_t old_size, size_t size)
 		}
 		sandbox->total += more;
 	}
-	void *data = dal_realloc(old, size);
 	sandbox->live = sandbox->live - before + size;
-	return data;
+	return dal_pool_resize(&sandbox->pool, old, before, size);
 }
 
 static void hook(lua_State *lua, lua_Debug *frame);
@@ -266,6 +260,7 @@ void dal_sandbox_deinit(struct dal_sandbox *sandbox)
 	if (sandbox->lua != NULL) {
 		lua_close(sandbox->lua);
 	}
+	dal_pool_deinit(&sandbox->pool);
 	dal_json_free(sandbox->json);
 	dal_buffer_deinit(&sandbox->scratch);
 	dal_buffer_deinit(&sandbox->message);

@@ -19,6 +19,7 @@
 #include "engine/base/slice.h"
 #include "engine/event/event.h"
 #include "engine/event/json.h"
+#include "rules/pool.h"
 
 struct dal_coverage_lines;
 struct dal_event_view;
@@ -62,6 +63,7 @@ extern const struct dal_sandbox_limits dal_sandbox_call_limits, dal_sandbox_load
 
 struct dal_sandbox {
 	lua_State *lua;
+	struct dal_pool pool; /* its memory */
 	size_t live, live_limit;   /* bytes */
 	size_t total, total_limit; /* bytes */
 	const struct dal_sandbox_limits *limits;
