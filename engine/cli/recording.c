@@ -264,10 +264,9 @@ static int files_make(const struct recording *r, const char *name)
 		}
 	}
 	if (status == DAL_EXIT_DONE) {
-		printf("%s: %zu event%s%s%s, %zu entr%s touched\n", test, r->events.count,
-		       r->events.count == 1 ? "" : "s", inside ? "" : " in ",
-		       inside ? "" : strrchr(events, '/') + 1, r->trial.touched_count,
-		       r->trial.touched_count == 1 ? "y" : "ies");
+		fprintf(stderr, "dalamb test: %zu event%s recorded in %s%s%s\n", r->events.count,
+			r->events.count == 1 ? "" : "s", test, inside ? "" : " and ",
+			inside ? "" : strrchr(events, '/') + 1);
 	}
 	dal_buffer_deinit(&lua);
 	dal_buffer_deinit(&ndjson);
@@ -277,7 +276,7 @@ static int files_make(const struct recording *r, const char *name)
 	return status;
 }
 
-static int record(struct recording *r)
+static int record(struct recording *r, char **file)
 {
 	struct dal_log_batch batch;
 	int status = events_read(r), run;
@@ -306,6 +305,9 @@ static int record(struct recording *r)
 	} else {
 		status = files_make(r, name);
 	}
+	if (status == DAL_EXIT_DONE) {
+		*file = dal_asprintf("tests/%s_test.lua", name);
+	}
 	free(name);
 	return status;
 }
@@ -326,7 +328,7 @@ static int app_load(struct recording *r, const char *folder)
 }
 
 int dal_recording_make(const struct dal_command *command, const char *app,
-		       const struct dal_recording_options *options)
+		       const struct dal_recording_options *options, char **file)
 {
 	struct recording r = {.command = command, .options = options};
 	int status, made;
@@ -338,7 +340,7 @@ int dal_recording_make(const struct dal_command *command, const char *app,
 	}
 	if (status == DAL_EXIT_DONE) {
 		made = dal_trial_init(&r.trial, r.app);
-		status = made == 0 ? record(&r)
+		status = made == 0 ? record(&r, file)
 				   : dal_fail(command, DAL_EXIT_UNREACHABLE, "no Lua machine: %s",
 					      strerror(-made));
 		dal_trial_deinit(&r.trial);

@@ -18,8 +18,9 @@ struct dal_recording_options {
 	const char *url;   /* of a running engine; NULL: the data folder */
 };
 
-/* An exit status, after a message. */
+/* An exit status, after a message. DAL_EXIT_DONE with *file, the caller's: "tests/NAME_test.lua".
+ */
 int dal_recording_make(const struct dal_command *command, const char *app,
-		       const struct dal_recording_options *options);
+		       const struct dal_recording_options *options, char **file);
 
 #endif

@@ -1,9 +1,11 @@
 /* dalamb test: the rule tests of an app, once or at each change. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -23,51 +25,50 @@ struct testing {
 
 /* --- where --- */
 
-static bool is_folder(const char *path)
+static bool is_there(const char *folder, const char *name)
 {
-	struct stat status;
+	char *path = dal_asprintf("%s/%s", folder, name);
+	bool there = access(path, F_OK) == 0;
 
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	free(path);
+	return there;
 }
 
-/* Cuts the last part off "shop/tests" and gives it; "" if there is nothing before it. */
-static const char *cut_last(char *path)
+/* Cuts "/tests" off, if it is the folder of an app's tests. */
+static bool tests_cut(char *path)
 {
 	char *slash = strrchr(path, '/');
 
-	if (!slash) {
-		return "";
+	if (!slash || slash == path || strcmp(slash, "/tests") != 0 || is_there(path, "rules") ||
+	    is_there(path, "dalamb.lua")) {
+		return false;
 	}
 	*slash = '\0';
-	return slash + 1;
+	return true;
 }
 
 /* An app's folder, its folder of tests, or a file in that. */
 static void place_read(struct testing *t, const char *path)
 {
-	struct dal_slice text = dal_slice_text(path);
-	char *folder;
+	char resolved[PATH_MAX], *slash;
+	struct stat status;
 
-	while (text.size > 1 && text.data[text.size - 1] == '/') {
-		text.size--;
+	if (!realpath(path, resolved) || stat(resolved, &status) != 0) {
+		t->app = dal_strdup(path); /* loading it says what is wrong */
+		return;
 	}
-	t->app = dal_asprintf("%s%.*s", strchr(path, '/') ? "" : "./", (int)text.size, text.data);
-	folder = dal_strdup(t->app);
-	if (!is_folder(t->app)) {
-		const char *file = cut_last(folder);
-		char *app = dal_strdup(folder);
-
-		if (is_folder(folder) && strcmp(cut_last(app), "tests") == 0) {
-			t->file = dal_asprintf("tests/%s", file);
-			free(t->app);
-			t->app = app[0] ? dal_strdup(app) : dal_strdup(".");
-		}
-		free(app);
-	} else if (strcmp(cut_last(folder), "tests") == 0) {
-		free(t->app);
-		t->app = folder[0] ? dal_strdup(folder) : dal_strdup(".");
+	t->app = dal_strdup(resolved);
+	slash = strrchr(t->app, '/');
+	if (S_ISDIR(status.st_mode)) {
+		tests_cut(t->app);
+		return;
 	}
-	free(folder);
+	*slash = '\0';
+	if (tests_cut(t->app)) {
+		t->file = dal_asprintf("tests/%s", slash + 1);
+	} else {
+		*slash = '/';
+	}
 }
 
 /* --- once --- */
@@ -180,7 +181,12 @@ static int test(struct testing *t, const char *path, bool watching,
 
 	place_read(t, path);
 	if (recording->range) {
-		status = dal_recording_make(t->command, t->app, recording);
+		free(t->file);
+		t->file = NULL;
+		status = dal_recording_make(t->command, t->app, recording, &t->file);
+		if (status == DAL_EXIT_DONE) {
+			status = test_once(t); /* as it is written, and read back */
+		}
 	} else {
 		status = watching ? watch(t) : test_once(t);
 	}
@@ -221,6 +227,9 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	if (!recording.range && (recording.name || recording.data || recording.url)) {
 		return dal_usage(command, "--name, --data and --url belong to --record; tests are "
 					  "chosen by --only");
+	}
+	if (recording.range && (watching || t.only)) {
+		return dal_usage(command, "--record makes one test: no --only, no --watch");
 	}
 	if (recording.data && recording.url) {
 		return dal_usage(command, "--data or --url: not both");
