@@ -439,15 +439,51 @@ static int line_at(const struct writing *w, int column)
 	return line;
 }
 
-static struct dal_pattern *compile(struct writing *w, int flags)
+static struct dal_pattern *compile(struct writing *w)
 {
 	struct dal_pattern *pattern = NULL;
 	struct dal_error error = {0};
-	if (dal_pattern_parse(dal_buffer_slice(&w->json), flags, &pattern, &error) != 0) {
-		int line = flags == DAL_PATTERN_LITERAL_DOTS
-				   ? line_at(w, error.column)
-				   : w->line + (error.line > 0 ? error.line - 1 : 0);
-		dal_loader_report(w->loader, line, "%s: on: %s", w->what, error.text);
+	if (dal_pattern_parse(dal_buffer_slice(&w->json), DAL_PATTERN_LITERAL_DOTS, &pattern,
+			      &error) != 0) {
+		dal_loader_report(w->loader, line_at(w, error.column), "%s: on: %s", w->what,
+				  error.text);
+		pattern = NULL;
+	}
+	return pattern;
+}
+
+/* Where a text begins in the file, at `line` or behind; false: it is written with escapes. */
+static bool find_text(const struct writing *w, struct dal_slice text, int line, size_t *position)
+{
+	struct dal_slice source = dal_loader_source(w->loader)->text;
+	const char *at = source.data, *end = at + source.size;
+	for (; line > 1 && at < end; at++) {
+		line -= *at == '\n';
+	}
+	at = memmem(at, (size_t)(end - at), text.data, text.size);
+	*position = at ? (size_t)(at - source.data) : 0;
+	return at != NULL;
+}
+
+static void report_json(struct writing *w, struct dal_slice text, const struct dal_error *error)
+{
+	int line = w->line, column = 0;
+	size_t position;
+	if (find_text(w, text, w->line, &position)) {
+		dal_json_place(dal_loader_source(w->loader)->text, position, &line, &column);
+	}
+	line += error->line > 0 ? error->line - 1 : 0;
+	column = error->line > 1 || column == 0 ? error->column : column + error->column - 1;
+	dal_loader_report(w->loader, line, "%s: on: column %d: %s", w->what, column, error->text);
+}
+
+/* eventbridge [[ {...} ]] */
+static struct dal_pattern *compile_json(struct writing *w, struct dal_slice text)
+{
+	struct dal_pattern *pattern = NULL;
+	struct dal_error error = {0};
+	if (dal_pattern_parse(text, DAL_PATTERN_EVENTBRIDGE, &pattern, &error) != 0) {
+		report_json(w, text, &error);
 		pattern = NULL;
 	}
 	return pattern;
@@ -489,8 +525,7 @@ struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char 
 		lua_getiuservalue(lua, index, 1);
 		if (lua_type(lua, -1) == LUA_TSTRING) {
 			text.data = lua_tolstring(lua, -1, &text.size);
-			dal_buffer_slice_append(&w.json, text);
-			pattern = compile(&w, DAL_PATTERN_EVENTBRIDGE);
+			pattern = compile_json(&w, text);
 		} else {
 			refuse(&w,
 			       "eventbridge takes a pattern as JSON text: eventbridge [[ {...} ]]");
@@ -499,7 +534,7 @@ struct dal_pattern *dal_operators_pattern(struct dal_loader *loader, const char 
 	} else if (lua_type(lua, index) == LUA_TTABLE) {
 		*topics = take_topics(&w, index);
 		if (!w.failed && write_pattern(&w, index)) {
-			pattern = compile(&w, DAL_PATTERN_LITERAL_DOTS);
+			pattern = compile(&w);
 		}
 	} else {
 		refuse(&w, "a pattern is a table of fields, such as { type = \"order.placed\" }");

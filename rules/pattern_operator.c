@@ -152,6 +152,7 @@ static const struct reader {
 	{"numeric", read_numeric, false, false},
 	{"exists", read_exists, false, false},
 	{"cidr", dal_text_read_cidr, false, false},
+	{"regexp", dal_text_read_regexp, false, true},
 	{"before", dal_text_read_before, false, true},
 	{"after", dal_text_read_after, false, true},
 	{"all-of", read_all_of, false, true},

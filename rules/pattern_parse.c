@@ -245,8 +245,8 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 		return dal_pattern_refuse(
 			reader, key,
 			"%.*s is an operator: its place is in a field's list, "
-			"{\"$or\": [{\"field\": [{\"%.*s\": ...}]}]}; no field of that name can stand "
-			"inside $or",
+			"{\"$or\": [{\"field\": [{\"%.*s\": ...}]}]}; no field of that name can "
+			"stand inside $or",
 			(int)name.size, name.data, (int)name.size, name.data);
 	}
 	head = translate(reader, nested ? head : name);

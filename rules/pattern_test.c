@@ -84,6 +84,8 @@ static bool string_holds(const struct dal_operator *op, struct dal_slice value)
 		return dal_casefold_ends(value, op->folded);
 	case DAL_OPERATOR_WILDCARD:
 		return dal_wildcard_matches(&op->wildcard, value);
+	case DAL_OPERATOR_REGEXP:
+		return dal_regexp_matches(op->regexp, value);
 	case DAL_OPERATOR_CIDR:
 		return address_holds(op->block, value);
 	case DAL_OPERATOR_BEFORE:

@@ -136,6 +136,20 @@ bool dal_text_read_wildcard(struct dal_pattern_reader *reader, uint32_t node,
 	return true;
 }
 
+bool dal_text_read_regexp(struct dal_pattern_reader *reader, uint32_t node, struct dal_operator *op)
+{
+	size_t position;
+	if (!dal_pattern_read_text(reader, node, "regexp", &op->text)) {
+		return false;
+	}
+	op->kind = DAL_OPERATOR_REGEXP;
+	const char *problem = dal_regexp_parse(reader->arena, op->text, &op->regexp, &position);
+	return !problem ||
+	       dal_pattern_refuse_inside(reader, node, position,
+					 "regexp: %s, at byte %zu of \"%.*s\"", problem,
+					 position + 1, (int)op->text.size, op->text.data);
+}
+
 /* "10.0.0.0/24". */
 static bool read_block(struct dal_slice text, struct dal_block *block)
 {

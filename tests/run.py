@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOGS = BUILD / "logs"
 USUAL = ["tidy", "unit", "cases", "asan", "fuzz", "e2e", "crash"]
-EXTRA = ["tsan", "e2e-asan"]
+EXTRA = ["tsan", "e2e-asan", "differential"]
 TIME_LIMIT_S = 300
 END_LINES = 40
 PYTEST_LIMIT_S = 1800
@@ -321,6 +321,7 @@ def run_one(suite, seconds):
         "tidy": run_tidy,
         "unit": lambda: run_programs(BUILD, "unit", "unit"),
         "cases": lambda: run_programs(BUILD, "cases", "cases"),
+        "differential": lambda: run_programs(BUILD, "differential", "differential"),
         "asan": run_asan,
         "tsan": run_tsan,
         "fuzz": lambda: run_fuzz(seconds),
