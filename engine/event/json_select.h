@@ -13,8 +13,8 @@
  * field: dal_json_field(). Arrays are passed through: the names below a field are looked for in
  * each object of an array (in arrays of arrays too), each on its own. A field that is a leaf keeps
  * its value's scalars, and the elements of its arrays. Of other fields scalars are left out, with
- * their keys; objects and arrays are kept, even if nothing in them is: as `{}` and `[]`. A root that
- * is no container is kept. Where the scan stopped early, the raw bytes of what was open end there.
+ * their keys; objects and arrays are kept, even if nothing in them is: as `{}` and `[]`. A root
+ * that is no container is kept. Where the scan stopped early, the raw bytes of what was open end.
  *
  * A tree is changed by one thread while nobody reads it; else any thread reads it.
  *

@@ -11,7 +11,7 @@
 
 #include "engine/base/memory.h"
 #include "engine/event/json_select.h"
-#include "tests/cases/projection.h"
+#include "tests/unit/event/projection.h"
 #include "tests/cases/tape.h"
 
 static uint64_t seed = 42;
@@ -341,8 +341,8 @@ static void broken_texts(void **state)
 {
 	(void)state;
 	struct dal_slice text = dal_slice_text(
-		"{\"a\":[{\"b\":\"c\\\"\"},true,-1.5e+3],\"skip\":{\"a\":[\"]\"]},\"n\" : null,\"b\""
-		":{\"a\\u0061\":false,\"b\":[1, 2,\"x\"]}}");
+		"{\"a\":[{\"b\":\"c\\\"\"},true,-1.5e+3],\"skip\":{\"a\":[\"]\"]},"
+		"\"n\" : null,\"b\":{\"a\\u0061\":false,\"b\":[1, 2,\"x\"]}}");
 	struct dal_json_names *names = names_of("a a/b b/b b/aa n zz");
 	struct dal_json *json = dal_json_new();
 	for (size_t size = 0; size < text.size; size++) {

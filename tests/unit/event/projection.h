@@ -1,8 +1,8 @@
 /*
  * What a selected tape must be, worked out from the full one; for tests.
  */
-#ifndef DAL_TESTS_CASES_PROJECTION_H
-#define DAL_TESTS_CASES_PROJECTION_H
+#ifndef DAL_TESTS_EVENT_PROJECTION_H
+#define DAL_TESTS_EVENT_PROJECTION_H
 
 #include "engine/event/json_select.h"
 

@@ -1,4 +1,4 @@
-#include "tests/cases/projection.h"
+#include "tests/unit/event/projection.h"
 
 #include "engine/base/error.h"
 #include "engine/event/json_select_scan.h"
