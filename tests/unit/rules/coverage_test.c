@@ -149,8 +149,9 @@ static const char rules_text[] = "local function twice(n)\n" /* 1 */
 				 "        return ...\n"
 				 "      end\n"
 				 "    end\n" /* 15 */
-				 "    return twice(event.data.n) > 2 and\n"
-				 "      twice(1) == 2\n"
+				 "    if twice(event.data.n) > 2 then\n"
+				 "      return twice(1) == 2\n"
+				 "    end\n"
 				 "  end,\n"
 				 "  emit = function(e) return { type = \"x\" } end,\n"
 				 "}\n";
@@ -198,14 +199,14 @@ static void test_lines_of_functions(void **state)
 	size_t count;
 	(void)state;
 	covered_init(&c);
-	assert_lines(&c, "2 -8 -9 -11 -13 -14 -16 -17 -19");
+	assert_lines(&c, "2 -8 -9 -11 -13 -14 -16 -17 -20");
 	fixture_event(&c.f, "{\"type\": \"t\", \"data\": {\"n\": 50}}");
 	assert_int_equal(dal_vm_when(c.f.vm, 0), DAL_VM_NO);
-	assert_lines(&c, "2 8 9 -11 -13 -14 -16 -17 -19");
+	assert_lines(&c, "2 8 9 -11 -13 -14 -16 -17 -20");
 	fixture_event(&c.f, "{\"type\": \"t\", \"data\": {\"n\": 1}}");
 	assert_int_equal(dal_vm_when(c.f.vm, 0), DAL_VM_NO);
 	assert_int_equal(dal_vm_emit(c.f.vm, 0, &list, &count), 0);
-	assert_lines(&c, "2 8 9 11 -13 14 16 -17 19");
+	assert_lines(&c, "2 8 9 11 -13 14 16 -17 20");
 	covered_deinit(&c);
 }
 
