@@ -103,6 +103,21 @@ static void prints_one_canonical_form(void **state)
 		 "\"z\":[{\"wildcard\":\"\\\\**\"}]}",
 		 "{\"$or\":[{\"a\":[{\"exists\":false}]},{\"b\":[1]}],"
 		 "\"z\":[{\"wildcard\":\"\\\\**\"}]}"},
+		{"{\"a\":[{\"cidr\":\"10.9.8.7/12\"},{\"cidr\":\"2001:DB8:0:0:0:0:0:1/127\"}]}",
+		 "{\"a\":[{\"cidr\":\"10.0.0.0/12\"},{\"cidr\":\"2001:db8::/127\"}]}"},
+		{"{\"a\":[{\"cidr\":\"::/0\"},{\"cidr\":\"1:0:0:2:0:0:0:3/128\"},"
+		 "{\"cidr\":\"0:1:0:1:0:1:0:1/128\"},{\"cidr\":\"::ffff:1.2.3.4/128\"}]}",
+		 "{\"a\":[{\"cidr\":\"0:1:0:1:0:1:0:1/128\"},{\"cidr\":\"1:0:0:2::3/128\"},"
+		 "{\"cidr\":\"::/0\"},{\"cidr\":\"::ffff:102:304/128\"}]}"},
+		{"{\"a\":[{\"before\":\"2026-01-01t01:00:00.120+02:00\"},"
+		 "{\"after\":\"2016-12-31T23:59:60Z\"}]}",
+		 "{\"a\":[{\"after\":\"2017-01-01T00:00:00Z\"},"
+		 "{\"before\":\"2025-12-31T23:00:00.12Z\"}]}"},
+		{"{\"a\":[{\"before\":\"1969-12-31T23:59:59.0000000019Z\"}]}",
+		 "{\"a\":[{\"before\":\"1969-12-31T23:59:59.000000001Z\"}]}"},
+		{"{\"a\":[{\"regexp\":\"a\\\\.b+\"}]}", "{\"a\":[{\"regexp\":\"a\\\\.b+\"}]}"},
+		{"{\"a\":[{\"all-of\":[[\"c\",\"b\",\"c\"],3e0,[\"a\",\"a\"],\"a\"]}]}",
+		 "{\"a\":[{\"all-of\":[\"a\",3,[\"b\",\"c\"]]}]}"},
 		{"{\"a\":[0.00125,-12.5,1e300,9007199254740993]}",
 		 "{\"a\":[-12.5,0.125e-2,0.1e301,9007199254740993]}"},
 	};
@@ -134,6 +149,12 @@ static void knows_who_names_system_events(void **state)
 		{"{\"type\":[{\"wildcard\":\"dalamb.*.failed\"}]}", true},
 		{"{\"type\":[{\"equals-ignore-case\":\"Dalamb.dead\"}]}", true},
 		{"{\"$or\":[{\"type\":[\"x\"]},{\"type\":[\"dalamb.dead\"]}]}", true},
+		{"{\"type\":[{\"regexp\":\"dalamb\\\\.(x|y)\"}]}", true},
+		{"{\"type\":[{\"all-of\":[{\"suffix\":\"d\"},{\"prefix\":\"dalamb.\"}]}]}", true},
+		{"{\"type\":[{\"regexp\":\".*\"}]}", false},
+		{"{\"type\":[{\"regexp\":\"dalamb.*\"}]}", false},
+		{"{\"type\":[{\"regexp\":\"dalamb\\\\.?x\"}]}", false},
+		{"{\"type\":[{\"all-of\":[{\"suffix\":\"d\"},{\"prefix\":\"dal\"}]}]}", false},
 		{"{\"type\":[\"order.placed\"]}", false},
 		{"{\"type\":[{\"prefix\":\"dal\"}]}", false},
 		{"{\"type\":[{\"anything-but\":\"dalamb.dead\"}]}", false},
@@ -144,6 +165,59 @@ static void knows_who_names_system_events(void **state)
 		struct dal_pattern *pattern = parse(cases[i].text, 0);
 		assert_int_equal(dal_pattern_names_system(pattern), cases[i].names);
 		dal_pattern_free(pattern);
+	}
+}
+
+static void knows_who_wants_system_events_only(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool only;
+	} cases[] = {
+		{"{\"type\":[\"dalamb.a\",{\"wildcard\":\"dalamb.*\"}]}", true},
+		{"{\"type\":[\"dalamb.a\",\"x\"]}", false},
+		{"{\"type\":[{\"equals-ignore-case\":\"dalamb.a\"}]}", false},
+		{"{\"type\":[{\"regexp\":\"dalamb\\\\.[ab]\"}]}", true},
+		{"{\"type\":[{\"regexp\":\"dalamb\\\\.a|b\"}]}", false},
+		{"{\"type\":[{\"all-of\":[{\"suffix\":\"d\"},{\"prefix\":\"dalamb.\"}]}]}", true},
+		{"{\"type\":[{\"all-of\":[[\"x\",\"dalamb.y\"],{\"suffix\":\"y\"}]}]}", false},
+		{"{\"$or\":[{\"type\":[\"dalamb.a\"]},{\"type\":[\"x\"]}]}", false},
+		{"{\"$or\":[{\"type\":[\"dalamb.a\"]},{\"type\":[\"dalamb.b\"]}]}", true},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dal_pattern *pattern = parse(cases[i].text, 0);
+		assert_int_equal(dal_pattern_only_system(pattern), cases[i].only);
+		dal_pattern_free(pattern);
+	}
+}
+
+/* The columns of errors inside of strings count what was written, escapes included. */
+static void places_mistakes_inside_strings(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int column;
+	} cases[] = {
+		{"{\"a\":[{\"wildcard\":\"ab**\"}]}", 22},
+		{"{\"a\":[{\"wildcard\":\"\\u00e9**\"}]}", 26},
+		{"{\"a\":[{\"wildcard\":\"\\ud83d\\ude00**\"}]}", 32},
+		{"{\"a\":[{\"wildcard\":\"\\u4e2d\\n\\u0041**\"}]}", 34},
+		{"{\"a\":[{\"wildcard\":\"\303\251**\"}]}", 22},
+		{"{\"a\":[{\"wildcard\":\"\\u002a*\"}]}", 20},
+		{"{\"a\":[{\"wildcard\":\"a\\\\\"}]}", 21},
+		{"{\"a\":[{\"regexp\":\"a\\t(\"}]}", 21},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dal_pattern *pattern;
+		struct dal_error error = {0};
+		assert_int_equal(dal_pattern_parse(dal_slice_text(cases[i].text), 0, &pattern,
+						   &error),
+				 DAL_PATTERN_INVALID);
+		if (error.column != cases[i].column) {
+			fail_msg("%s: %d: %s", cases[i].text, error.column, error.text);
+		}
 	}
 }
 
@@ -206,6 +280,8 @@ int main(void)
 		cmocka_unit_test(names_the_place_of_a_mistake),
 		cmocka_unit_test(prints_one_canonical_form),
 		cmocka_unit_test(knows_who_names_system_events),
+		cmocka_unit_test(knows_who_wants_system_events_only),
+		cmocka_unit_test(places_mistakes_inside_strings),
 		cmocka_unit_test(orders_numbers_by_value),
 		cmocka_unit_test(folds_one_character_to_one),
 	};
