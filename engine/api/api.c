@@ -3,8 +3,9 @@
 #include "engine/base/memory.h"
 
 const struct dal_api_routes *const dal_api_nouns[] = {
-	&dal_api_dead,        &dal_api_events, &dal_api_explain, &dal_api_health,  &dal_api_metrics,
-	&dal_api_projections, &dal_api_rules,  &dal_api_status,  &dal_api_verdict, &dal_api_openapi,
+	&dal_api_dead,    &dal_api_events,      &dal_api_explain, &dal_api_health,
+	&dal_api_metrics, &dal_api_projections, &dal_api_rules,   &dal_api_status,
+	&dal_api_verdict, &dal_api_openapi,     &dal_api_reload,
 };
 const size_t dal_api_noun_count = sizeof(dal_api_nouns) / sizeof(dal_api_nouns[0]);
 
@@ -82,7 +83,6 @@ int dal_api_new(struct dal_engine *engine, struct dal_api **out, struct dal_erro
 	int r = 0;
 
 	api->engine = engine;
-	api->app = dal_engine_app(engine);
 	atomic_init(&api->references, 1);
 	pthread_mutex_init(&api->lock, NULL);
 	for (size_t i = 0; r == 0 && i < dal_api_noun_count; i++) {

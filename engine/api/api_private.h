@@ -21,7 +21,6 @@ struct dal_api_sleeper {
  */
 struct dal_api {
 	struct dal_engine *engine;
-	const struct dal_app *app;
 	atomic_uint references;
 	struct dal_engine_listener listener;
 	pthread_mutex_t lock; /* sleepers */
@@ -51,8 +50,8 @@ struct dal_api_routes {
 	}
 
 extern const struct dal_api_routes dal_api_dead, dal_api_events, dal_api_explain, dal_api_health,
-	dal_api_metrics, dal_api_openapi, dal_api_projections, dal_api_rules, dal_api_status,
-	dal_api_verdict;
+	dal_api_metrics, dal_api_openapi, dal_api_projections, dal_api_reload, dal_api_rules,
+	dal_api_status, dal_api_verdict;
 /* All of them, and how many. */
 extern const struct dal_api_routes *const dal_api_nouns[];
 extern const size_t dal_api_noun_count;
@@ -139,6 +138,11 @@ bool dal_api_duration(struct dal_http_request *request, const char *name, int64_
 		      int64_t max_us, int64_t *duration_us);
 /* Answers 400: this cursor can't be one of this list. False. */
 bool dal_api_cursor_wrong(struct dal_http_request *request);
+
+/* --- reload.c --- */
+
+/* Appends "reload": how often, when, and the last one if it failed, with its errors. */
+void dal_api_put_reload(struct dal_json_writer *writer, struct dal_api *api);
 
 /* --- wait.c --- */
 

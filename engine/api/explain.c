@@ -16,6 +16,7 @@
 
 struct explained {
 	struct dal_api *api;
+	struct dal_rules *rules; /* a reference */
 	struct dal_http_request *request;
 	struct dal_json *body, *json; /* what was asked; the event */
 	struct dal_event event;
@@ -207,7 +208,7 @@ static void put_reserved_miss(struct explained *e)
 
 static bool put_pattern(struct explained *e, const struct feed *feed)
 {
-	const struct dal_pattern *pattern = dal_rules_pattern(e->api->app->rules, feed->pattern);
+	const struct dal_pattern *pattern = dal_rules_pattern(e->rules, feed->pattern);
 	struct dal_pattern_miss miss = {0};
 	bool matched = dal_pattern_explain(pattern, e->json, DAL_JSON_ROOT, &miss);
 
@@ -262,7 +263,7 @@ static void put_verdict(struct explained *e, const struct feed *feed)
 
 static void put_rules(struct explained *e)
 {
-	struct dal_rules *rules = e->api->app->rules;
+	struct dal_rules *rules = e->rules;
 
 	dal_json_key(&e->w, "rules");
 	dal_json_begin_array(&e->w);
@@ -276,7 +277,7 @@ static void put_rules(struct explained *e)
 
 static void put_projections(struct explained *e)
 {
-	struct dal_rules *rules = e->api->app->rules;
+	struct dal_rules *rules = e->rules;
 
 	dal_json_key(&e->w, "projections");
 	dal_json_begin_array(&e->w);
@@ -309,7 +310,7 @@ static void reply(struct explained *e)
 static bool rule_read(struct explained *e)
 {
 	uint32_t node = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("rule"));
-	struct dal_rules *rules = e->api->app->rules;
+	struct dal_rules *rules = e->rules;
 
 	if (node == DAL_JSON_NONE) {
 		return true;
@@ -361,11 +362,13 @@ static void post_explain(struct dal_http_request *request, void *data)
 	static const char *const names[] = {NULL};
 	struct explained e = {.api = data, .request = request};
 
+	e.rules = dal_engine_rules(e.api->engine);
 	if (dal_api_known(request, names) && body_read(&e) && rule_read(&e) && event_read(&e)) {
 		reply(&e);
 	}
 	dal_json_free(e.body);
 	dal_json_free(e.json);
+	dal_rules_unref(e.rules);
 	dal_log_batch_release(&e.batch);
 }
 

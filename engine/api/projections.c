@@ -13,6 +13,7 @@
 /* What was asked, checked; goes with the request. */
 struct query {
 	struct dal_api *api;
+	struct dal_app *app; /* whose the projection is; a reference */
 	const struct dal_projection *projection;
 	struct dal_slice key;        /* one entry, or: */
 	struct dal_view_range range; /* slices of the request and of `after` */
@@ -25,6 +26,7 @@ static void query_free(void *own)
 	struct query *query = own;
 
 	dal_buffer_deinit(&query->after);
+	dal_app_free(query->app);
 	free(query);
 }
 
@@ -59,10 +61,11 @@ static bool is_built(struct dal_api *api, const struct dal_projection *projectio
 	return sought.built;
 }
 
-static const struct dal_projection *find(struct dal_http_request *request, struct dal_api *api)
+static const struct dal_projection *find(struct dal_http_request *request, struct dal_api *api,
+					 const struct dal_app *app)
 {
 	struct dal_slice name = dal_http_parameter(request, "name");
-	long index = dal_rules_projection_index(api->app->rules, name);
+	long index = dal_rules_projection_index(app->rules, name);
 	const struct dal_projection *projection;
 
 	if (index < 0) {
@@ -71,7 +74,7 @@ static const struct dal_projection *find(struct dal_http_request *request, struc
 				 (int)name.size, name.data);
 		return NULL;
 	}
-	projection = dal_rules_projection(api->app->rules, (size_t)index);
+	projection = dal_rules_projection(app->rules, (size_t)index);
 	if (!is_built(api, projection)) {
 		/* what a query would give is half of the truth */
 		dal_http_problem(request, 503,
@@ -86,16 +89,37 @@ static const struct dal_projection *find(struct dal_http_request *request, struc
 static struct query *query_new(struct dal_http_request *request, struct dal_api *api,
 			       const char *const *names)
 {
-	const struct dal_projection *projection = find(request, api);
+	struct dal_app *app = dal_engine_app(api->engine);
+	const struct dal_projection *projection = find(request, api, app);
 	struct query *query;
 
 	if (!projection || !dal_api_known(request, names)) {
+		dal_app_free(app);
 		return NULL;
 	}
 	query = dal_calloc(1, sizeof(*query));
-	*query = (struct query){.api = api, .projection = projection};
+	*query = (struct query){.api = api, .app = app, .projection = projection};
 	dal_http_attach(request, query, query_free);
 	return query;
+}
+
+/* It waited, and other rules may run now: theirs is the projection. False: it has been answered. */
+static bool query_follow(struct dal_http_request *request, struct query *query)
+{
+	struct dal_app *app = dal_engine_app(query->api->engine);
+	const struct dal_projection *projection = query->projection;
+
+	if (app != query->app) {
+		projection = find(request, query->api, app);
+	}
+	if (!projection) {
+		dal_app_free(app);
+		return false;
+	}
+	dal_app_free(query->app);
+	query->app = app;
+	query->projection = projection;
+	return true;
 }
 
 /* --- one entry --- */
@@ -161,6 +185,9 @@ static void answer_entry(struct dal_api *api, struct dal_http_request *request, 
 	int r;
 
 	(void)late; /* one read a lane: the worker has time for that */
+	if (!query_follow(request, query)) {
+		return;
+	}
 	dal_api_stand_take(api, &stand);
 	r = dal_entries_get(api, query->projection, query->key, &lane, &entry, &memory);
 	if (r == DAL_STATE_ABSENT) {
@@ -186,7 +213,8 @@ static void get_entry(struct dal_http_request *request, void *data)
 	query->key = dal_http_parameter(request, "key");
 	if (dal_watch_asked(request)) {
 		if (dal_api_known(request, watched)) {
-			dal_watch_start(query->api, request, query->projection, &query->key, NULL);
+			dal_watch_start(query->api, request, query->app, query->projection,
+					&query->key, NULL);
 		}
 	} else {
 		dal_api_when_folded(query->api, request, answer_entry);
@@ -267,6 +295,9 @@ static void answer_page(struct dal_api *api, struct dal_http_request *request, b
 	int r;
 
 	(void)api;
+	if (!query_follow(request, query)) {
+		return;
+	}
 	if (late) {
 		dal_http_stream_start(request, &(struct dal_http_stream_options){
 						       .status = 200,
@@ -316,7 +347,7 @@ static void get_range(struct dal_http_request *request, void *data)
 	}
 	if (dal_watch_asked(request)) {
 		if (dal_api_known(request, watched)) {
-			dal_watch_start(query->api, request, query->projection, NULL,
+			dal_watch_start(query->api, request, query->app, query->projection, NULL,
 					&query->range);
 		}
 	} else {
@@ -326,11 +357,10 @@ static void get_range(struct dal_http_request *request, void *data)
 
 /* --- all projections --- */
 
-static void put_projection(struct dal_json_writer *w, struct dal_api *api, size_t index,
+static void put_projection(struct dal_json_writer *w, struct dal_api *api,
+			   const struct dal_projection *projection,
 			   const struct dal_api_stand *stand)
 {
-	const struct dal_projection *projection = dal_rules_projection(api->app->rules, index);
-
 	dal_json_begin_object(w);
 	dal_json_key(w, "name");
 	dal_json_put_text(w, projection->name);
@@ -351,6 +381,7 @@ static void get_all(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {NULL};
 	struct dal_api *api = data;
+	struct dal_app *app;
 	struct dal_api_stand stand;
 	struct dal_buffer body = {0};
 	struct dal_json_writer w = {.out = &body};
@@ -358,16 +389,18 @@ static void get_all(struct dal_http_request *request, void *data)
 	if (!dal_api_known(request, names)) {
 		return;
 	}
+	app = dal_engine_app(api->engine);
 	dal_api_stand_take(api, &stand);
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "projections");
 	dal_json_begin_array(&w);
-	for (size_t i = 0; i < dal_rules_projection_count(api->app->rules); i++) {
-		put_projection(&w, api, i, &stand);
+	for (size_t i = 0; i < dal_rules_projection_count(app->rules); i++) {
+		put_projection(&w, api, dal_rules_projection(app->rules, i), &stand);
 	}
 	dal_json_end_array(&w);
 	dal_json_end_object(&w);
 	dal_api_stand_deinit(&stand);
+	dal_app_free(app);
 	dal_api_reply(request, &body);
 }
 

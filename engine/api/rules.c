@@ -13,11 +13,11 @@ static void put_list(struct dal_json_writer *w, const char *key, const char *con
 	dal_json_end_array(w);
 }
 
-static void put_counters(struct dal_json_writer *w, struct dal_api *api, size_t index)
+static void put_counters(struct dal_json_writer *w, struct dal_api *api, const char *rule)
 {
 	struct dal_rule_counters counters;
 
-	dal_engine_rule_counters(api->engine, index, &counters);
+	dal_engine_rule_counters(api->engine, rule, &counters);
 	dal_json_key(w, "matched");
 	dal_json_put_integer(w, (int64_t)counters.matched);
 	dal_json_key(w, "passed");
@@ -26,12 +26,13 @@ static void put_counters(struct dal_json_writer *w, struct dal_api *api, size_t 
 	dal_json_put_integer(w, (int64_t)counters.failed);
 }
 
-static void put_rule(struct dal_json_writer *w, struct dal_api *api, size_t index)
+static void put_rule(struct dal_json_writer *w, struct dal_api *api, const struct dal_app *app,
+		     size_t index)
 {
-	const struct dal_rule *rule = dal_rules_rule(api->app->rules, index);
+	const struct dal_rule *rule = dal_rules_rule(app->rules, index);
 	struct dal_buffer pattern = {0};
 
-	dal_pattern_print(dal_rules_pattern(api->app->rules, rule->pattern), &pattern);
+	dal_pattern_print(dal_rules_pattern(app->rules, rule->pattern), &pattern);
 	dal_json_begin_object(w);
 	dal_json_key(w, "name");
 	dal_json_put_text(w, rule->name);
@@ -47,14 +48,15 @@ static void put_rule(struct dal_json_writer *w, struct dal_api *api, size_t inde
 	put_list(w, "call", rule->calls);
 	dal_json_key(w, "emit");
 	dal_json_put_boolean(w, rule->has_emit);
-	put_counters(w, api, index);
+	put_counters(w, api, rule->name);
 	dal_json_end_object(w);
 	dal_buffer_deinit(&pattern);
 }
 
-static void put_rules(struct dal_json_writer *w, struct dal_api *api, uint64_t first, size_t limit)
+static void put_rules(struct dal_json_writer *w, struct dal_api *api, const struct dal_app *app,
+		      uint64_t first, size_t limit)
 {
-	size_t count = dal_rules_rule_count(api->app->rules);
+	size_t count = dal_rules_rule_count(app->rules);
 	size_t from = first < count ? (size_t)first : count;
 	size_t to = limit < count - from ? from + limit : count;
 	struct dal_buffer cursor = {0};
@@ -62,7 +64,7 @@ static void put_rules(struct dal_json_writer *w, struct dal_api *api, uint64_t f
 	dal_json_key(w, "rules");
 	dal_json_begin_array(w);
 	for (size_t i = from; i < to; i++) {
-		put_rule(w, api, i);
+		put_rule(w, api, app, i);
 	}
 	dal_json_end_array(w);
 	if (to < count) {
@@ -77,6 +79,7 @@ static void get_rules(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {"limit", "cursor", NULL};
 	struct dal_api *api = data;
+	struct dal_app *app;
 	struct dal_slice cursor;
 	struct dal_buffer body = {0};
 	struct dal_json_writer w = {.out = &body};
@@ -92,11 +95,15 @@ static void get_rules(struct dal_http_request *request, void *data)
 		dal_api_cursor_wrong(request);
 		return;
 	}
+	app = dal_engine_app(api->engine);
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "generation");
-	dal_json_put_text(&w, dal_rules_digest(api->app->rules));
-	put_rules(&w, api, first, limit);
+	dal_json_put_text(&w, dal_rules_digest(app->rules));
+	dal_json_key(&w, "generation_number");
+	dal_json_put_integer(&w, (int64_t)app->number);
+	put_rules(&w, api, app, first, limit);
 	dal_json_end_object(&w);
+	dal_app_free(app);
 	dal_api_reply(request, &body);
 }
 

@@ -261,11 +261,14 @@ static void put_app(struct dal_json_writer *w, struct dal_api *api)
 {
 	int64_t started_us = dal_engine_started_us(api->engine);
 	int64_t up_us = dal_clock_now_us() - started_us;
+	struct dal_app *app = dal_engine_app(api->engine);
 
 	dal_json_key(w, "app");
-	dal_json_put_text(w, api->app->name);
+	dal_json_put_text(w, app->name);
 	dal_json_key(w, "generation");
-	dal_json_put_text(w, dal_rules_digest(api->app->rules));
+	dal_json_put_text(w, dal_rules_digest(app->rules));
+	put_integer(w, "generation_number", app->number);
+	dal_app_free(app);
 	dal_json_key(w, "started");
 	dal_json_put_time(w, started_us);
 	put_integer(w, "uptime_seconds", up_us > 0 ? (uint64_t)up_us / 1000000 : 0);
@@ -302,6 +305,7 @@ static void get_status(struct dal_http_request *request, void *data)
 	lanes = dal_api_lanes_take(api, &count);
 	dal_json_begin_object(&w);
 	put_app(&w, api);
+	dal_api_put_reload(&w, api);
 	put_log(&w, api, lanes, count);
 	put_lanes(&w, api, lanes, count);
 	put_functions(&w, api);

@@ -53,7 +53,7 @@ static void event_build(struct verdict *v, struct dal_slice id, struct dal_slice
 
 	dal_uuid_random(uuid);
 	dal_clock_format(dal_clock_now_us(), time);
-	dal_buffer_printf(&source, "/dalamb/%s", v->api->app->name);
+	dal_buffer_printf(&source, "/dalamb/%s", dal_engine_name(v->api->engine));
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "row");
 	dal_json_put_slice(&w, id);

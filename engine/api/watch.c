@@ -27,6 +27,7 @@ struct list {
 struct watch {
 	struct dal_api_sleeper sleeper;
 	struct dal_api *api;
+	struct dal_app *app; /* whose the projection is; a reference */
 	const struct dal_projection *projection;
 	struct dal_buffer prefix, from, to; /* of the range */
 	struct dal_view_range range;
@@ -66,6 +67,7 @@ static void release(void *own)
 	dal_buffer_deinit(&watch->prefix);
 	dal_buffer_deinit(&watch->from);
 	dal_buffer_deinit(&watch->to);
+	dal_app_free(watch->app);
 	dal_api_unref(watch->api);
 	free(watch);
 }
@@ -266,10 +268,41 @@ static int look_again(struct watch *watch, int64_t now_us, struct dal_buffer *ou
 	return r;
 }
 
+/* Other rules may run since the last look. False: they have another version of the projection, or
+ * none. */
+static bool follow(struct watch *watch)
+{
+	struct dal_app *app = dal_engine_app(watch->api->engine);
+	const struct dal_projection *now = NULL;
+	long index;
+
+	if (app == watch->app) {
+		dal_app_free(app);
+		return true;
+	}
+	index = dal_rules_projection_index(app->rules, dal_slice_text(watch->projection->name));
+	if (index >= 0) {
+		now = dal_rules_projection(app->rules, (size_t)index);
+	}
+	if (!now || now->version != watch->projection->version ||
+	    strcmp(now->digest, watch->projection->digest) != 0) {
+		dal_app_free(app);
+		return false;
+	}
+	dal_app_free(watch->app);
+	watch->app = app;
+	watch->projection = now;
+	return true;
+}
+
 static int fill(struct dal_buffer *out, void *own)
 {
 	struct watch *watch = own;
 	int64_t now_us = dal_clock_monotonic_us();
+
+	if (!follow(watch)) {
+		return DAL_HTTP_STREAM_END; /* who asks again is given the new one from its start */
+	}
 
 	if (watch->stand.count > 0 && now_us - watch->looked_us < watch->pause_us) {
 		return DAL_HTTP_STREAM_WAIT; /* its own clock wakes it (heartbeat_ms) */
@@ -306,13 +339,15 @@ static void range_of_key(struct watch *watch, struct dal_slice key)
 	watch->range.to = dal_buffer_slice(&watch->to);
 }
 
-static struct watch *watch_new(struct dal_api *api, const struct dal_projection *projection,
-			       const struct dal_slice *key, const struct dal_view_range *range)
+static struct watch *watch_new(struct dal_api *api, struct dal_app *app,
+			       const struct dal_projection *projection, const struct dal_slice *key,
+			       const struct dal_view_range *range)
 {
 	struct watch *watch = dal_calloc(1, sizeof(*watch));
 
 	watch->sleeper.wants = DAL_API_FOLDED;
 	watch->api = dal_api_ref(api);
+	watch->app = dal_app_ref(app);
 	watch->projection = projection;
 	watch->range.limit = DAL_LIMIT_LIST_MAX;
 	if (key) {
@@ -326,13 +361,13 @@ static struct watch *watch_new(struct dal_api *api, const struct dal_projection 
 	return watch;
 }
 
-void dal_watch_start(struct dal_api *api, struct dal_http_request *request,
+void dal_watch_start(struct dal_api *api, struct dal_http_request *request, struct dal_app *app,
 		     const struct dal_projection *projection, const struct dal_slice *key,
 		     const struct dal_view_range *range)
 {
 	static const struct dal_http_header_line headers[] = {{"Cache-Control", "no-store"},
 							      {NULL, NULL}};
-	struct watch *watch = watch_new(api, projection, key, range);
+	struct watch *watch = watch_new(api, app, projection, key, range);
 
 	dal_api_sleeper_start(api, &watch->sleeper, request,
 			      &(struct dal_http_stream_options){

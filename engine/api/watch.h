@@ -18,8 +18,9 @@
 
 /* Does the request ask for one: `watch`, without a value or with `true`, or by Accept? */
 bool dal_watch_asked(struct dal_http_request *request);
-/* Of one key, or of a range (its slices are copied). Answers the request. */
-void dal_watch_start(struct dal_api *api, struct dal_http_request *request,
+/* Of one key, or of a range (its slices are copied). Answers the request. It ends when another
+ * version of the projection, which is `app`'s, is reloaded. */
+void dal_watch_start(struct dal_api *api, struct dal_http_request *request, struct dal_app *app,
 		     const struct dal_projection *projection, const struct dal_slice *key,
 		     const struct dal_view_range *range);
 

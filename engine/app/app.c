@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,10 +17,11 @@
 extern char **environ;
 
 struct dal_app_private {
+	atomic_uint references;
 	struct dal_path **orders; /* one a function, or NULL */
 };
 
-static const struct dal_declarable *const declarables[] = {
+const struct dal_declarable *const dal_app_declarables[] = {
 	&dal_app_declarable,      &dal_log_declarable,
 	&dal_http_declarable,     &dal_limits_declarable,
 	&dal_function_declarable, &dal_containers_declarable,
@@ -184,7 +186,7 @@ static int rules_load(struct dal_app *app, const struct dal_app_options *options
 	app->file_count = files.count;
 	r = dal_rules_load(&(struct dal_rules_options){.sources = files.sources,
 						       .count = files.count,
-						       .declarables = declarables,
+						       .declarables = dal_app_declarables,
 						       .call_declarable = "func",
 						       .keep_invalid = true},
 			   &app->rules, errors, warnings);
@@ -199,6 +201,7 @@ int dal_app_load(const struct dal_app_options *options, struct dal_app **out,
 	int r = 0;
 
 	app->private_ = dal_calloc(1, sizeof(*app->private_));
+	atomic_init(&app->private_->references, 1);
 	app->folder = options->folder ? absolute(options->folder) : NULL;
 	app->data = data_path(options, app->folder);
 	if (app->folder && access(app->folder, R_OK | X_OK) != 0) {
@@ -224,9 +227,20 @@ int dal_app_load(const struct dal_app_options *options, struct dal_app **out,
 	return 0;
 }
 
+struct dal_app *dal_app_ref(struct dal_app *app)
+{
+	atomic_fetch_add(&app->private_->references, 1);
+	return app;
+}
+
+bool dal_app_alone(const struct dal_app *app)
+{
+	return atomic_load(&app->private_->references) == 1;
+}
+
 void dal_app_free(struct dal_app *app)
 {
-	if (!app) {
+	if (!app || atomic_fetch_sub(&app->private_->references, 1) > 1) {
 		return;
 	}
 	for (size_t i = 0; i < app->function_count; i++) {

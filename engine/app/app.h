@@ -3,7 +3,8 @@
  *
  * Reads the files, gives bytes and field tables to `rules`, applies the environment, resolves
  * secrets, and has each folder check what was declared of it. It starts nothing: that is engine.h.
- * A loaded app is constant; any thread reads it.
+ * A loaded app is constant; any thread reads it. It is shared by reference count: whoever reads one
+ * generation's while another is loaded keeps it until it is done.
  *
  *	r = dal_app_load(&(struct dal_app_options){.folder = "shop"}, &app, &errors, &warnings);
  */
@@ -59,6 +60,7 @@ struct dal_app {
 	char *containers_host;                /* the container engine's address */
 	struct dal_settings settings;
 	size_t file_count;
+	uint64_t number; /* of its generation, as the state counts; set before it runs, else 0 */
 	struct dal_app_private *private_;
 };
 
@@ -67,6 +69,9 @@ enum { DAL_APP_INVALID = 1 };
 /* 0, or DAL_APP_INVALID with every mistake of every file. `warnings` may be NULL. */
 int dal_app_load(const struct dal_app_options *options, struct dal_app **app,
 		 struct dal_errors *errors, struct dal_errors *warnings);
-void dal_app_free(struct dal_app *app); /* NULL is fine */
+struct dal_app *dal_app_ref(struct dal_app *app);
+void dal_app_free(struct dal_app *app); /* the caller's reference; NULL is fine */
+/* Is this the only reference? Then nobody else will ever have one. */
+bool dal_app_alone(const struct dal_app *app);
 
 #endif

@@ -1,18 +1,10 @@
-#include "engine/app/engine.h"
-
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "connectors/connectors.h"
-#include "engine/app/feeds.h"
+#include "engine/app/engine_private.h"
 #include "engine/app/intake.h"
-#include "engine/app/lane.h"
 #include "engine/app/settings.h"
-#include "engine/app/tokens.h"
-#include "engine/app/watch.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/limits.h"
@@ -21,29 +13,6 @@
 #include "engine/log/disk.h"
 
 #define STOP_REQUESTS_MS 1000 /* what open requests get at stop; functions get the grace */
-
-struct dal_engine {
-	struct dal_engine_options options;
-	const struct dal_app *app;
-	int lock; /* descriptor of the data folder's lock */
-	struct dal_log *log;
-	struct dal_state *state;
-	struct dal_functions *functions;
-	struct dal_watch *watch;
-	struct dal_feeds *feeds;
-	struct dal_app_lane **lanes; /* lane_count of them */
-	uint16_t lane_count;
-	struct dal_http_server *server;
-	struct dal_tokens *tokens;
-	struct dal_ingress *ingress;
-	struct dal_github *github;
-	int64_t started_us;
-	atomic_bool broken;
-
-	pthread_mutex_t listeners_lock;
-	bool started; /* there are workers to wake */
-	struct dal_engine_listener *listeners;
-};
 
 /* --- callbacks between the parts --- */
 
@@ -77,21 +46,6 @@ static void on_lane_broken(void *own, const char *part, int error)
 	broken(own, part, error);
 }
 
-static void listeners_call(struct dal_engine *engine, bool advanced)
-{
-	struct dal_engine_listener *listener;
-
-	pthread_mutex_lock(&engine->listeners_lock);
-	for (listener = engine->listeners; listener; listener = listener->next) {
-		if (advanced && listener->advanced) {
-			listener->advanced(listener->own);
-		} else if (!advanced && listener->folded) {
-			listener->folded(listener->own);
-		}
-	}
-	pthread_mutex_unlock(&engine->listeners_lock);
-}
-
 /* It has no lock: lanes are there before their readers, and readers go with them. */
 static void on_lane(uint16_t lane, void *own)
 {
@@ -100,7 +54,7 @@ static void on_lane(uint16_t lane, void *own)
 	if (lane != DAL_LOG_ALL_LANES) {
 		dal_app_lane_wake(engine->lanes[lane]);
 	}
-	listeners_call(engine, true);
+	dal_engine_listeners_call(engine, true);
 }
 
 static void on_advance(void *own)
@@ -112,12 +66,12 @@ static void on_advance(void *own)
 		dal_app_lane_wake(engine->lanes[i]);
 	}
 	pthread_mutex_unlock(&engine->listeners_lock);
-	listeners_call(engine, true);
+	dal_engine_listeners_call(engine, true);
 }
 
 static void on_folded(void *own)
 {
-	listeners_call(own, false);
+	dal_engine_listeners_call(own, false);
 }
 
 static void on_line(void *own, const char *function, const char *request, struct dal_slice line)
@@ -130,8 +84,12 @@ static void on_line(void *own, const char *function, const char *request, struct
 static int on_authorize(struct dal_slice token, void *own)
 {
 	struct dal_engine *engine = own;
+	int scopes;
 
-	return dal_tokens_scopes(engine->tokens, token);
+	pthread_mutex_lock(&engine->edition_lock);
+	scopes = dal_tokens_scopes(engine->tokens, token);
+	pthread_mutex_unlock(&engine->edition_lock);
+	return scopes;
 }
 
 /* --- opening --- */
@@ -257,22 +215,49 @@ static int functions_open(struct dal_engine *engine, struct dal_errors *errors)
 				       app->function_count);
 }
 
+int dal_edition_make(struct dal_engine *engine, struct dal_app *app, struct dal_edition *edition,
+		     struct dal_errors *errors)
+{
+	int r = dal_feeds_open(app, engine->log, &edition->feeds, errors);
+
+	edition->app = app;
+	if (r == 0) {
+		edition->watch = dal_watch_rules_new(engine->watch, app->rules);
+	}
+	return r;
+}
+
+/* All lanes count alike, also if a crash came between their switches. */
+static void generation_count(struct dal_engine *engine)
+{
+	struct dal_worker_status status;
+	uint64_t number = 0;
+
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		dal_worker_status(dal_engine_worker(engine, i), &status);
+		number = status.generation > number ? status.generation : number;
+		dal_worker_status_deinit(&status);
+	}
+	for (uint16_t i = 0; i < engine->lane_count; i++) {
+		dal_worker_number(dal_engine_worker(engine, i), number);
+	}
+	engine->edition.app->number = number;
+}
+
 static int lanes_open(struct dal_engine *engine, struct dal_errors *errors)
 {
 	uint16_t count = dal_log_lanes(engine->log);
 	int r = 0;
 
-	engine->watch = dal_watch_new(engine->app, engine->options.dev);
 	engine->lanes = dal_calloc(count, sizeof(struct dal_app_lane *));
 	while (r == 0 && engine->lane_count < count) {
 		r = dal_app_lane_new(
 			&(struct dal_app_lane_options){
-				.app = engine->app,
+				.edition = &engine->edition,
 				.log = engine->log,
 				.state = engine->state,
 				.functions = engine->functions,
 				.watch = engine->watch,
-				.rights = dal_feeds_rights(engine->feeds),
 				.number = engine->lane_count,
 				.lanes = count,
 				.dev = engine->options.dev,
@@ -282,6 +267,10 @@ static int lanes_open(struct dal_engine *engine, struct dal_errors *errors)
 			},
 			&engine->lanes[engine->lane_count], errors);
 		engine->lane_count += r == 0;
+	}
+	if (r == 0) {
+		generation_count(engine);
+		engine->reloader = dal_reloader_new(engine);
 	}
 	return r;
 }
@@ -344,12 +333,16 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 
 	engine->options = *options;
 	engine->app = options->app;
+	engine->name = dal_strdup(options->app->name);
 	engine->lock = -1;
 	engine->started_us = dal_clock_now_us();
 	pthread_mutex_init(&engine->listeners_lock, NULL);
+	pthread_mutex_init(&engine->edition_lock, NULL);
 	r = data_open(engine, errors);
 	r = r == 0 ? log_open(engine, errors) : r;
-	r = r == 0 ? dal_feeds_open(engine->app, engine->log, &engine->feeds, errors) : r;
+	engine->watch = dal_watch_new(options->dev);
+	r = r == 0 ? dal_edition_make(engine, dal_app_ref(options->app), &engine->edition, errors)
+		   : r;
 	r = r == 0 ? state_open(engine, errors) : r;
 	r = r == 0 ? functions_open(engine, errors) : r;
 	r = r == 0 ? lanes_open(engine, errors) : r;
@@ -358,6 +351,7 @@ int dal_engine_new(const struct dal_engine_options *options, struct dal_engine *
 		dal_engine_free(engine);
 		return r;
 	}
+	engine->app = engine->options.app = NULL; /* another edition may follow it */
 	*out = engine;
 	return 0;
 }
@@ -410,6 +404,7 @@ int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
 	struct dal_error error = {0};
 	int r = lanes_start(engine);
 
+	r = r == 0 ? dal_reloader_start(engine->reloader) : r;
 	if (r < 0) {
 		dal_error_set(&error, "the log can't be written, or a thread can't be started: %s",
 			      strerror(-r));
@@ -427,6 +422,9 @@ int dal_engine_start(struct dal_engine *engine, struct dal_errors *errors)
 
 void dal_engine_stop(struct dal_engine *engine)
 {
+	if (engine->reloader) {
+		dal_reloader_end(engine->reloader);
+	}
 	if (engine->server) {
 		dal_http_server_stop(engine->server, STOP_REQUESTS_MS);
 	}
@@ -447,6 +445,7 @@ void dal_engine_free(struct dal_engine *engine)
 		return;
 	}
 	dal_engine_stop(engine);
+	dal_reloader_free(engine->reloader); /* it still owes answers to the server */
 	dal_http_server_free(engine->server);
 	dal_github_free(engine->github);
 	dal_ingress_free(engine->ingress);
@@ -457,7 +456,7 @@ void dal_engine_free(struct dal_engine *engine)
 		dal_app_lane_free(engine->lanes[i]);
 	}
 	free(engine->lanes);
-	dal_feeds_free(engine->feeds);
+	dal_edition_deinit(&engine->edition);
 	dal_functions_free(engine->functions);
 	dal_watch_free(engine->watch);
 	dal_log_close(engine->log);
@@ -466,96 +465,7 @@ void dal_engine_free(struct dal_engine *engine)
 		close(engine->lock);
 	}
 	pthread_mutex_destroy(&engine->listeners_lock);
+	pthread_mutex_destroy(&engine->edition_lock);
+	free(engine->name);
 	free(engine);
-}
-
-bool dal_engine_broken(const struct dal_engine *engine)
-{
-	return atomic_load(&engine->broken);
-}
-
-/* --- what others see --- */
-
-const struct dal_app *dal_engine_app(const struct dal_engine *engine)
-{
-	return engine->app;
-}
-
-struct dal_http_server *dal_engine_server(struct dal_engine *engine)
-{
-	return engine->server;
-}
-
-struct dal_log *dal_engine_log(struct dal_engine *engine)
-{
-	return engine->log;
-}
-
-struct dal_state *dal_engine_state(struct dal_engine *engine)
-{
-	return engine->state;
-}
-
-uint16_t dal_engine_lanes(const struct dal_engine *engine)
-{
-	return engine->lane_count;
-}
-
-struct dal_worker *dal_engine_worker(struct dal_engine *engine, uint16_t lane)
-{
-	return dal_app_lane_worker(engine->lanes[lane]);
-}
-
-struct dal_dispatch *dal_engine_dispatch(struct dal_engine *engine, uint16_t lane)
-{
-	return dal_app_lane_dispatch(engine->lanes[lane]);
-}
-
-struct dal_functions *dal_engine_functions(struct dal_engine *engine)
-{
-	return engine->functions;
-}
-
-int64_t dal_engine_started_us(const struct dal_engine *engine)
-{
-	return engine->started_us;
-}
-
-bool dal_engine_ready(struct dal_engine *engine)
-{
-	struct dal_log_room room;
-	bool building = false;
-
-	for (uint16_t i = 0; i < engine->lane_count; i++) {
-		building = building || dal_worker_building(dal_engine_worker(engine, i));
-	}
-	return !building && !atomic_load(&engine->broken) && dal_log_has_room(engine->log, &room);
-}
-
-void dal_engine_listen(struct dal_engine *engine, struct dal_engine_listener *listener)
-{
-	pthread_mutex_lock(&engine->listeners_lock);
-	listener->next = engine->listeners;
-	engine->listeners = listener;
-	pthread_mutex_unlock(&engine->listeners_lock);
-}
-
-void dal_engine_unlisten(struct dal_engine *engine, struct dal_engine_listener *listener)
-{
-	struct dal_engine_listener **link = &engine->listeners;
-
-	pthread_mutex_lock(&engine->listeners_lock);
-	while (*link && *link != listener) {
-		link = &(*link)->next;
-	}
-	if (*link) {
-		*link = listener->next;
-	}
-	pthread_mutex_unlock(&engine->listeners_lock);
-}
-
-void dal_engine_rule_counters(struct dal_engine *engine, size_t rule,
-			      struct dal_rule_counters *counters)
-{
-	dal_watch_counters(engine->watch, rule, counters);
 }

@@ -23,7 +23,9 @@
 struct dal_engine;
 
 struct dal_engine_options {
-	const struct dal_app *app;   /* outlives the engine */
+	struct dal_app *app; /* a reference is taken */
+	/* How it was loaded, and is at a reload; what it points to outlives the engine. */
+	struct dal_app_options load;
 	struct dal_spawner *spawner; /* started before the first thread */
 	bool dev; /* a line per match and invocation on stdout; changed projections are rebuilt */
 	/* From any thread, once: the engine can't go on. May be NULL. */
@@ -43,8 +45,14 @@ void dal_engine_free(struct dal_engine *engine);
 /* Did a part break? Then what runs it should say so with its exit status. Any thread. */
 bool dal_engine_broken(const struct dal_engine *engine);
 
+/* The app that runs, as a reference: dal_app_free gives it back. Any thread. */
+struct dal_app *dal_engine_app(struct dal_engine *engine);
+/* Its rules alone, as a reference: dal_rules_unref gives it back. Any thread. */
+struct dal_rules *dal_engine_rules(struct dal_engine *engine);
+/* The app's name, which stays. */
+const char *dal_engine_name(const struct dal_engine *engine);
+
 /* What the API shows. Valid while the engine is. */
-const struct dal_app *dal_engine_app(const struct dal_engine *engine);
 struct dal_http_server *dal_engine_server(struct dal_engine *engine);
 struct dal_log *dal_engine_log(struct dal_engine *engine);
 struct dal_state *dal_engine_state(struct dal_engine *engine);
@@ -71,12 +79,13 @@ struct dal_engine_listener {
 void dal_engine_listen(struct dal_engine *engine, struct dal_engine_listener *listener);
 void dal_engine_unlisten(struct dal_engine *engine, struct dal_engine_listener *listener);
 
-/* Counters per rule, since the start: matched its pattern, let through by its guard, failed. */
+/* Counters per rule, since the start: matched its pattern, let through by its guard, failed. A rule
+ * is told by its name, through all generations. */
 struct dal_rule_counters {
 	uint64_t matched, passed, failed;
 };
 
-void dal_engine_rule_counters(struct dal_engine *engine, size_t rule,
+void dal_engine_rule_counters(struct dal_engine *engine, const char *rule,
 			      struct dal_rule_counters *counters);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/digest.h"
+#include "engine/base/memory.h"
 #include "engine/event/event.h"
 #include "engine/event/json_write.h"
 
@@ -13,6 +14,8 @@ static void data_write(const struct dal_app *app, const struct dal_position *fro
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "generation");
 	dal_json_put_text(&w, dal_rules_digest(app->rules));
+	dal_json_key(&w, "number");
+	dal_json_put_integer(&w, (int64_t)app->number);
 	dal_json_key(&w, "files");
 	dal_json_put_integer(&w, (int64_t)app->file_count);
 	dal_json_key(&w, "rules");
@@ -29,12 +32,11 @@ static void data_write(const struct dal_app *app, const struct dal_position *fro
 	dal_json_end_object(&w);
 }
 
-int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint16_t lane,
-		      const struct dal_position *from)
+static void event_write(const struct dal_app *app, const struct dal_position *from,
+			struct dal_buffer *event)
 {
-	struct dal_buffer data = {0}, event = {0}, source = {0};
+	struct dal_buffer data = {0}, source = {0};
 	char id[DAL_UUID_TEXT_BYTES], time[DAL_CLOCK_TEXT_BYTES];
-	int r;
 
 	dal_uuid_random(id);
 	dal_clock_format(dal_clock_now_us(), time);
@@ -50,15 +52,31 @@ int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint16_t l
 	dal_event_build(&(struct dal_event_parts){.attributes = attributes,
 						  .count = 5,
 						  .data = dal_buffer_slice(&data)},
-			&event);
-	struct dal_log_item item = {.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
-				    .placed = true,
-				    .lane = lane,
-				    .event = dal_buffer_slice(&event)};
-	r = dal_log_append_wait(
-		log, &(struct dal_log_append){.items = &item, .count = 1, .urgent = true});
+			event);
 	dal_buffer_deinit(&data);
-	dal_buffer_deinit(&event);
 	dal_buffer_deinit(&source);
+}
+
+int dal_loaded_append(struct dal_log *log, const struct dal_app *app,
+		      const struct dal_loaded_place *places, size_t count)
+{
+	struct dal_buffer *events = dal_calloc(count, sizeof(*events));
+	struct dal_log_item *items = dal_calloc(count, sizeof(*items));
+	int r;
+
+	for (size_t i = 0; i < count; i++) {
+		event_write(app, places[i].from, &events[i]);
+		items[i] = (struct dal_log_item){.topic = dal_slice_text(DAL_TOPIC_SYSTEM),
+						 .placed = true,
+						 .lane = places[i].lane,
+						 .event = dal_buffer_slice(&events[i])};
+	}
+	r = dal_log_append_wait(
+		log, &(struct dal_log_append){.items = items, .count = count, .urgent = true});
+	for (size_t i = 0; i < count; i++) {
+		dal_buffer_deinit(&events[i]);
+	}
+	free(events);
+	free(items);
 	return r;
 }

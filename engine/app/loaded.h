@@ -7,8 +7,13 @@
 #include "engine/app/app.h"
 #include "engine/log/log.h"
 
-/* Appends it and waits. Outcomes of dal_log_append. */
-int dal_loaded_append(struct dal_log *log, const struct dal_app *app, uint16_t lane,
-		      const struct dal_position *from);
+struct dal_loaded_place {
+	uint16_t lane;
+	const struct dal_position *from;
+};
+
+/* Appends one for each place, all or none, and waits. Outcomes of dal_log_append. */
+int dal_loaded_append(struct dal_log *log, const struct dal_app *app,
+		      const struct dal_loaded_place *places, size_t count);
 
 #endif

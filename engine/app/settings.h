@@ -10,6 +10,8 @@
 
 extern const struct dal_declarable dal_app_declarable, dal_log_declarable, dal_http_declarable,
 	dal_limits_declarable;
+/* All that the files of an app may declare beside rules and projections; ends with NULL. */
+extern const struct dal_declarable *const dal_app_declarables[];
 
 /*
  * From the declarations of the app's set (over them the environment, over that the options),

@@ -1,9 +1,11 @@
 #include "engine/app/watch.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "engine/base/logger.h"
+#include "engine/base/map.h"
 #include "engine/base/memory.h"
 #include "engine/base/metrics.h"
 
@@ -13,10 +15,15 @@ struct counts {
 };
 
 struct dal_watch {
-	const struct dal_app *app;
 	bool print;
-	struct counts *rules; /* by index */
-	size_t count;
+	pthread_mutex_t lock;
+	struct dal_map *rules; /* counts by name */
+};
+
+struct dal_watch_rules {
+	struct dal_watch *watch;
+	const struct dal_rules *rules;
+	struct counts **counts; /* by index; the watch's */
 };
 
 static void rule_metrics(struct counts *counts, const char *name)
@@ -35,33 +42,75 @@ static void rule_metrics(struct counts *counts, const char *name)
 	dal_buffer_deinit(&label);
 }
 
-struct dal_watch *dal_watch_new(const struct dal_app *app, bool print)
+struct dal_watch *dal_watch_new(bool print)
 {
 	struct dal_watch *watch = dal_calloc(1, sizeof(*watch));
 
-	watch->app = app;
 	watch->print = print;
-	watch->count = dal_rules_rule_count(app->rules);
-	watch->rules = dal_calloc(watch->count + 1, sizeof(*watch->rules));
-	for (size_t i = 0; i < watch->count; i++) {
-		rule_metrics(&watch->rules[i], dal_rules_rule(app->rules, i)->name);
-	}
+	watch->rules = dal_map_new();
+	pthread_mutex_init(&watch->lock, NULL);
 	return watch;
 }
 
 void dal_watch_free(struct dal_watch *watch)
 {
-	if (watch) {
-		free(watch->rules);
-		free(watch);
+	struct dal_slice name;
+	size_t cursor = 0;
+	void *counts;
+
+	if (!watch) {
+		return;
+	}
+	while (dal_map_next(watch->rules, &cursor, &name, &counts)) {
+		free(counts);
+	}
+	dal_map_free(watch->rules);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+static struct counts *counts_find(struct dal_watch *watch, const char *rule, bool make)
+{
+	struct counts *counts;
+
+	pthread_mutex_lock(&watch->lock);
+	counts = dal_map_get(watch->rules, dal_slice_text(rule));
+	if (!counts && make) {
+		counts = dal_calloc(1, sizeof(*counts));
+		rule_metrics(counts, rule);
+		dal_map_set(watch->rules, dal_slice_text(rule), counts);
+	}
+	pthread_mutex_unlock(&watch->lock);
+	return counts;
+}
+
+struct dal_watch_rules *dal_watch_rules_new(struct dal_watch *watch, const struct dal_rules *rules)
+{
+	struct dal_watch_rules *out = dal_calloc(1, sizeof(*out));
+	size_t count = dal_rules_rule_count(rules);
+
+	out->watch = watch;
+	out->rules = rules;
+	out->counts = dal_calloc(count + 1, sizeof(struct counts *));
+	for (size_t i = 0; i < count; i++) {
+		out->counts[i] = counts_find(watch, dal_rules_rule(rules, i)->name, true);
+	}
+	return out;
+}
+
+void dal_watch_rules_free(struct dal_watch_rules *rules)
+{
+	if (rules) {
+		free(rules->counts);
+		free(rules);
 	}
 }
 
-static struct counts *counts_of(struct dal_watch *watch, const char *rule)
+static struct counts *counts_of(const struct dal_watch_rules *rules, const char *rule)
 {
-	long index = dal_rules_rule_index(watch->app->rules, dal_slice_text(rule));
+	long index = dal_rules_rule_index(rules->rules, dal_slice_text(rule));
 
-	return index < 0 ? NULL : &watch->rules[index];
+	return index < 0 ? NULL : rules->counts[index];
 }
 
 /* The workers of all lanes print: a line is one call. */
@@ -87,15 +136,15 @@ static void print_line(const struct dal_event *event, const char *what, const ch
 static void on_match(void *own, const struct dal_event *event, const struct dal_rule *rule,
 		     bool passed)
 {
-	struct dal_watch *watch = own;
-	struct counts *counts = counts_of(watch, rule->name);
+	struct dal_watch_rules *rules = own;
+	struct counts *counts = counts_of(rules, rule->name);
 
 	atomic_fetch_add_explicit(&counts->matched, 1, memory_order_relaxed);
 	if (passed) {
 		atomic_fetch_add_explicit(&counts->passed, 1, memory_order_relaxed);
 		dal_metric_add(counts->matched_metric, 1);
 	}
-	if (watch->print) {
+	if (rules->watch->print) {
 		print_line(event, "match", "rule %s%s", rule->name,
 			   passed ? "" : ": its guard says no");
 	}
@@ -105,10 +154,10 @@ static void on_call(void *own, const struct dal_event *event, const struct dal_r
 		    const struct dal_target *target, struct dal_slice payload,
 		    struct dal_slice order)
 {
-	struct dal_watch *watch = own;
+	struct dal_watch_rules *rules = own;
 
 	(void)order;
-	if (watch->print) {
+	if (rules->watch->print) {
 		print_line(event, "call", "rule %s calls %s with %zu bytes", rule->name,
 			   target->name, payload.size);
 	}
@@ -117,10 +166,10 @@ static void on_call(void *own, const struct dal_event *event, const struct dal_r
 static void on_emit(void *own, const struct dal_event *event, const struct dal_rule *rule,
 		    uint32_t index, const struct dal_vm_emitted *emitted)
 {
-	struct dal_watch *watch = own;
+	struct dal_watch_rules *rules = own;
 
 	(void)index;
-	if (watch->print) {
+	if (rules->watch->print) {
 		print_line(event, "emit", "rule %s emits %.*s", rule->name, (int)emitted->type.size,
 			   emitted->type.data);
 	}
@@ -129,14 +178,14 @@ static void on_emit(void *own, const struct dal_event *event, const struct dal_r
 static void on_fail(void *own, const struct dal_event *event,
 		    const struct dal_evaluator_failure *failure)
 {
-	struct dal_watch *watch = own;
-	struct counts *counts = failure->projection ? NULL : counts_of(watch, failure->declaration);
+	struct dal_watch_rules *rules = own;
+	struct counts *counts = failure->projection ? NULL : counts_of(rules, failure->declaration);
 
 	if (counts) {
 		atomic_fetch_add_explicit(&counts->failed, 1, memory_order_relaxed);
 		dal_metric_add(counts->failed_metric, 1);
 	}
-	if (watch->print) {
+	if (rules->watch->print) {
 		print_line(event, "error", "%s %s, %s: %.*s (%s)",
 			   failure->projection ? "projection" : "rule", failure->declaration,
 			   failure->part, (int)failure->message.size, failure->message.data,
@@ -172,13 +221,15 @@ void dal_watch_invocation(struct dal_watch *watch, const struct dal_invocation *
 	fflush(stdout);
 }
 
-void dal_watch_counters(struct dal_watch *watch, size_t rule, struct dal_rule_counters *counters)
+void dal_watch_counters(struct dal_watch *watch, const char *rule,
+			struct dal_rule_counters *counters)
 {
-	struct counts *counts = &watch->rules[rule];
+	struct counts *counts = counts_find(watch, rule, false);
 
-	*counters = (struct dal_rule_counters){
-		.matched = atomic_load_explicit(&counts->matched, memory_order_relaxed),
-		.passed = atomic_load_explicit(&counts->passed, memory_order_relaxed),
-		.failed = atomic_load_explicit(&counts->failed, memory_order_relaxed),
-	};
+	*counters = (struct dal_rule_counters){0};
+	if (counts) {
+		counters->matched = atomic_load_explicit(&counts->matched, memory_order_relaxed);
+		counters->passed = atomic_load_explicit(&counts->passed, memory_order_relaxed);
+		counters->failed = atomic_load_explicit(&counts->failed, memory_order_relaxed);
+	}
 }

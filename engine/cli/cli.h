@@ -34,8 +34,8 @@ struct dal_command {
 
 extern const struct dal_command dal_command_check, dal_command_dead, dal_command_emit,
 	dal_command_explain, dal_command_init, dal_command_match, dal_command_query,
-	dal_command_replay, dal_command_run, dal_command_status, dal_command_tail, dal_command_test,
-	dal_command_token;
+	dal_command_reload, dal_command_replay, dal_command_run, dal_command_status,
+	dal_command_tail, dal_command_test, dal_command_token;
 
 /*
  * Takes the options out of argv; what is left are *argc words from argv[1] on. `options` ends with

@@ -12,7 +12,8 @@ static const struct {
 	{"Events",
 	 {&dal_command_emit, &dal_command_tail, &dal_command_match, &dal_command_explain}},
 	{"State and history", {&dal_command_query, &dal_command_replay}},
-	{"Operations", {&dal_command_status, &dal_command_dead, &dal_command_token}},
+	{"Operations",
+	 {&dal_command_status, &dal_command_reload, &dal_command_dead, &dal_command_token}},
 };
 
 enum { GROUPS = sizeof(groups) / sizeof(*groups), COMMANDS_MAX = 64 };

@@ -1,5 +1,6 @@
 /* dalamb run: an app, until a signal ends it. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,18 +8,24 @@
 #include <unistd.h>
 
 #include "engine/api/api.h"
-#include "engine/app/engine.h"
+#include "engine/app/reload.h"
+#include "engine/app/stamp.h"
 #include "engine/base/clock.h"
 #include "engine/base/logger.h"
+#include "engine/base/memory.h"
 #include "engine/cli/cli.h"
 
+#define LOOK_MS 250 /* --dev: how often it looks for changed files */
+
 struct running {
-	struct dal_app *app;
+	struct dal_app_options load;
+	struct dal_app *app; /* that it starts with; NULL once it runs */
 	struct dal_spawner *spawner;
 	struct dal_engine *engine;
 	struct dal_api *api;
 	struct dal_errors errors, warnings;
-	int signals; /* descriptor */
+	uint64_t stamp; /* of its files, before they were loaded */
+	int signals;    /* descriptor */
 };
 
 static void on_broken(void *own)
@@ -36,6 +43,7 @@ static int signals_open(struct running *running)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	running->signals = signalfd(-1, &set, SFD_CLOEXEC);
@@ -56,6 +64,7 @@ static int open_all(struct running *running, bool dev)
 		return r;
 	}
 	r = dal_engine_new(&(struct dal_engine_options){.app = running->app,
+							.load = running->load,
 							.spawner = running->spawner,
 							.dev = dev,
 							.broken = on_broken},
@@ -110,11 +119,59 @@ static void ready_print(const struct running *running, int64_t since_us)
 	}
 }
 
-static void wait_for_signal(const struct running *running)
+/* --- until a signal ends it --- */
+
+static void on_reloaded(struct dal_reload *reload)
 {
+	free(reload); /* the engine has logged how it went */
+}
+
+static void reload(struct running *running, const char *by)
+{
+	struct dal_reload *wanted = dal_calloc(1, sizeof(*wanted));
+
+	wanted->by = by;
+	wanted->done = on_reloaded;
+	dal_engine_reload(running->engine, wanted);
+}
+
+/* The signal, or 0 after a while (without --dev there is none). */
+static int signal_next(const struct running *running, bool dev)
+{
+	struct pollfd wait = {.fd = running->signals, .events = POLLIN};
 	struct signalfd_siginfo info;
 
-	while (read(running->signals, &info, sizeof(info)) < 0 && errno == EINTR) {
+	if (poll(&wait, 1, dev ? LOOK_MS : -1) <= 0 ||
+	    read(running->signals, &info, sizeof(info)) != sizeof(info)) {
+		return 0;
+	}
+	return (int)info.ssi_signo;
+}
+
+/* What is being written rests for one look before it is read. */
+static void look(struct running *running, uint64_t *stamp, uint64_t *seen)
+{
+	uint64_t now = dal_app_stamp(running->load.folder);
+
+	if (now != *stamp && now == *seen) {
+		*stamp = now;
+		reload(running, "a changed file");
+	}
+	*seen = now;
+}
+
+static void run_until_signal(struct running *running, bool dev)
+{
+	uint64_t stamp = running->stamp, seen = stamp;
+	int got = 0;
+
+	while (got != SIGTERM && got != SIGINT) {
+		got = signal_next(running, dev);
+		if (got == SIGHUP) {
+			reload(running, "SIGHUP");
+		} else if (got == 0 && dev) {
+			look(running, &stamp, &seen);
+		}
 	}
 	dal_logger_write(DAL_LOGGER_INFO, "run", "stopping: what runs may finish");
 }
@@ -131,7 +188,9 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	const char *dev = NULL, *listen = NULL, *data = NULL, *json = NULL;
 	struct dal_option options[] = {
 		{"dev", NULL,
-		 "prints a line per match and invocation; rebuilds changed projections", &dev},
+		 "prints a line per match and invocation; reloads as files change, and rebuilds "
+		 "changed projections",
+		 &dev},
 		{"listen", "ADDRESS", "instead of http.listen", &listen},
 		{"data", "FOLDER", "instead of the app's data folder", &data},
 		{"log-json", NULL, "log lines as JSON, on a terminal too", &json},
@@ -150,10 +209,10 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	if (json) {
 		dal_logger_json_set(1);
 	}
-	r = dal_app_load(&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".",
-						   .data = data,
-						   .listen = listen},
-			 &running.app, &running.errors, &running.warnings);
+	running.load = (struct dal_app_options){
+		.folder = argc > 1 ? argv[1] : ".", .data = data, .listen = listen};
+	running.stamp = dev ? dal_app_stamp(running.load.folder) : 0;
+	r = dal_app_load(&running.load, &running.app, &running.errors, &running.warnings);
 	if (r != 0) {
 		return fail(&running, DAL_EXIT_NO);
 	}
@@ -162,7 +221,9 @@ static int run(const struct dal_command *command, int argc, char **argv)
 		return fail(&running, DAL_EXIT_UNREACHABLE);
 	}
 	ready_print(&running, since);
-	wait_for_signal(&running);
+	dal_app_free(running.app); /* the engine has its own, until a reload */
+	running.app = NULL;
+	run_until_signal(&running, dev != NULL);
 	dal_engine_stop(running.engine);
 	r = dal_engine_broken(running.engine) ? DAL_EXIT_UNREACHABLE : DAL_EXIT_DONE;
 	close_all(&running);

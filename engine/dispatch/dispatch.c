@@ -249,7 +249,7 @@ void dal_dispatch_configure(struct dal_dispatch *dispatch, const struct dal_func
 	dispatch->listed = list;
 	dispatch->listed_count = count;
 	dispatch->configured = false;
-	if (dispatch->running && !dispatch->ended) {
+	if (dispatch->alive && !dispatch->ended) {
 		dispatch->woken = true;
 		pthread_cond_signal(&dispatch->wake);
 		while (!dispatch->configured && !dispatch->ended) {
@@ -358,7 +358,7 @@ int dal_dispatch_start(struct dal_dispatch *dispatch)
 	}
 	pthread_mutex_lock(&dispatch->lock);
 	r = dispatch->stopping ? 0 : pthread_create(&dispatch->thread, NULL, run, dispatch);
-	dispatch->running = r == 0 && !dispatch->stopping;
+	dispatch->running = dispatch->alive = r == 0 && !dispatch->stopping;
 	pthread_mutex_unlock(&dispatch->lock);
 	return -r;
 }

@@ -36,7 +36,7 @@ struct dal_dispatch {
 	/* other functions that there are, until the thread has taken them */
 	const struct dal_function *const *listed;
 	size_t listed_count;
-	bool configured, ended;
+	bool configured, alive, ended;
 
 	/* the thread's own */
 	size_t flying;             /* deliveries that are not done with */

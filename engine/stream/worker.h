@@ -57,10 +57,10 @@ int dal_worker_next_new(struct dal_worker *worker, const struct dal_lane_options
  */
 enum { DAL_WORKER_BUSY = 1 };
 int dal_worker_hold(struct dal_worker *worker, int64_t timeout_us, struct dal_position *at);
-/* It goes on as before. Also if it was never held. */
+/* It goes on. Also if it was never held. */
 void dal_worker_release(struct dal_worker *worker);
-/* It switches to these rules, which are taken, and goes on; it is held. Returns once they run, and
- * their projections are built. -ECANCELED: it has ended, so they didn't, or not to the end. */
+/* It switches to these rules, which are taken; it is held, and stays so. Returns once their
+ * projections are built. -ECANCELED: it has ended, so that isn't so. */
 int dal_worker_switch(struct dal_worker *worker, struct dal_lane_next *next,
 		      struct dal_slice generation);
 

@@ -24,6 +24,9 @@ void dal_worker_number(struct dal_worker *worker, uint64_t number)
 {
 	struct dal_buffer text = {0};
 
+	if (number == worker->status.generation && !worker->status.new_generation) {
+		return;
+	}
 	dal_generation_format(
 		&(struct dal_generation){
 			.number = number,
@@ -85,7 +88,7 @@ int dal_worker_switch(struct dal_worker *worker, struct dal_lane_next *next,
 	pthread_mutex_lock(&worker->lock);
 	worker->next = next;
 	worker->next_generation = generation;
-	worker->switched = worker->hold = false;
+	worker->switched = false;
 	pthread_cond_broadcast(&worker->boundary);
 	while (!worker->switched && !worker->ended) {
 		pthread_cond_wait(&worker->boundary, &worker->lock);
@@ -123,39 +126,36 @@ static int switch_take(struct dal_worker *worker, struct dal_lane_next *next,
 	return r == 0 && halted ? dal_worker_reader_open(worker) : r;
 }
 
-static void stand_still(struct dal_worker *worker)
+/* With the lock, which is let go meanwhile. */
+static int switch_told(struct dal_worker *worker)
 {
-	worker->held = true;
+	struct dal_lane_next *next = worker->next;
+	int r;
+
+	worker->next = NULL;
+	pthread_mutex_unlock(&worker->lock);
+	r = switch_take(worker, next, worker->next_generation);
+	pthread_mutex_lock(&worker->lock);
+	worker->switched = r == 0;
 	pthread_cond_broadcast(&worker->boundary);
-	while (worker->hold && !worker->stopping) {
-		pthread_cond_wait(&worker->boundary, &worker->lock);
-	}
-	worker->held = false;
-	pthread_cond_broadcast(&worker->boundary);
+	return r;
 }
 
 int dal_worker_stand(struct dal_worker *worker)
 {
-	struct dal_lane_next *next = NULL;
-	struct dal_slice generation = {0};
 	int r = 0;
 
 	pthread_mutex_lock(&worker->lock);
-	if (worker->hold) {
-		stand_still(worker);
+	worker->held = worker->hold;
+	pthread_cond_broadcast(&worker->boundary);
+	while (r == 0 && worker->hold && !worker->stopping) {
+		if (worker->next) {
+			r = switch_told(worker);
+		} else {
+			pthread_cond_wait(&worker->boundary, &worker->lock);
+		}
 	}
-	if (worker->next && !worker->stopping) {
-		next = worker->next;
-		generation = worker->next_generation;
-		worker->next = NULL;
-	}
-	pthread_mutex_unlock(&worker->lock);
-	if (!next) {
-		return 0;
-	}
-	r = switch_take(worker, next, generation);
-	pthread_mutex_lock(&worker->lock);
-	worker->switched = r == 0;
+	worker->held = false;
 	pthread_cond_broadcast(&worker->boundary);
 	pthread_mutex_unlock(&worker->lock);
 	return r;
