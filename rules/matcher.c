@@ -4,17 +4,36 @@
 #include "engine/base/memory.h"
 #include "rules/matcher_scratch.h"
 
+static void take_rule(struct dal_matcher *matcher, uint32_t id, const struct dal_pattern *pattern)
+{
+	while (matcher->rule_count <= id) {
+		DAL_GROW(matcher->rules, matcher->rule_count, matcher->rule_capacity);
+		matcher->rules[matcher->rule_count++] = (struct dal_matcher_rule){0};
+	}
+	DAL_ASSERT(!matcher->rules[id].pattern);
+	matcher->rules[id].pattern = pattern;
+	dal_rule_count(matcher, id);
+}
+
+/* All are counted before the first one is entered, so that each knows what is rare. */
 struct dal_matcher *dal_matcher_new(const struct dal_pattern *const *patterns, size_t count)
 {
 	struct dal_matcher *matcher = dal_calloc(1, sizeof(*matcher));
 
-	DAL_ASSERT(count < DAL_ENTRY_SURE);
-	matcher->rule_count = (uint32_t)count;
-	matcher->rules = dal_calloc(count + 1, sizeof(*matcher->rules));
-	for (size_t i = 0; i < count; i++) {
-		matcher->rules[i].pattern = patterns[i];
+	DAL_ASSERT(count < DAL_ENTRY_VERIFY);
+	matcher->names = dal_json_names_new();
+	matcher->field_count = matcher->field_capacity = 1;
+	matcher->fields = dal_calloc(1, sizeof(*matcher->fields)); /* the root */
+	for (uint32_t i = 0; i < count; i++) {
+		if (patterns[i]) {
+			take_rule(matcher, i, patterns[i]);
+		}
 	}
-	dal_matcher_build(matcher);
+	for (uint32_t i = 0; i < matcher->rule_count; i++) {
+		if (matcher->rules[i].pattern) {
+			dal_rule_enter(matcher, i);
+		}
+	}
 	return matcher;
 }
 
@@ -23,48 +42,62 @@ void dal_matcher_free(struct dal_matcher *matcher)
 	if (!matcher) {
 		return;
 	}
+	for (uint32_t i = 0; i < matcher->rule_count; i++) {
+		free(matcher->rules[i].conditions.items);
+		free(matcher->rules[i].entered.items);
+	}
 	for (uint32_t i = 0; i < matcher->field_count; i++) {
-		dal_index_free(matcher->fields[i].index);
+		dal_field_index_free(matcher->fields[i].index);
+	}
+	for (uint32_t i = 0; i < matcher->atom_count; i++) {
+		free(matcher->atoms[i].entries);
 	}
 	free(matcher->rules);
 	free(matcher->fields);
-	free(matcher->field_table.slots);
-	free(matcher->field_table.hashes);
 	free(matcher->conditions);
-	free(matcher->rule_conditions.items);
 	free(matcher->atoms);
-	free(matcher->atom_table.slots);
-	free(matcher->atom_table.hashes);
-	free(matcher->entries);
+	free(matcher->free_conditions.items);
+	free(matcher->free_atoms.items);
 	free(matcher->absent_fields.items);
+	dal_id_table_deinit(&matcher->condition_table);
+	dal_id_table_deinit(&matcher->atom_table);
+	dal_json_names_free(matcher->names);
+	dal_arena_deinit(&matcher->made);
 	free(matcher);
+}
+
+void dal_matcher_add(struct dal_matcher *matcher, uint32_t id, const struct dal_pattern *pattern)
+{
+	take_rule(matcher, id, pattern);
+	dal_rule_enter(matcher, id);
+}
+
+void dal_matcher_remove(struct dal_matcher *matcher, uint32_t id)
+{
+	dal_rule_drop(matcher, id);
 }
 
 struct dal_matcher_scratch *dal_matcher_scratch_new(const struct dal_matcher *matcher)
 {
+	(void)matcher;
 	struct dal_matcher_scratch *scratch = dal_calloc(1, sizeof(*scratch));
-
-	scratch->fields = dal_calloc(matcher->field_count, sizeof(*scratch->fields));
-	scratch->conditions = dal_calloc(matcher->condition_count + 1,
-					 sizeof(*scratch->conditions));
-	scratch->rules = dal_calloc(matcher->rule_count + 1, sizeof(*scratch->rules));
-	scratch->bits = dal_calloc(matcher->rule_count / 64 + 1, sizeof(*scratch->bits));
-	scratch->used = dal_calloc(matcher->rule_count / 4096 + 1, sizeof(*scratch->used));
+	scratch->regexps = dal_regexp_scratch_new();
 	return scratch;
 }
 
 void dal_matcher_scratch_free(struct dal_matcher_scratch *scratch)
 {
 	if (scratch) {
-		free(scratch->fields);
+		free(scratch->marks);
 		free(scratch->conditions);
-		free(scratch->rules);
 		free(scratch->bits);
 		free(scratch->used);
-		free(scratch->candidates.items);
+		free(scratch->fields);
+		free(scratch->fired.items);
 		free(scratch->matched.items);
 		dal_buffer_deinit(&scratch->folded);
 		dal_wildcard_scratch_deinit(&scratch->wildcards);
+		dal_regexp_scratch_free(scratch->regexps);
 		free(scratch);
 	}
 }

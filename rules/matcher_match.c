@@ -1,160 +1,62 @@
 /*
- * Runs one event through a matcher: walk the fields that some pattern names, fire the atoms that
- * their values satisfy, verify the rules that were entered.
+ * Runs one event through a matcher: walk the fields that some pattern names, mark the atoms that
+ * their values satisfy, verify the rules that are entered by those.
  */
 #include "engine/base/memory.h"
-#include "rules/casefold.h"
 #include "rules/matcher_scratch.h"
 
-struct run {
-	const struct dal_matcher *matcher;
-	struct dal_matcher_scratch *scratch;
-	const struct dal_json *json;
-	struct dal_scalar scalar; /* in work */
-};
-
-static void enter(struct run *run, uint32_t entry)
+static void note_scalar(struct dal_matching *matching, uint32_t id, uint32_t node)
 {
-	struct dal_matcher_scratch *scratch = run->scratch;
-	uint32_t rule = entry & ~DAL_ENTRY_SURE;
-	if (scratch->rules[rule] == scratch->stamp) {
-		return;
-	}
-	scratch->rules[rule] = scratch->stamp;
-	dal_ids_add(entry & DAL_ENTRY_SURE ? &scratch->matched : &scratch->candidates, rule);
-}
-
-static void fire(struct run *run, const struct dal_atom *atom)
-{
-	for (uint32_t i = 0; i < atom->entry_count; i++) {
-		enter(run, run->matcher->entries[atom->first + i]);
+	struct dal_field_index *index = matching->matcher->fields[id].index;
+	if (index) {
+		matching->scalar = dal_scalar_read(matching->json, node);
+		dal_matching_find(matching, index);
 	}
 }
 
-static void fire_id(void *own, uint32_t id)
+static void note_value(struct dal_matching *matching, uint32_t id, uint32_t value, bool several)
 {
-	struct run *run = own;
-	fire(run, &run->matcher->atoms[id]);
-}
-
-/* An atom that was found by part of its text. */
-static void fire_found(void *own, uint32_t id)
-{
-	struct run *run = own;
-	const struct dal_atom *atom = &run->matcher->atoms[id];
-	if (atom->op->kind != DAL_OPERATOR_WILDCARD || dal_operator_holds(atom->op, &run->scalar)) {
-		fire(run, atom);
-	}
-}
-
-static void fire_equal(struct run *run, uint32_t field, const struct dal_operator *op)
-{
-	uint32_t hash = dal_operator_hash(field, op);
-	uint32_t id = dal_atom_find(run->matcher, field, op, hash);
-	if (id != DAL_ABSENT) {
-		fire(run, &run->matcher->atoms[id]);
-	}
-}
-
-static void fire_folded(struct run *run, uint32_t field, const struct dal_field_index *index,
-			struct dal_slice value)
-{
-	struct dal_buffer *buffer = &run->scratch->folded;
-	dal_buffer_clear(buffer);
-	dal_casefold_append(buffer, value);
-	struct dal_slice folded = dal_buffer_slice(buffer);
-	if (index->folded) {
-		struct dal_operator equal = {.kind = DAL_OPERATOR_FOLDED, .folded = folded};
-		fire_equal(run, field, &equal);
-	}
-	dal_affixes_find(&index->folded_prefixes, folded, false, fire_found, run);
-	dal_affixes_find(&index->folded_suffixes, folded, true, fire_found, run);
-}
-
-static void fire_string(struct run *run, uint32_t field, const struct dal_field_index *index)
-{
-	struct dal_slice value = run->scalar.text;
-	if (index->equal) {
-		struct dal_operator equal = {.kind = DAL_OPERATOR_STRING, .text = value};
-		fire_equal(run, field, &equal);
-	}
-	dal_affixes_find(&index->prefixes, value, false, fire_found, run);
-	dal_affixes_find(&index->suffixes, value, true, fire_found, run);
-	if (index->wildcards) {
-		dal_wildcards_find(index->wildcards, &run->scratch->wildcards, value, fire_id, run);
-	}
-	if (index->folded || index->folded_prefixes.count || index->folded_suffixes.count) {
-		fire_folded(run, field, index, value);
-	}
-}
-
-static void fire_number(struct run *run, uint32_t field, const struct dal_field_index *index)
-{
-	if (index->numbers) {
-		struct dal_operator equal = {.kind = DAL_OPERATOR_NUMBER,
-					     .number = &run->scalar.number};
-		fire_equal(run, field, &equal);
-	}
-	dal_intervals_find(&index->intervals, &run->scalar.number, fire_id, run);
-}
-
-static void fire_all(struct run *run, const struct dal_ids *ids)
-{
-	for (size_t i = 0; i < ids->count; i++) {
-		const struct dal_atom *atom = &run->matcher->atoms[ids->items[i]];
-		if (atom->op->kind == DAL_OPERATOR_ALL_OF ||
-		    dal_operator_holds(atom->op, &run->scalar)) {
-			fire(run, atom);
-		}
-	}
-}
-
-static void fire_scalar(struct run *run, uint32_t field, const struct dal_field_index *index)
-{
-	switch (run->scalar.kind) {
-	case DAL_JSON_STRING:
-		fire_string(run, field, index);
-		break;
-	case DAL_JSON_INTEGER:
-	case DAL_JSON_FLOAT:
-		fire_number(run, field, index);
-		break;
-	default:
-		break;
-	}
-	fire_all(run, &index->literals);
-	fire_all(run, &index->excluding);
-}
-
-static void note_value(struct run *run, uint32_t id, uint32_t value, bool several)
-{
-	const struct dal_field *field = &run->matcher->fields[id];
-	struct dal_field_state *state = &run->scratch->fields[id];
-	if (state->stamp != run->scratch->stamp) {
-		*state = (struct dal_field_state){.stamp = run->scratch->stamp, .node = value};
+	struct dal_matcher_scratch *scratch = matching->scratch;
+	struct dal_field_state *state = &scratch->fields[id];
+	if (state->stamp != scratch->stamp) {
+		state->stamp = scratch->stamp;
+		state->node = value;
+		state->several = state->exists = state->read = false;
 	}
 	state->several |= several;
-	uint32_t cursor = value, node;
-	while ((node = dal_scalar_next(run->json, value, &cursor)) != DAL_JSON_NONE) {
-		state->scalar = true;
-		if (!field->index) {
-			break;
+	matching->mark = scratch->stamp << 1 | several;
+	if (dal_json_kind(matching->json, value) < DAL_JSON_ARRAY) {
+		state->exists = true;
+		note_scalar(matching, id, value);
+		if (!several && matching->matcher->fields[id].index) {
+			state->read = true;
+			state->scalar = matching->scalar;
 		}
-		run->scalar = dal_scalar_read(run->json, node);
-		fire_scalar(run, id, field->index);
+		return;
+	}
+	uint32_t cursor = value, node;
+	while ((node = dal_scalar_next(matching->json, value, &cursor)) != DAL_JSON_NONE) {
+		state->exists = true;
+		note_scalar(matching, id, node);
 	}
 }
 
-static void walk_object(struct run *run, uint32_t id, uint32_t object, bool several);
+static void walk_object(struct dal_matching *matching, uint32_t id, uint32_t object, bool several,
+			bool selected);
 
-static void walk_objects(struct run *run, uint32_t id, uint32_t value, bool several)
+static void walk_objects(struct dal_matching *matching, uint32_t id, uint32_t value, bool several,
+			 bool selected)
 {
+	if (dal_json_kind(matching->json, value) == DAL_JSON_OBJECT) {
+		walk_object(matching, id, value, several, selected);
+		return;
+	}
 	uint32_t cursor = value;
-	uint32_t object = dal_object_next(run->json, value, &cursor);
+	uint32_t object = dal_object_next(matching->json, value, &cursor);
 	while (object != DAL_JSON_NONE) {
-		uint32_t next = dal_object_next(run->json, value, &cursor);
+		uint32_t next = dal_object_next(matching->json, value, &cursor);
 		several |= next != DAL_JSON_NONE;
-		walk_object(run, id, object, several);
+		walk_object(matching, id, object, several, selected);
 		object = next;
 	}
 }
@@ -167,82 +69,168 @@ static struct dal_slice key_text(const struct dal_json *json, uint32_t key)
 			      : dal_slice(json->text + node->start, node->end - node->start);
 }
 
-static void walk_object(struct run *run, uint32_t id, uint32_t object, bool several)
+static void walk_object(struct dal_matching *matching, uint32_t id, uint32_t object, bool several,
+			bool selected)
 {
-	const struct dal_json *json = run->json;
-	uint32_t end = dal_json_next(json, object), left = run->matcher->fields[id].children;
+	const struct dal_json *json = matching->json;
+	const struct dal_json_names *names = matching->matcher->names;
+	uint32_t end = dal_json_next(json, object), left = dal_json_names_children(names, id);
 	for (uint32_t key = object + 1; key < end && left > 0; key = dal_json_next(json, key + 1)) {
-		uint32_t child = dal_field_find(run->matcher, id, key_text(json, key));
-		if (child == DAL_ABSENT) {
+		uint32_t child = selected ? dal_json_field(json, key)
+					  : dal_json_names_find(names, id, key_text(json, key));
+		if (child == DAL_JSON_NONE) {
 			continue;
 		}
-		const struct dal_field *field = &run->matcher->fields[child];
 		left--;
-		if (field->leaf || field->index) {
-			note_value(run, child, key + 1, several);
+		if (matching->matcher->fields[child].leaf) {
+			note_value(matching, child, key + 1, several);
 		}
-		if (field->children > 0) {
-			walk_objects(run, child, key + 1, several);
+		if (dal_json_kind(json, key + 1) >= DAL_JSON_ARRAY &&
+		    dal_json_names_children(names, child) > 0) {
+			walk_objects(matching, child, key + 1, several, selected);
 		}
 	}
 }
 
-static void enter_absent(struct run *run)
+enum verdict { NO, YES, ONE_OF_SEVERAL, ASK_THE_PATTERN };
+
+static enum verdict ask_condition(struct dal_matching *matching, uint32_t id)
 {
-	const struct dal_matcher *matcher = run->matcher;
-	for (size_t i = 0; i < matcher->absent_fields.count; i++) {
+	const struct dal_condition *condition = &matching->matcher->conditions[id];
+	uint32_t *memory = &matching->scratch->conditions[id];
+	const struct dal_field_state *state = &matching->scratch->fields[condition->field];
+	bool seen = state->stamp == matching->scratch->stamp;
+	if (seen && state->several) {
+		return ASK_THE_PATTERN;
+	}
+	if (*memory >> 1 != matching->scratch->stamp) {
+		const struct dal_pattern_field *leaf = condition->leaf;
+		bool holds = seen && state->read && leaf->operator_count == 1 &&
+					     leaf->operators->kind != DAL_OPERATOR_ALL_OF
+				     ? dal_operator_holds(leaf->operators, &state->scalar)
+				     : dal_leaf_holds(leaf, matching->json,
+						      seen ? state->node : DAL_JSON_NONE);
+		*memory = matching->scratch->stamp << 1 | holds;
+	}
+	return *memory & 1 ? YES : NO;
+}
+
+static enum verdict ask(struct dal_matching *matching, uint32_t rest)
+{
+	if (rest & DAL_REST_CONDITION) {
+		return ask_condition(matching, rest & ~DAL_REST_CONDITION);
+	}
+	uint32_t mark = matching->scratch->marks[rest];
+	return mark >> 1 != matching->scratch->stamp ? NO : mark & 1 ? ONE_OF_SEVERAL : YES;
+}
+
+/*
+ * Conditions about fields in several elements of an array: if one alone is, it may lie in any of
+ * them. Two could have to be in the same one.
+ */
+static bool holds(struct dal_matching *matching, uint32_t event, uint32_t atom,
+		  const struct dal_entry *entry)
+{
+	const struct dal_matcher *matcher = matching->matcher;
+	const struct dal_matcher_rule *rule = &matcher->rules[entry->rule & ~DAL_ENTRY_VERIFY];
+	bool verify = entry->rule & DAL_ENTRY_VERIFY;
+	uint32_t several = matching->scratch->marks[atom] & 1;
+	for (int i = 0; i < 2 && entry->rest[i] != DAL_ABSENT; i++) {
+		enum verdict verdict = ask(matching, entry->rest[i]);
+		if (verdict == NO) {
+			return false;
+		}
+		several += verdict == ONE_OF_SEVERAL ? 1 : verdict == ASK_THE_PATTERN ? 2 : 0;
+	}
+	for (uint32_t i = 0; verify && i < rule->conditions.count; i++) {
+		enum verdict verdict = ask_condition(matching, rule->conditions.items[i]);
+		if (verdict == NO) {
+			return false;
+		}
+		several += verdict == ASK_THE_PATTERN ? 2 : 0;
+	}
+	return (several < 2 && !(verify && rule->has_or)) ||
+	       dal_pattern_test(rule->pattern, matching->json, event);
+}
+
+static void enter_fired(struct dal_matching *matching, uint32_t event)
+{
+	const struct dal_ids *fired = &matching->scratch->fired;
+	for (uint32_t i = 0; i < fired->count; i++) {
+		const struct dal_atom *atom = &matching->matcher->atoms[fired->items[i]];
+		for (uint32_t j = 0; j < atom->entry_count; j++) {
+			const struct dal_entry *entry = &atom->entries[j];
+			if (holds(matching, event, fired->items[i], entry)) {
+				dal_ids_add(&matching->scratch->matched,
+					    entry->rule & ~DAL_ENTRY_VERIFY);
+			}
+		}
+	}
+}
+
+static void enter_absent(struct dal_matching *matching, uint32_t event)
+{
+	const struct dal_matcher *matcher = matching->matcher;
+	for (uint32_t i = 0; i < matcher->absent_fields.count; i++) {
 		uint32_t id = matcher->absent_fields.items[i];
-		const struct dal_field_state *state = &run->scratch->fields[id];
-		bool seen = state->stamp == run->scratch->stamp;
-		if (seen && state->scalar && !state->several) {
+		const struct dal_field_state *state = &matching->scratch->fields[id];
+		bool seen = state->stamp == matching->scratch->stamp;
+		if (seen && state->exists && !state->several) {
 			continue;
 		}
 		const struct dal_ids *absent = &matcher->fields[id].index->absent;
-		for (size_t j = 0; j < absent->count; j++) {
-			enter(run, absent->items[j]);
+		for (uint32_t j = 0; j < absent->count; j++) {
+			const struct dal_pattern *pattern =
+				matcher->rules[absent->items[j]].pattern;
+			if (dal_pattern_test(pattern, matching->json, event)) {
+				dal_ids_add(&matching->scratch->matched, absent->items[j]);
+			}
 		}
 	}
 }
 
-static bool condition_holds(struct run *run, uint32_t id, uint32_t value)
+static void *grown(void *memory, uint32_t *capacity, uint32_t count, size_t size)
 {
-	uint32_t *memory = &run->scratch->conditions[id];
-	if (*memory >> 1 != run->scratch->stamp) {
-		*memory = run->scratch->stamp << 1 |
-			  dal_leaf_holds(run->matcher->conditions[id].leaf, run->json, value);
-	}
-	return *memory & 1;
+	free(memory);
+	*capacity = count;
+	return dal_calloc(count + 1, size);
 }
 
-static bool verify(struct run *run, const struct dal_matcher_rule *rule, uint32_t event)
+/* The matcher may have grown since the last event. */
+static void fit(struct dal_matcher_scratch *scratch, const struct dal_matcher *matcher)
 {
-	const uint32_t *conditions = run->matcher->rule_conditions.items + rule->first;
-	bool several = false;
-	for (uint32_t i = 0; i < rule->count; i++) {
-		const struct dal_field_state *state =
-			&run->scratch->fields[run->matcher->conditions[conditions[i]].field];
-		bool seen = state->stamp == run->scratch->stamp;
-		if (seen && state->several) {
-			several = true; /* which element it is in matters: see below */
-		} else if (!condition_holds(run, conditions[i],
-					    seen ? state->node : DAL_JSON_NONE)) {
-			return false;
-		}
+	if (scratch->atom_capacity < matcher->atom_capacity) {
+		scratch->marks = grown(scratch->marks, &scratch->atom_capacity,
+				       matcher->atom_capacity, sizeof(*scratch->marks));
 	}
-	return (!several && !rule->has_or) || dal_pattern_test(rule->pattern, run->json, event);
+	if (scratch->condition_capacity < matcher->condition_capacity) {
+		scratch->conditions = grown(scratch->conditions, &scratch->condition_capacity,
+					    matcher->condition_capacity,
+					    sizeof(*scratch->conditions));
+	}
+	if (scratch->field_capacity < matcher->field_capacity) {
+		scratch->fields = grown(scratch->fields, &scratch->field_capacity,
+					matcher->field_capacity, sizeof(*scratch->fields));
+	}
+	if (scratch->rule_capacity < matcher->rule_capacity) {
+		uint32_t words = matcher->rule_capacity / 64 + 1, capacity;
+		scratch->bits = grown(scratch->bits, &capacity, words, sizeof(*scratch->bits));
+		scratch->used = grown(scratch->used, &capacity, words / 64 + 1,
+				      sizeof(*scratch->used));
+		scratch->rule_capacity = matcher->rule_capacity;
+	}
 }
 
-static void start(struct run *run)
+static void start(struct dal_matcher_scratch *scratch, const struct dal_matcher *matcher)
 {
-	struct dal_matcher_scratch *scratch = run->scratch;
-	const struct dal_matcher *matcher = run->matcher;
-	scratch->candidates.count = 0;
+	fit(scratch, matcher);
+	scratch->fired.count = 0;
 	scratch->matched.count = 0;
 	if (++scratch->stamp == 1u << 31) { /* the stamps begin again */
-		memset(scratch->fields, 0, matcher->field_count * sizeof(*scratch->fields));
+		memset(scratch->fields, 0, scratch->field_capacity * sizeof(*scratch->fields));
 		memset(scratch->conditions, 0,
-		       matcher->condition_count * sizeof(*scratch->conditions));
-		memset(scratch->rules, 0, matcher->rule_count * sizeof(*scratch->rules));
+		       scratch->condition_capacity * sizeof(*scratch->conditions));
+		memset(scratch->marks, 0, scratch->atom_capacity * sizeof(*scratch->marks));
 		scratch->stamp = 1;
 	}
 }
@@ -252,7 +240,7 @@ static void sort_matched(struct dal_matcher_scratch *scratch, uint32_t rule_coun
 {
 	struct dal_ids *matched = &scratch->matched;
 	uint32_t count = 0;
-	for (size_t i = 0; i < matched->count; i++) {
+	for (uint32_t i = 0; i < matched->count; i++) {
 		uint32_t id = matched->items[i];
 		scratch->bits[id / 64] |= UINT64_C(1) << id % 64;
 		scratch->used[id / 4096] |= UINT64_C(1) << id / 64 % 64;
@@ -267,25 +255,39 @@ static void sort_matched(struct dal_matcher_scratch *scratch, uint32_t rule_coun
 			}
 		}
 	}
+	matched->count = count;
 }
 
-size_t dal_matcher_match(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
-			 const struct dal_json *json, uint32_t event, const uint32_t **ids)
+static inline size_t match(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
+			   const struct dal_json *json, uint32_t event, bool selected,
+			   const uint32_t **ids)
 {
-	struct run run = {.matcher = matcher, .scratch = scratch, .json = json};
+	struct dal_matching matching = {.matcher = matcher, .scratch = scratch, .json = json};
 
-	start(&run);
-	walk_objects(&run, DAL_FIELD_ROOT, event, false);
-	enter_absent(&run);
-	for (size_t i = 0; i < scratch->candidates.count; i++) {
-		uint32_t rule = scratch->candidates.items[i];
-		if (verify(&run, &matcher->rules[rule], event)) {
-			dal_ids_add(&scratch->matched, rule);
-		}
-	}
+	start(scratch, matcher);
+	walk_objects(&matching, DAL_JSON_NAMES_ROOT, event, false, selected);
+	enter_fired(&matching, event);
+	enter_absent(&matching, event);
 	if (scratch->matched.count > 1) {
 		sort_matched(scratch, matcher->rule_count);
 	}
 	*ids = scratch->matched.items;
 	return scratch->matched.count;
+}
+
+size_t dal_matcher_match(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
+			 const struct dal_json *json, uint32_t event, const uint32_t **ids)
+{
+	return match(matcher, scratch, json, event, false, ids);
+}
+
+int dal_matcher_scan(const struct dal_matcher *matcher, struct dal_matcher_scratch *scratch,
+		     struct dal_json *json, struct dal_slice text, const uint32_t **ids,
+		     size_t *count)
+{
+	int r = dal_json_select(json, text, matcher->names);
+	if (r == 0) {
+		*count = match(matcher, scratch, json, DAL_JSON_ROOT, true, ids);
+	}
+	return r;
 }

@@ -2,161 +2,154 @@
  * The inside of a matcher. Private to rules.
  *
  * - fields: a tree of the names that some pattern uses; an event is walked along it and nowhere
- * else.
+ *   else.
+ * - atoms: the distinct operators of each field. A field's value finds those that it satisfies
+ *   through a hash, radix trees, trees of intervals, automata, and marks them. Those by equality
+ *   are always found so, others only while some rule is entered by them.
  * - conditions: the distinct leaves (a field with its list of operators) of all patterns. What one
- *   says about an event is asked once, however many rules share it.
- * - atoms: the distinct single operators by which rules are entered. A field's values find the
- * atoms that they satisfy through hashes, sorted affixes, an interval tree; see matcher_index.c.
- * - rules: a rule is entered by the leaf that fewest rules share, and when an atom of it holds, its
- *   conditions are verified.
+ *   says about an event is asked once, however many rules share it, and only if somebody asks.
+ * - rules: a rule is entered by the leaf that fewest rules share. When an atom of it holds, what
+ *   else the rule wants is verified: marks of atoms where that is enough, conditions otherwise.
  *
- * matcher.c owns, matcher_build.c fills the tables, matcher_match.c runs an event through them.
+ * matcher.c owns, matcher_atom.c and matcher_rule.c fill the tables, matcher_find.c takes a value
+ * to its atoms, matcher_match.c an event to its rules.
  */
 #ifndef DAL_RULES_MATCHER_TABLES_H
 #define DAL_RULES_MATCHER_TABLES_H
 
+#include "engine/event/json_select.h"
+#include "rules/affixes.h"
+#include "rules/intervals.h"
 #include "rules/matcher.h"
 #include "rules/pattern_tree.h"
-
-#define DAL_FIELD_ROOT 0u
-#define DAL_ABSENT UINT32_MAX
-
-/* An open hash table of ids; the owner of the ids compares. */
-struct dal_id_table {
-	uint32_t *slots;  /* id + 1, or 0 */
-	uint32_t *hashes; /* of the id in the slot beside */
-	uint32_t mask, count;
-};
-
-/* Texts in byte order (suffixes: in the order of their last bytes first), with the atom of each. */
-struct dal_affix {
-	struct dal_slice text;
-	uint32_t atom;
-	uint32_t parent; /* the nearest before it that its own text begins with, or DAL_ABSENT */
-};
-
-struct dal_affixes {
-	struct dal_affix *items;
-	uint32_t count, capacity;
-};
-
-/* Ranges by their lower bound; `highest` is the one that reaches furthest in the item's half. */
-struct dal_interval {
-	const struct dal_range *range;
-	const struct dal_range *highest;
-	uint32_t atom;
-};
-
-struct dal_intervals {
-	struct dal_interval *items;
-	uint32_t count, capacity;
-};
+#include "rules/regexp.h"
+#include "rules/wildcards.h"
 
 struct dal_ids {
 	uint32_t *items;
-	size_t count, capacity;
+	uint32_t count, capacity;
 };
 
-struct dal_wildcards; /* matcher_wildcards.h */
-
-/* The atoms of one field, but for those that the table of atoms finds by equality. */
+/* How a field's value finds its atoms; NULL: there are none of that kind. */
 struct dal_field_index {
-	bool equal, folded, numbers; /* are there strings, folded strings, numbers in that table */
-	struct dal_affixes prefixes, suffixes, folded_prefixes, folded_suffixes;
-	struct dal_intervals intervals;
-	struct dal_wildcards *wildcards; /* those that neither end helps to find; or NULL */
-	struct dal_ids excluding;        /* anything-but */
-	struct dal_ids literals;         /* true, false, null, exists(true) */
-	struct dal_ids absent;           /* rules to be verified when the field may be missing */
+	struct dal_id_table equal; /* strings, folded ones, numbers, blocks */
+	uint64_t lengths;          /* of its strings: bit n, the last for all longer ones */
+	uint32_t numbers, folded;  /* how many of those it has */
+	uint32_t blocks[2][129];   /* how many of each version by bits */
+	uint32_t blocks_count;
+	uint32_t literals[DAL_OPERATOR_TRUE + 1]; /* null, false, true, or DAL_ABSENT */
+	uint32_t exists;                          /* or DAL_ABSENT */
+	struct dal_affixes *prefixes, *suffixes, *folded_prefixes, *folded_suffixes;
+	struct dal_intervals *ranges, *times;
+	struct dal_wildcards *wildcards;
+	struct dal_regexps *regexps;
+	struct dal_ids others; /* to be asked one by one: anything-but */
+	struct dal_ids absent; /* rules that may match when the field is missing */
 };
 
 struct dal_field {
-	struct dal_slice name;
-	uint32_t parent;
-	uint32_t children;
-	bool leaf;                     /* some condition is about it */
+	bool leaf;                     /* some pattern looks at its own value */
 	struct dal_field_index *index; /* NULL: no atoms */
 };
 
 struct dal_condition {
-	const struct dal_pattern_field *leaf;
+	const struct dal_pattern_field *leaf; /* NULL: free */
 	uint32_t field;
+	uint32_t uses;
+	uint32_t hash;
+};
+
+/* What remains to be verified of a rule: an atom that must be marked, or with this bit a condition
+ * that must hold. */
+#define DAL_REST_CONDITION 0x80000000u
+
+/* A rule that is entered by an atom. */
+#define DAL_ENTRY_VERIFY 0x80000000u /* its pattern has more to say than `rest` */
+
+struct dal_entry {
+	uint32_t rule;    /* perhaps with DAL_ENTRY_VERIFY */
+	uint32_t rest[2]; /* or DAL_ABSENT */
 };
 
 struct dal_atom {
-	const struct dal_operator *op;
+	const struct dal_operator *op; /* NULL: free */
 	uint32_t field;
-	uint32_t shares;             /* how many leaves hold it */
-	uint32_t first, entry_count; /* in `entries` */
+	uint32_t uses; /* leaves that hold it, and entries */
+	uint32_t entry_count, entry_capacity;
+	struct dal_entry *entries;
 };
-
-/* An entry is a rule's id; this bit says that it matches, with nothing left to verify. */
-#define DAL_ENTRY_SURE 0x80000000u
 
 struct dal_matcher_rule {
 	const struct dal_pattern *pattern; /* NULL: there is none */
-	uint32_t first, count;             /* in `rule_conditions` */
-	bool has_or;                       /* its $or is not among the conditions */
+	struct dal_ids conditions;         /* those outside of $or */
+	struct dal_ids entered;            /* its atoms, or fields with DAL_ENTERED_ABSENT */
+	bool has_or;
 };
+
+#define DAL_ENTERED_ABSENT 0x80000000u
 
 struct dal_matcher {
 	struct dal_matcher_rule *rules;
-	uint32_t rule_count;
+	uint32_t rule_count, rule_capacity;
 
-	struct dal_field *fields;
+	struct dal_json_names *names;
+	struct dal_field *fields; /* by name's id */
 	uint32_t field_count, field_capacity;
-	struct dal_id_table field_table;
 
 	struct dal_condition *conditions;
 	uint32_t condition_count, condition_capacity;
-	struct dal_ids rule_conditions;
+	struct dal_id_table condition_table;
+	struct dal_ids free_conditions;
 
 	struct dal_atom *atoms;
 	uint32_t atom_count, atom_capacity;
-	struct dal_id_table atom_table;
-	uint32_t *entries;
+	struct dal_id_table atom_table; /* those that no field's `equal` has */
+	struct dal_ids free_atoms;
 
 	struct dal_ids absent_fields; /* those whose index has `absent` */
+	struct dal_arena made;        /* operators that no pattern wrote: ends of wildcards */
 };
 
 void dal_ids_add(struct dal_ids *ids, uint32_t id);
+void dal_ids_remove(struct dal_ids *ids, uint32_t id); /* the order is not kept */
 
-/* matcher_table.c: hashing, and the tables by equality. */
-uint32_t dal_field_hash(uint32_t parent, struct dal_slice name);
-uint32_t dal_operator_hash(uint32_t field, const struct dal_operator *op);
-bool dal_operator_equal(const struct dal_operator *a, const struct dal_operator *b);
-void dal_id_table_add(struct dal_id_table *table, uint32_t hash, uint32_t id);
-/* Walks the ids with this hash: start with *at = hash; DAL_ABSENT at the end. */
-static inline uint32_t dal_id_table_next(const struct dal_id_table *table, uint32_t hash,
-					 uint32_t *at)
+static inline bool dal_operator_by_equality(const struct dal_operator *op)
 {
-	while (table->slots) {
-		uint32_t slot = (*at)++ & table->mask;
-		if (table->slots[slot] == 0) {
-			break;
-		}
-		if (table->hashes[slot] == hash) {
-			return table->slots[slot] - 1;
-		}
+	switch (op->kind) {
+	case DAL_OPERATOR_NULL:
+	case DAL_OPERATOR_FALSE:
+	case DAL_OPERATOR_TRUE:
+	case DAL_OPERATOR_EXISTS:
+	case DAL_OPERATOR_STRING:
+	case DAL_OPERATOR_NUMBER:
+	case DAL_OPERATOR_FOLDED:
+	case DAL_OPERATOR_CIDR:
+		return true;
+	default:
+		return false;
 	}
-	return DAL_ABSENT;
 }
-uint32_t dal_field_find(const struct dal_matcher *matcher, uint32_t parent, struct dal_slice name);
+
+/* matcher_atom.c */
+uint32_t dal_operator_hash(const struct dal_operator *op);
+bool dal_operator_equal(const struct dal_operator *a, const struct dal_operator *b);
+/* The atom, made if it is new, with one use more. */
+uint32_t dal_atom_use(struct dal_matcher *matcher, uint32_t field, const struct dal_operator *op);
 uint32_t dal_atom_find(const struct dal_matcher *matcher, uint32_t field,
-		       const struct dal_operator *op, uint32_t hash);
+		       const struct dal_operator *op);
+void dal_atom_drop(struct dal_matcher *matcher, uint32_t atom);
+void dal_atom_enter(struct dal_matcher *matcher, uint32_t atom, struct dal_entry entry);
+/* Takes out one of the rule's entries. */
+void dal_atom_leave(struct dal_matcher *matcher, uint32_t atom, uint32_t rule);
+void dal_field_index_free(struct dal_field_index *index); /* NULL is fine */
+struct dal_field_index *dal_field_index(struct dal_matcher *matcher, uint32_t field);
 
-void dal_matcher_build(struct dal_matcher *matcher);
+struct dal_order dal_number_order(const struct dal_number *number);
+struct dal_order dal_instant_order(const struct dal_instant *instant);
 
-/* matcher_index.c */
-void dal_affixes_add(struct dal_affixes *affixes, struct dal_slice text, uint32_t atom);
-void dal_affixes_finish(struct dal_affixes *affixes, bool suffix);
-void dal_index_add(struct dal_field_index *index, const struct dal_atom *atom, uint32_t id);
-void dal_index_finish(struct dal_field_index *index);
-void dal_index_free(struct dal_field_index *index); /* NULL is fine */
-/* Calls `fire` for each affix that `value` begins (or ends) with. */
-void dal_affixes_find(const struct dal_affixes *affixes, struct dal_slice value, bool suffix,
-		      void (*fire)(void *own, uint32_t atom), void *own);
-void dal_intervals_find(const struct dal_intervals *intervals, const struct dal_number *number,
-			void (*fire)(void *own, uint32_t atom), void *own);
+/* matcher_rule.c */
+void dal_rule_count(struct dal_matcher *matcher, uint32_t rule);
+void dal_rule_enter(struct dal_matcher *matcher, uint32_t rule);
+void dal_rule_drop(struct dal_matcher *matcher, uint32_t rule);
 
 #endif

@@ -7,8 +7,9 @@
  *tabs C PATTERN   its canonical form, or as P L LUA       the same of a pattern as a rule file
  *spells it R           forgets all patterns (no answer)
  *
- * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own, and
- * through one matcher of all; where they differ, the digit is '!'.
+ * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own,
+ * through one matcher of all, parsed and scanned, and through one to which patterns are added and
+ * from which they are taken as the questions come; where they differ, the digit is '!'.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +22,35 @@ struct set {
 	struct dal_pattern **patterns; /* NULL: invalid */
 	struct dal_matcher **alone;
 	size_t count, capacity, alone_capacity;
-	struct dal_matcher *all;
-	struct dal_json *json;
+	struct dal_matcher *all, *changing;
+	struct dal_matcher_scratch *changing_scratch;
+	bool *absent; /* by pattern: it is not in `changing` at the moment */
+	size_t turn;
+	struct dal_json *json, *selected;
+	struct dal_buffer padded;
 };
+
+/* Every question takes a pattern out of the changing matcher, or puts it back. */
+static void change(struct set *set)
+{
+	size_t at = set->turn++ * 7 % set->count;
+	if (!set->patterns[at]) {
+		return;
+	}
+	if (set->absent[at]) {
+		dal_matcher_add(set->changing, (uint32_t)at, set->patterns[at]);
+	} else {
+		dal_matcher_remove(set->changing, (uint32_t)at);
+	}
+	set->absent[at] = !set->absent[at];
+}
 
 static void forget(struct set *set)
 {
+	dal_matcher_scratch_free(set->changing_scratch);
+	dal_matcher_free(set->changing);
+	set->changing = dal_matcher_new(NULL, 0);
+	set->changing_scratch = dal_matcher_scratch_new(set->changing);
 	for (size_t i = 0; i < set->count; i++) {
 		dal_matcher_free(set->alone[i]);
 		dal_pattern_free(set->patterns[i]);
@@ -50,7 +74,12 @@ static void add(struct set *set, struct dal_slice text)
 		set->patterns = dal_reallocarray(set->patterns, set->capacity,
 						 sizeof(*set->patterns));
 		set->alone = dal_reallocarray(set->alone, set->capacity, sizeof(*set->alone));
+		set->absent = dal_reallocarray(set->absent, set->capacity, sizeof(*set->absent));
 	}
+	if (pattern) {
+		dal_matcher_add(set->changing, (uint32_t)set->count, pattern);
+	}
+	set->absent[set->count] = false;
 	const struct dal_pattern *const one[] = {pattern};
 	set->patterns[set->count] = pattern;
 	set->alone[set->count++] = dal_matcher_new(one, 1);
@@ -67,9 +96,37 @@ static bool matches_alone(const struct dal_matcher *matcher, const struct dal_js
 	return count == 1;
 }
 
+/* The answer of one matcher: which patterns match, taken one by one in their order. */
+struct answer {
+	const uint32_t *ids;
+	size_t left;
+};
+
+static bool take(struct answer *answer, size_t id)
+{
+	bool matches = answer->left > 0 && *answer->ids == id;
+	answer->ids += matches;
+	answer->left -= matches;
+	return matches;
+}
+
+static struct answer scan(struct set *set, struct dal_matcher_scratch *scratch,
+			  struct dal_slice text)
+{
+	struct answer answer = {NULL, 0};
+	dal_buffer_clear(&set->padded);
+	dal_buffer_slice_append(&set->padded, text);
+	dal_buffer_reserve(&set->padded, DAL_JSON_PADDING);
+	if (dal_matcher_scan(set->all, scratch, set->selected, dal_buffer_slice(&set->padded),
+			     &answer.ids, &answer.left) != 0) {
+		answer.left = SIZE_MAX; /* then nothing fits */
+	}
+	return answer;
+}
+
 static void ask(struct set *set, struct dal_slice text)
 {
-	const uint32_t *ids;
+	struct answer all, scanned, changing;
 	if (dal_json_parse(set->json, text, 0, NULL) != 0) {
 		puts("error");
 		return;
@@ -78,22 +135,30 @@ static void ask(struct set *set, struct dal_slice text)
 		set->all = dal_matcher_new((const struct dal_pattern *const *)set->patterns,
 					   set->count);
 	}
+	if (set->count > 0) {
+		change(set);
+	}
 	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(set->all);
-	size_t left = dal_matcher_match(set->all, scratch, set->json, DAL_JSON_ROOT, &ids);
+	struct dal_matcher_scratch *other = dal_matcher_scratch_new(set->all);
+	all.left = dal_matcher_match(set->all, scratch, set->json, DAL_JSON_ROOT, &all.ids);
+	changing.left = dal_matcher_match(set->changing, set->changing_scratch, set->json,
+					  DAL_JSON_ROOT, &changing.ids);
+	scanned = scan(set, other, text);
 	for (size_t i = 0; i < set->count; i++) {
 		if (!set->patterns[i]) {
 			putchar('-');
 			continue;
 		}
-		bool all = left > 0 && *ids == i;
-		ids += all;
-		left -= all;
 		bool test = dal_pattern_test(set->patterns[i], set->json, DAL_JSON_ROOT);
-		bool alone = matches_alone(set->alone[i], set->json);
-		putchar(all != test || alone != test ? '!' : test ? '1' : '0');
+		bool same = take(&all, i) == test;
+		same &= take(&scanned, i) == test;
+		same &= take(&changing, i) == (test && !set->absent[i]);
+		same &= matches_alone(set->alone[i], set->json) == test;
+		putchar(!same ? '!' : test ? '1' : '0');
 	}
-	puts(left > 0 ? "!" : "");
+	puts(all.left + scanned.left + changing.left > 0 ? "!" : "");
 	dal_matcher_scratch_free(scratch);
+	dal_matcher_scratch_free(other);
 }
 
 static void explain(struct set *set, char *text)
@@ -153,11 +218,12 @@ static void canonical_of_lua(const char *text)
 
 int main(void)
 {
-	struct set set = {.json = dal_json_new()};
+	struct set set = {.json = dal_json_new(), .selected = dal_json_new()};
 	char *line = NULL;
 	size_t capacity = 0;
 	ssize_t size;
 
+	forget(&set);
 	while ((size = getline(&line, &capacity, stdin)) > 0) {
 		line[size - 1] = line[size - 1] == '\n' ? '\0' : line[size - 1];
 		struct dal_slice text = dal_slice_text(size > 2 ? line + 2 : "");
@@ -186,9 +252,14 @@ int main(void)
 		}
 	}
 	forget(&set);
+	dal_matcher_scratch_free(set.changing_scratch);
+	dal_matcher_free(set.changing);
 	free(set.patterns);
 	free(set.alone);
+	free(set.absent);
 	dal_json_free(set.json);
+	dal_json_free(set.selected);
+	dal_buffer_deinit(&set.padded);
 	free(line);
 	return 0;
 }
