@@ -16,6 +16,7 @@ enum {
 	OP_GETTABUP = 11,
 	OP_GETTABLE = 12,
 	OP_SETTABUP = 15,
+	OP_SETFIELD = 18,
 	OP_TBC = 55,
 	OP_JMP = 56,
 	OP_CALL = 68,
@@ -187,7 +188,7 @@ void dal_chunk_deinit(struct dal_chunk *chunk)
 }
 
 struct instruction {
-	unsigned op, a, b, c, bx, ax;
+	unsigned op, a, k, b, c, bx, ax;
 };
 
 /* A jump's distance is Ax less this. */
@@ -199,6 +200,7 @@ static struct instruction instruction_at(const struct dal_proto *proto, size_t p
 	memcpy(&word, proto->code + pc * 4, sizeof(word));
 	return (struct instruction){.op = word & 0x7F,
 				    .a = word >> 7 & 0xFF,
+				    .k = word >> 15 & 1,
 				    .b = word >> 16 & 0xFF,
 				    .c = word >> 24,
 				    .bx = word >> 15,
@@ -343,6 +345,31 @@ bool dal_chunk_fields(const struct dal_proto *proto, size_t upvalue,
 		}
 	}
 	return true;
+}
+
+void dal_chunk_sets(const struct dal_proto *proto, const char *field,
+		    void (*found)(void *own, struct dal_slice value), void *own)
+{
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		struct instruction i = instruction_at(proto, pc);
+		if (i.op == OP_SETFIELD && dal_slice_is(proto->constants[i.b].bytes, field)) {
+			bool literal = i.k && is_string(&proto->constants[i.c]);
+			found(own, literal ? proto->constants[i.c].bytes : (struct dal_slice){0});
+		}
+	}
+	for (size_t i = 0; i < proto->proto_count; i++) {
+		dal_chunk_sets(&proto->protos[i], field, found, own);
+	}
+}
+
+bool dal_chunk_branches(const struct dal_proto *proto)
+{
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		if (instruction_at(proto, pc).op == OP_JMP) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void dal_chunk_strings(const struct dal_proto *proto,

@@ -63,6 +63,12 @@ void dal_chunk_uses(const struct dal_proto *proto, const char *function,
  * with it than that. */
 bool dal_chunk_fields(const struct dal_proto *proto, size_t upvalue,
 		      void (*found)(void *own, struct dal_slice name), void *own);
+/* Every `x.field = value` and `{ field = value }`: with the value where it is a literal string,
+ * else without data. */
+void dal_chunk_sets(const struct dal_proto *proto, const char *field,
+		    void (*found)(void *own, struct dal_slice value), void *own);
+/* Does its code have a branch: may it do now this, now that? Functions inside it don't count. */
+bool dal_chunk_branches(const struct dal_proto *proto);
 /* Every constant that is a string. */
 void dal_chunk_strings(const struct dal_proto *proto,
 		       void (*found)(void *own, struct dal_slice text), void *own);

@@ -1,5 +1,6 @@
 /*
- * Which projections a function may read with view(): told from its code and all that it reaches.
+ * Which projections a function may read with view(), and what types it may give to what it emits:
+ * told from its code and all that it reaches.
  *
  * Functions and tables are nodes of one graph, each read once for all who reach it. A node knows
  * the projections that it reads by a literal name, those whose names it holds as text, and whether
@@ -21,6 +22,13 @@ struct node {
 	uint32_t *held; /* likewise */
 	size_t held_count, held_capacity;
 	bool untold;
+	/* Where emits are asked for: numbers of texts. */
+	uint32_t *types; /* literally set as a field `type` */
+	size_t type_count, type_capacity;
+	uint32_t *texts; /* all in its code */
+	size_t text_count, text_capacity;
+	bool type_untold; /* one is made as it runs */
+	bool branches;
 	int64_t visited; /* by the walk of this function */
 };
 
@@ -32,11 +40,14 @@ struct dal_reading {
 	int queue; /* a table: number -> value */
 	struct node *nodes;
 	size_t count, capacity;
-	size_t at;              /* the node that is being made */
-	struct dal_chunk chunk; /* its code */
-	int table;              /* whose fields it uses: that of its globals, or an upvalue */
-	bool view;              /* it uses the library's view by its name */
-	uint32_t *stack;        /* of a walk */
+	size_t at;                    /* the node that is being made */
+	struct dal_chunk chunk;       /* its code */
+	int table;                    /* whose fields it uses: that of its globals, or an upvalue */
+	bool view;                    /* it uses the library's view by its name */
+	struct dal_map *text_numbers; /* from 1 */
+	char **texts;
+	size_t text_count, text_capacity;
+	uint32_t *stack; /* of a walk */
 	size_t depth, stack_capacity;
 };
 
@@ -49,7 +60,14 @@ void dal_reading_free(struct dal_reading *reading)
 		free(reading->nodes[i].edges);
 		free(reading->nodes[i].read);
 		free(reading->nodes[i].held);
+		free(reading->nodes[i].types);
+		free(reading->nodes[i].texts);
 	}
+	for (size_t i = 0; i < reading->text_count; i++) {
+		free(reading->texts[i]);
+	}
+	free(reading->texts);
+	dal_map_free(reading->text_numbers);
 	dal_chunk_deinit(&reading->chunk);
 	free(reading->nodes);
 	free(reading->stack);
@@ -79,9 +97,39 @@ static uint32_t number(struct dal_reading *r)
 	return (uint32_t)found - 1;
 }
 
+static uint32_t text_number(struct dal_reading *r, struct dal_slice text)
+{
+	void *known = dal_map_get(r->text_numbers, text);
+	if (known == NULL) {
+		DAL_GROW(r->texts, r->text_count, r->text_capacity);
+		r->texts[r->text_count++] = dal_slice_dup(text);
+		known = (void *)(uintptr_t)r->text_count;
+		dal_map_set(r->text_numbers, text, known);
+	}
+	return (uint32_t)(uintptr_t)known - 1;
+}
+
+/* A field `type` is set; a text without data: to what can't be told. */
+static void set_type(void *own, struct dal_slice text)
+{
+	struct dal_reading *r = own;
+	struct node *node = &r->nodes[r->at];
+	if (text.data == NULL) {
+		node->type_untold = true;
+		return;
+	}
+	DAL_GROW(node->types, node->type_count, node->type_capacity);
+	node->types[node->type_count++] = text_number(r, text);
+}
+
 static void hold(void *own, struct dal_slice text)
 {
 	struct dal_reading *r = own;
+	if (r->loader->analyse) {
+		struct node *of = &r->nodes[r->at];
+		DAL_GROW(of->texts, of->text_count, of->text_capacity);
+		of->texts[of->text_count++] = text_number(r, text);
+	}
 	struct node *node = &r->nodes[r->at];
 	long projection = dal_rules_projection_index(r->loader->set, text);
 	if (projection >= 0) {
@@ -199,11 +247,27 @@ static void make_function(struct dal_reading *r, int index)
 	const char *name;
 	dal_chunk_read(&r->chunk, r->lua, index);
 	dal_chunk_strings(&r->chunk.root, hold, r);
+	if (r->loader->analyse) {
+		dal_chunk_sets(&r->chunk.root, "type", set_type, r);
+		r->nodes[r->at].branches = dal_chunk_branches(&r->chunk.root);
+	}
 	for (int i = 1; (name = lua_getupvalue(r->lua, index, i)) != NULL; i++) {
 		reach_upvalue(r, name, (size_t)i - 1);
 	}
 	dal_chunk_deinit(&r->chunk);
 	r->chunk = (struct dal_chunk){0};
+}
+
+/* The value on top, under the key below it: of a table that may be emitted. */
+static void take_type(struct dal_reading *r)
+{
+	lua_State *lua = r->lua;
+	struct dal_slice text;
+	if (r->loader->analyse && lua_type(lua, -2) == LUA_TSTRING &&
+	    lua_type(lua, -1) == LUA_TSTRING && strcmp(lua_tostring(lua, -2), "type") == 0) {
+		text.data = lua_tolstring(lua, -1, &text.size);
+		set_type(r, text);
+	}
 }
 
 static void make_table(struct dal_reading *r, int index)
@@ -213,6 +277,7 @@ static void make_table(struct dal_reading *r, int index)
 	int raw = lua_gettop(lua);
 	lua_pushnil(lua);
 	while (lua_next(lua, raw)) {
+		take_type(r);
 		reach(r);
 		lua_pushvalue(lua, -1);
 		reach(r);
@@ -290,6 +355,41 @@ static void walk(struct dal_reading *r, uint32_t start, int64_t function)
 	dal_sandbox_charge(r->lua, r->depth / 4);
 }
 
+static int by_text(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* A copy of each text, once; in order. */
+static void emits_finish(struct dal_reading *r, struct dal_emits *emits, struct dal_reads *texts)
+{
+	reads_finish(texts);
+	emits->types = dal_calloc(texts->count + 1, sizeof(*emits->types));
+	for (size_t i = 0; i < texts->count; i++) {
+		emits->types[emits->count++] = dal_strdup(r->texts[texts->projections[i]]);
+	}
+	qsort((void *)emits->types, emits->count, sizeof(*emits->types), by_text);
+	free(texts->projections);
+}
+
+/* Of the last walk. */
+static void function_emits(struct dal_reading *r, uint32_t start, int64_t function)
+{
+	struct dal_emits *emits = &r->loader->set->functions[function - 1].emits;
+	struct dal_reads numbers = {0};
+	emits->branches = r->nodes[start].branches;
+	for (size_t i = 0; i < r->depth; i++) {
+		const struct node *node = &r->nodes[r->stack[i]];
+		emits->any = emits->any || node->type_untold;
+		reads_add(&numbers, node->types, node->type_count);
+	}
+	for (size_t i = 0; emits->any && i < r->depth; i++) {
+		const struct node *node = &r->nodes[r->stack[i]];
+		reads_add(&numbers, node->texts, node->text_count);
+	}
+	emits_finish(r, emits, &numbers);
+}
+
 static void function_reads(struct dal_reading *r, uint32_t start, int64_t function)
 {
 	struct dal_reads *reads = &r->loader->set->functions[function - 1].reads;
@@ -304,6 +404,9 @@ static void function_reads(struct dal_reading *r, uint32_t start, int64_t functi
 		reads_add(reads, node->held, node->held_count);
 	}
 	reads_finish(reads);
+	if (r->loader->analyse) {
+		function_emits(r, start, function);
+	}
 }
 
 /* --- all functions --- */
@@ -325,12 +428,13 @@ void dal_reads_find(struct dal_loader *loader)
 {
 	lua_State *lua = loader->sandbox->lua;
 	struct dal_rules *set = loader->set;
-	if (!loader->views) {
+	if (!loader->views && !loader->analyse) {
 		return;
 	}
 	luaL_checkstack(lua, 32, NULL);
 	struct dal_reading *r = loader->reading = dal_calloc(1, sizeof(*r));
 	r->loader = loader;
+	r->text_numbers = dal_map_new();
 	r->lua = lua;
 	lua_rawgetp(lua, LUA_REGISTRYINDEX, &dal_functions_key);
 	int functions = lua_gettop(lua);

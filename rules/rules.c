@@ -118,6 +118,10 @@ static void declared_free(struct dal_rules *set)
 	for (size_t i = 0; i < set->function_count; i++) {
 		free(set->functions[i].what);
 		free(set->functions[i].reads.projections);
+		for (size_t k = 0; k < set->functions[i].emits.count; k++) {
+			free((void *)set->functions[i].emits.types[k]);
+		}
+		free((void *)set->functions[i].emits.types);
 	}
 	for (size_t i = 0; i < set->test_count; i++) {
 		dal_rules_test_deinit(&set->tests[i]);
@@ -280,12 +284,14 @@ static void loader_deinit(struct dal_loader *loader)
 	dal_reading_free(loader->reading);
 }
 
-static void load(struct dal_rules *set, struct dal_errors *errors, struct dal_errors *warnings)
+static void load(struct dal_rules *set, bool analyse, struct dal_errors *errors,
+		 struct dal_errors *warnings)
 {
 	struct dal_sandbox sandbox;
 	struct dal_loader loader = {.sandbox = &sandbox,
 				    .set = set,
 				    .checking = true,
+				    .analyse = analyse,
 				    .errors = errors,
 				    .warnings = warnings,
 				    .names = dal_map_new()};
@@ -307,7 +313,7 @@ int dal_rules_load(const struct dal_rules_options *options, struct dal_rules **r
 	}
 	size_t before = errors->count + errors->dropped;
 	struct dal_rules *set = set_new(options);
-	load(set, errors, warnings);
+	load(set, options->analyse, errors, warnings);
 	dal_errors_sort(errors);
 	if (warnings != NULL) {
 		dal_errors_sort(warnings);
@@ -387,6 +393,14 @@ const struct dal_reads *dal_rules_function_reads(const struct dal_rules *rules, 
 {
 	DAL_ASSERT(function >= 1 && (size_t)function <= rules->function_count);
 	return &rules->functions[function - 1].reads;
+}
+
+const struct dal_emits *dal_rules_emits(const struct dal_rules *rules, size_t rule)
+{
+	static const struct dal_emits none;
+	DAL_ASSERT(rule < rules->rule_count);
+	int64_t emit = rules->rules[rule].emit;
+	return emit != 0 ? &rules->functions[emit - 1].emits : &none;
 }
 
 const struct dal_matcher *dal_rules_matcher(const struct dal_rules *rules)

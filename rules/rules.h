@@ -49,6 +49,7 @@ struct dal_rules_options {
 	const char *call_declarable; /* which of them a rule's `call` names: "func"; NULL: any name
 					goes */
 	bool keep_invalid;           /* hand out a set with mistakes too, see dal_rules_load */
+	bool analyse;                /* for dal_rules_emits, which else tells nothing */
 };
 
 enum { DAL_RULES_INVALID = 1 };
@@ -121,6 +122,17 @@ struct dal_reads {
 const struct dal_reads *dal_rules_reads(const struct dal_rules *rules, size_t rule);
 /* Of a function of another folder's declaration (`input`), by its value's number. */
 const struct dal_reads *dal_rules_function_reads(const struct dal_rules *rules, int64_t function);
+
+/* What types a rule's `emit` may give its events, as far as its code and all that it reaches tells.
+ */
+struct dal_emits {
+	const char **types; /* in byte order */
+	size_t count;
+	bool any;      /* one is made as it runs: `types` has every text that stands in the code */
+	bool branches; /* it may emit now this, now that, or nothing */
+};
+
+const struct dal_emits *dal_rules_emits(const struct dal_rules *rules, size_t rule);
 
 /* Everything compiled into one; ids below rule_count are rules, then projections. */
 const struct dal_matcher *dal_rules_matcher(const struct dal_rules *rules);

@@ -28,6 +28,7 @@ struct dal_function_own {
 	char *what;    /* `rule "x"` */
 	bool is_short; /* its instructions need not be counted: dal_chunk_is_short */
 	struct dal_reads reads;
+	struct dal_emits emits;
 };
 
 struct dal_rules {

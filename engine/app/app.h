@@ -25,6 +25,7 @@ struct dal_app_options {
 	const char *rules_folder; /* instead of FOLDER/rules and FOLDER/lib (replay with other
 				     rules); or NULL */
 	bool tests;               /* load tests/ too */
+	bool analyse;             /* rules tell what they may emit: for dal_findings */
 	bool offline; /* nothing will be run: secrets may lack, programs are not looked for */
 	char *const *environment; /* NULL: the process' own */
 	const char *data;         /* --data, or NULL: DALAMB_DATA, else FOLDER/data */
