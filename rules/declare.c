@@ -12,6 +12,9 @@
 /* What a word declares: upvalue 1 of its function. Others are indices into the declarables. */
 enum word { WORD_RULE = -1, WORD_PROJECTION = -2, WORD_TEST = -3 };
 
+/* So many fields of a table are looked at for one that may have been meant. */
+enum { SUGGESTED_MAX = 64 };
+
 static const char *word_text(const struct dal_loader *loader, lua_Integer word)
 {
 	switch (word) {
@@ -241,8 +244,29 @@ static bool named_only(lua_State *lua, int table)
 	return true;
 }
 
+/* Reports the name if `fields` lacks it. */
+static void check_field(struct dal_loader *loader, const char *what, int line, const char *name,
+			const struct dal_field *fields)
+{
+	const char *names[SUGGESTED_MAX], *nearest;
+	size_t count = 0;
+	for (size_t i = 0; fields[i].name != NULL; i++) {
+		if (strcmp(fields[i].name, name) == 0) {
+			return;
+		}
+		if (count < SUGGESTED_MAX) {
+			names[count++] = fields[i].name;
+		}
+	}
+	nearest = dal_error_suggest(name, names, count);
+	dal_loader_report(loader, dal_loader_field_line(loader, line, name),
+			  "%s: unknown field '%s'%s%s%s", what, name,
+			  nearest ? ", did you mean '" : "", nearest ? nearest : "",
+			  nearest ? "'?" : "");
+}
+
 void dal_declare_fields(struct dal_loader *loader, const char *what, int line, int table,
-			const char *const *names, size_t count)
+			const struct dal_field *fields)
 {
 	lua_State *lua = loader->sandbox->lua;
 	if (!named_only(lua, table)) {
@@ -255,18 +279,7 @@ void dal_declare_fields(struct dal_loader *loader, const char *what, int line, i
 	const struct dal_keys *sorted = lua_touserdata(lua, order);
 	for (size_t i = 0; i < sorted->count; i++) {
 		lua_rawgeti(lua, keys, sorted->order[i]);
-		const char *name = lua_tostring(lua, -1);
-		size_t known = 0;
-		while (known < count && strcmp(names[known], name) != 0) {
-			known++;
-		}
-		if (known == count) {
-			const char *nearest = dal_error_suggest(name, names, count);
-			dal_loader_report(loader, dal_loader_field_line(loader, line, name),
-					  "%s: unknown field '%s'%s%s%s", what, name,
-					  nearest ? ", did you mean '" : "", nearest ? nearest : "",
-					  nearest ? "'?" : "");
-		}
+		check_field(loader, what, line, lua_tostring(lua, -1), fields);
 		lua_pop(lua, 1);
 	}
 	lua_settop(lua, keys - 1);

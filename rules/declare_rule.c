@@ -7,6 +7,7 @@
 #include "engine/event/event.h"
 #include "rules/loader.h"
 #include "rules/userdata.h"
+#include "rules/words.h"
 
 /* A declaration's table, and what to call it in messages. */
 struct declaring {
@@ -218,9 +219,7 @@ static char *what_text(const char *word, const char *name)
 
 static void rule_fields(const struct declaring *d, struct dal_rule_own *own)
 {
-	static const char *const names[] = {"by", "on", "when", "call", "emit", "on_error"};
-	dal_declare_fields(d->loader, d->what, d->line, d->table, names,
-			   sizeof(names) / sizeof(names[0]));
+	dal_declare_fields(d->loader, d->what, d->line, d->table, dal_rule_declarable.fields);
 	own->pattern = on_field(d, &own->rule.topics);
 	own->rule.by = path_field(d, "by");
 	own->rule.calls = call_field(d);
@@ -283,9 +282,7 @@ static void init_field(const struct declaring *d, struct dal_projection_own *own
 
 static void projection_fields(const struct declaring *d, struct dal_projection_own *own)
 {
-	static const char *const names[] = {"version", "on", "key", "init", "fold", "on_error"};
-	dal_declare_fields(d->loader, d->what, d->line, d->table, names,
-			   sizeof(names) / sizeof(names[0]));
+	dal_declare_fields(d->loader, d->what, d->line, d->table, dal_projection_declarable.fields);
 	own->pattern = on_field(d, &own->projection.topics);
 	own->projection.system = own->pattern != NULL && dal_pattern_names_system(own->pattern);
 	own->projection.system_only = own->pattern != NULL && dal_pattern_only_system(own->pattern);

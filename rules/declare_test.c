@@ -8,6 +8,7 @@
 #include "rules/library.h"
 #include "rules/loader.h"
 #include "rules/userdata.h"
+#include "rules/words.h"
 
 /* call("name", { ... }), view(projection, key, value) ... as a value; user values 1-3: arguments.
  */
@@ -238,7 +239,6 @@ static void take_events(struct testing *t, int table)
 
 void dal_declare_test(struct dal_loader *loader, const char *name, int line, int table)
 {
-	static const char *const names[] = {"given", "events", "expect"};
 	if (!loader->checking) {
 		return;
 	}
@@ -246,7 +246,7 @@ void dal_declare_test(struct dal_loader *loader, const char *name, int line, int
 		.name = dal_strdup(name), .file = dal_loader_source(loader)->name, .line = line};
 	char *what = dal_asprintf("test \"%.100s\"", name);
 	struct testing t = {loader, loader->sandbox->lua, what, line, &test};
-	dal_declare_fields(loader, what, line, table, names, 3);
+	dal_declare_fields(loader, what, line, table, dal_test_declarable.fields);
 	dal_loader_name(loader, "test", name, line);
 	each(&t, table, "given", take_given);
 	each(&t, table, "expect", take_expect);

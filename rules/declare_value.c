@@ -314,15 +314,9 @@ static bool convert_fields(struct converting *c, const struct dal_field *fields,
 
 static void check_names(struct converting *c, const struct dal_field *fields, int table)
 {
-	size_t count = field_count(fields);
-	const char **names = dal_calloc(count + 1, sizeof(*names));
-	for (size_t i = 0; i < count; i++) {
-		names[i] = fields[i].name;
-	}
 	char what[512];
 	snprintf(what, sizeof(what), "%s%s%s", c->what, c->path[0] ? " " : "", c->path);
-	dal_declare_fields(c->loader, what, c->line, table, names, count);
-	free(names);
+	dal_declare_fields(c->loader, what, c->line, table, fields);
 }
 
 static bool convert_pattern(struct converting *c, int index, struct dal_value *value)

@@ -33,7 +33,6 @@ struct dal_loader {
 	int pending_line;
 	struct dal_map *names;       /* "word name" to the struct dal_loader_use that declares it */
 	bool views;                  /* some file uses `view` */
-	bool analyse;                /* emits are asked for */
 	struct dal_reading *reading; /* reads.c */
 	struct dal_loader_use *uses; /* names that are looked up when all is loaded */
 	size_t use_count, use_capacity;
@@ -79,9 +78,9 @@ void dal_declare_foreign(struct dal_loader *loader, const struct dal_declarable 
 void dal_declare_test(struct dal_loader *loader, const char *name, int line, int table);
 void dal_declare_test_open(lua_State *lua);
 
-/* Reports fields of the table that `names` lacks, with a suggestion; `what` is `rule "x"`. */
+/* Reports fields of the table that `fields` lacks, with a suggestion; `what` is `rule "x"`. */
 void dal_declare_fields(struct dal_loader *loader, const char *what, int line, int table,
-			const char *const *names, size_t count);
+			const struct dal_field *fields);
 /* Calls a function that may raise on the value at `index`; false, with the message in `error`, if
  * it did. */
 bool dal_declare_canonical(struct dal_loader *loader, int index, const char *what,

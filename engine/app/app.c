@@ -188,8 +188,7 @@ static int rules_load(struct dal_app *app, const struct dal_app_options *options
 						       .count = files.count,
 						       .declarables = dal_app_declarables,
 						       .call_declarable = "func",
-						       .keep_invalid = true,
-						       .analyse = options->analyse},
+						       .keep_invalid = true},
 			   &app->rules, errors, warnings);
 	dal_folder_deinit(&files);
 	return r;

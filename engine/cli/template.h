@@ -5,7 +5,7 @@
 #define DAL_CLI_TEMPLATE_H
 
 struct dal_template_file {
-	const char *path; /* "rules/visits.lua"; "gitignore" is written as ".gitignore" */
+	const char *path; /* "rules/visits.lua"; "gitignore" and "luarc.json" get a dot in front */
 	const char *text;
 };
 
