@@ -14,6 +14,7 @@ struct dal_cache {
 	struct dal_cache_entry *newest, *oldest;
 	struct dal_cache_entry *dirty_first;
 	struct dal_cache_entry **dirty_tail;
+	size_t dirty_count;
 };
 
 struct dal_cache *dal_cache_new(size_t capacity)
@@ -135,6 +136,14 @@ void dal_cache_dirty(struct dal_cache *cache, struct dal_cache_entry *entry)
 	entry->next_dirty = NULL;
 	*cache->dirty_tail = entry;
 	cache->dirty_tail = &entry->next_dirty;
+	cache->dirty_count++;
+}
+
+static void dirty_forget(struct dal_cache *cache)
+{
+	cache->dirty_first = NULL;
+	cache->dirty_tail = &cache->dirty_first;
+	cache->dirty_count = 0;
 }
 
 void dal_cache_sized(struct dal_cache *cache, struct dal_cache_entry *entry, size_t bytes)
@@ -143,8 +152,47 @@ void dal_cache_sized(struct dal_cache *cache, struct dal_cache_entry *entry, siz
 	entry->bytes = bytes;
 }
 
-struct dal_cache_entry *dal_cache_dirty_first(struct dal_cache *cache)
+static int compare(const struct dal_cache_entry *a, const struct dal_cache_entry *b)
 {
+	if (a->projection != b->projection) {
+		return a->projection < b->projection ? -1 : 1;
+	}
+	return dal_slice_compare(dal_cache_key(a), dal_cache_key(b));
+}
+
+/* Takes the first `count` of *list, and gives them in their order. */
+static struct dal_cache_entry *sort(struct dal_cache_entry **list, size_t count)
+{
+	struct dal_cache_entry *first = *list, *second, *sorted = NULL, **tail = &sorted;
+
+	if (count < 2) {
+		*list = first ? first->next_dirty : NULL;
+		if (first) {
+			first->next_dirty = NULL;
+		}
+		return first;
+	}
+	first = sort(list, count / 2);
+	second = sort(list, count - count / 2);
+	while (first && second) {
+		struct dal_cache_entry **least = compare(first, second) <= 0 ? &first : &second;
+		*tail = *least;
+		tail = &(*least)->next_dirty;
+		*least = *tail;
+	}
+	*tail = first ? first : second;
+	return sorted;
+}
+
+struct dal_cache_entry *dal_cache_dirty_sorted(struct dal_cache *cache)
+{
+	struct dal_cache_entry *list = cache->dirty_first;
+
+	cache->dirty_first = sort(&list, cache->dirty_count);
+	cache->dirty_tail = &cache->dirty_first;
+	while (*cache->dirty_tail) {
+		cache->dirty_tail = &(*cache->dirty_tail)->next_dirty;
+	}
 	return cache->dirty_first;
 }
 
@@ -168,8 +216,7 @@ void dal_cache_clean(struct dal_cache *cache)
 		entry->dirty = false;
 		entry->fold_count = 0;
 	}
-	cache->dirty_first = NULL;
-	cache->dirty_tail = &cache->dirty_first;
+	dirty_forget(cache);
 	while (cache->count > cache->capacity || cache->bytes > DAL_CACHE_BYTES) {
 		entry_remove(cache, cache->oldest);
 	}
@@ -183,8 +230,7 @@ void dal_cache_discard(struct dal_cache *cache)
 		next = entry->next_dirty;
 		entry_remove(cache, entry);
 	}
-	cache->dirty_first = NULL;
-	cache->dirty_tail = &cache->dirty_first;
+	dirty_forget(cache);
 }
 
 void dal_cache_forget(struct dal_cache *cache)

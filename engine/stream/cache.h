@@ -55,8 +55,8 @@ struct dal_cache_entry *dal_cache_get(struct dal_cache *cache, uint32_t projecti
 void dal_cache_dirty(struct dal_cache *cache, struct dal_cache_entry *entry);
 /* The size of its JSON, where it is known. */
 void dal_cache_sized(struct dal_cache *cache, struct dal_cache_entry *entry, size_t bytes);
-/* The dirty entries, linked by next_dirty. */
-struct dal_cache_entry *dal_cache_dirty_first(struct dal_cache *cache);
+/* The dirty entries, linked by next_dirty: by projection and key, as a store likes to have them. */
+struct dal_cache_entry *dal_cache_dirty_sorted(struct dal_cache *cache);
 /* All dirty entries are clean now, and what is over the capacity is given up. */
 void dal_cache_clean(struct dal_cache *cache);
 /* Forgets every dirty entry: what a batch did is undone. */

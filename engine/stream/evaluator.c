@@ -292,7 +292,7 @@ void dal_evaluator_changes(struct dal_evaluator *e,
 {
 	struct dal_cache_entry *entry;
 
-	for (entry = dal_cache_dirty_first(e->cache); entry; entry = entry->next_dirty) {
+	for (entry = dal_cache_dirty_sorted(e->cache); entry; entry = entry->next_dirty) {
 		dal_buffer_clear(&e->text);
 		if (dal_vm_entry_exists(entry->value)) {
 			dal_vm_entry_encode(entry->value, &e->text);
