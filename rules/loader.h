@@ -33,6 +33,7 @@ struct dal_loader {
 	int pending_line;
 	struct dal_map *names;       /* "word name" to the struct dal_loader_use that declares it */
 	bool views;                  /* some file uses `view` */
+	bool analyse;                /* emits are asked for */
 	struct dal_reading *reading; /* reads.c */
 	struct dal_loader_use *uses; /* names that are looked up when all is loaded */
 	size_t use_count, use_capacity;

@@ -188,7 +188,8 @@ static int rules_load(struct dal_app *app, const struct dal_app_options *options
 						       .count = files.count,
 						       .declarables = dal_app_declarables,
 						       .call_declarable = "func",
-						       .keep_invalid = true},
+						       .keep_invalid = true,
+						       .analyse = options->analyse},
 			   &app->rules, errors, warnings);
 	dal_folder_deinit(&files);
 	return r;
