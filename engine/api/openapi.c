@@ -46,8 +46,8 @@ const struct dal_operation dal_operations[] = {
 	{"POST", "/v1/reload", "admin",
 	 "Reads the app's folder again and puts it in the place of what runs, all or nothing, at a "
 	 "batch boundary. 422 with `errors` (file, line, text) if the files have mistakes, 503 if "
-	 "it can't be done now: what ran before still runs.",
-	 "", NULL, JSON},
+	 "it can't be done now: what ran before still runs. A body is not needed.",
+	 "", "{}", JSON},
 	{"POST", "/v1/rules/explain", "query",
 	 "For each rule and projection: does it match this event, or one of the log "
 	 "(`position`), and if not, the first field that fails.",

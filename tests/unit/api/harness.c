@@ -71,13 +71,14 @@ static void engine_start(void)
 	struct dal_error error = {0};
 	char *base;
 
-	dal_app_load(&(struct dal_app_options){.folder = now.folder,
-					       .environment = environment,
-					       .listen = "127.0.0.1:0"},
-		     &now.app, &errors, NULL);
+	struct dal_app_options load = {
+		.folder = now.folder, .environment = environment, .listen = "127.0.0.1:0"};
+
+	dal_app_load(&load, &now.app, &errors, NULL);
 	expect_none(&errors);
-	dal_engine_new(&(struct dal_engine_options){.app = now.app, .spawner = spawner},
-		       &now.engine, &errors);
+	dal_engine_new(
+		&(struct dal_engine_options){.app = now.app, .load = load, .spawner = spawner},
+		&now.engine, &errors);
 	expect_none(&errors);
 	assert_int_equal(dal_api_new(now.engine, &now.api, &error), 0);
 	dal_engine_start(now.engine, &errors);
