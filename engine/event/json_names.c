@@ -67,43 +67,59 @@ static char *padded_copy(struct dal_slice name)
 	return copy;
 }
 
+static struct dal_json_name *add_name(struct dal_json_names *names, uint32_t parent,
+				      struct dal_slice name)
+{
+	uint32_t id = add_field(names);
+	struct dal_json_field *field = &names->fields[parent];
+	if (!field->slots || 4 * (field->count + 1) > field->mask + 1) {
+		grow_slots(field);
+	}
+	field->count++;
+	char *text = padded_copy(name);
+	struct dal_json_name *slot = dal_json_name_slot(field, text, name.size);
+	*slot = (struct dal_json_name){
+		.first = dal_json_name_word(text, name.size),
+		.last = dal_json_name_word(text + (name.size > 8 ? name.size - 8 : 0), name.size),
+		.text = text,
+		.size = (uint32_t)name.size,
+		.field = id,
+	};
+	return slot;
+}
+
+/* NULL: there is none. */
+static struct dal_json_name *find_name(const struct dal_json_names *names, uint32_t parent,
+				       struct dal_slice name)
+{
+	DAL_ASSERT(parent < names->count && name.size <= UINT32_MAX);
+	const struct dal_json_field *field = &names->fields[parent];
+	if (!field->slots) {
+		return NULL;
+	}
+	char *text = padded_copy(name);
+	struct dal_json_name *slot = dal_json_name_slot(field, text, name.size);
+	free(text);
+	return slot->field ? slot : NULL;
+}
+
 uint32_t dal_json_names_add(struct dal_json_names *names, uint32_t parent, struct dal_slice name,
 			    bool leaf)
 {
-	DAL_ASSERT(parent < names->count && name.size <= UINT32_MAX);
-	uint32_t id = dal_json_names_find(names, parent, name);
-	if (id == DAL_JSON_NONE) {
-		id = add_field(names);
-		struct dal_json_field *field = &names->fields[parent];
-		if (!field->slots || 4 * (field->count + 1) > field->mask + 1) {
-			grow_slots(field);
-		}
-		field->count++;
-		char *text = padded_copy(name);
-		*dal_json_name_slot(field, text, name.size) = (struct dal_json_name){
-			.first = dal_json_name_word(text, name.size),
-			.last = dal_json_name_word(text + (name.size > 8 ? name.size - 8 : 0),
-						   name.size),
-			.text = text,
-			.size = (uint32_t)name.size,
-			.field = id,
-		};
+	struct dal_json_name *slot = find_name(names, parent, name);
+	if (!slot) {
+		slot = add_name(names, parent, name);
 	}
-	names->fields[id].leaf |= leaf;
-	return id;
+	slot->leaf |= leaf;
+	names->fields[slot->field].leaf |= leaf;
+	return slot->field;
 }
 
 uint32_t dal_json_names_find(const struct dal_json_names *names, uint32_t parent,
 			     struct dal_slice name)
 {
-	const struct dal_json_field *field = &names->fields[parent];
-	if (!field->slots) {
-		return DAL_JSON_NONE;
-	}
-	char *text = padded_copy(name);
-	uint32_t id = dal_json_name_slot(field, text, name.size)->field;
-	free(text);
-	return id ? id : DAL_JSON_NONE;
+	const struct dal_json_name *slot = find_name(names, parent, name);
+	return slot ? slot->field : DAL_JSON_NONE;
 }
 
 uint32_t dal_json_names_count(const struct dal_json_names *names)

@@ -15,7 +15,8 @@ struct dal_json_name {
 	uint64_t first, last; /* eight bytes each, zeros where it has fewer */
 	const char *text;
 	uint32_t size;
-	uint32_t field; /* 0: the slot is empty */
+	uint32_t field : 28; /* 0: the slot is empty */
+	uint32_t leaf : 1;
 };
 
 struct dal_json_field {

@@ -33,9 +33,9 @@ struct scan {
 
 	/* The block of 64 bytes at `base`, bit by bit. */
 	size_t base;
-	uint64_t quotes;  /* quotes that are not escaped */
-	uint64_t outside; /* what is outside of strings */
-	uint64_t bits;    /* brackets and colons outside of strings that were not passed yet */
+	uint64_t quotes;        /* quotes that are not escaped */
+	uint64_t opens, closes; /* bytes that are brackets, also in strings */
+	uint64_t bits; /* brackets and colons outside of strings that were not passed yet */
 	/* What the blocks before it left behind. */
 	uint64_t inside;  /* all ones if it begins inside a string */
 	uint64_t escaped; /* 1 if its first byte is escaped */
@@ -54,6 +54,14 @@ HOT bool is_space(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+HOT size_t skip_space(const struct scan *scan, size_t at)
+{
+	while (at < scan->size && is_space(scan->text[at])) {
+		at++;
+	}
+	return at;
+}
+
 HOT uint64_t from_bit(size_t bit)
 {
 	return UINT64_MAX << bit;
@@ -69,23 +77,34 @@ HOT size_t last_bit(uint64_t bits)
 	return 63 - (size_t)__builtin_clzll(bits);
 }
 
-/* Finds the strings of the block at `base`. */
+/* Tells strings from the rest in the block at `base`. */
 HOT void read_block(struct scan *scan)
 {
 	struct block block = block_load(scan->text + scan->base);
+	struct block folded = block_fold(block);
+	uint64_t backslashes = block_equal(block, '\\');
+	uint64_t quotes = block_equal(block, '"');
+	uint64_t opens = block_equal(folded, '{');
+	uint64_t closes = block_equal(folded, '}');
+	uint64_t bits = block_equal(block, ':') | opens | closes;
 	size_t left = scan->size - scan->base;
-	uint64_t valid = left < BLOCK ? ~from_bit(left) : UINT64_MAX;
-	uint64_t backslashes = block_equal(block, '\\') & valid;
-	scan->quotes = block_equal(block, '"') & valid;
+	if (__builtin_expect(left < BLOCK, 0)) {
+		backslashes &= ~from_bit(left);
+		quotes &= ~from_bit(left);
+		bits &= ~from_bit(left);
+	}
 	if (__builtin_expect((backslashes | scan->escaped) != 0, 0)) {
 		if (backslashes) {
 			scan->backslash = scan->base + last_bit(backslashes) + 1;
 		}
-		scan->quotes &= ~block_escaped(backslashes, &scan->escaped);
+		quotes &= ~block_escaped(backslashes, &scan->escaped);
 	}
-	uint64_t strings = block_between(scan->quotes) ^ scan->inside;
+	uint64_t strings = block_between(quotes) ^ scan->inside;
 	scan->inside = (uint64_t)((int64_t)strings >> 63);
-	scan->outside = ~strings & valid;
+	scan->quotes = quotes;
+	scan->bits = bits & ~strings;
+	scan->opens = opens;
+	scan->closes = closes;
 }
 
 /* The next block; false at the end of the text. */
@@ -103,25 +122,13 @@ HOT bool next_block(struct scan *scan)
 	return true;
 }
 
-HOT void find_bits(struct scan *scan)
-{
-	struct block block = block_load(scan->text + scan->base);
-	struct block folded = block_fold(block);
-	scan->bits = (block_equal(block, ':') | block_equal(folded, '{') |
-		      block_equal(folded, '}')) &
-		     scan->outside;
-}
-
 /* Passes everything before `position`. */
 HOT void pass(struct scan *scan, size_t position)
 {
-	if (position - scan->base >= BLOCK) {
-		do {
-			if (!next_block(scan)) {
-				return;
-			}
-		} while (position - scan->base >= BLOCK);
-		find_bits(scan);
+	while (position - scan->base >= BLOCK) {
+		if (!next_block(scan)) {
+			return;
+		}
 	}
 	scan->bits &= from_bit(position - scan->base);
 }
@@ -133,7 +140,6 @@ HOT size_t next_bit(struct scan *scan)
 		if (!next_block(scan)) {
 			return scan->size;
 		}
-		find_bits(scan);
 	}
 	size_t bit = first_bit(scan->bits);
 	scan->bits &= scan->bits - 1;
@@ -147,11 +153,9 @@ HOT size_t next_bit(struct scan *scan)
 HOT size_t skip_container(struct scan *scan)
 {
 	size_t depth = 1;
-	uint64_t unpassed = scan->bits;
 	for (;;) {
-		struct block folded = block_fold(block_load(scan->text + scan->base));
-		uint64_t opens = block_equal(folded, '{') & unpassed;
-		uint64_t closes = block_equal(folded, '}') & unpassed;
+		uint64_t opens = scan->opens & scan->bits;
+		uint64_t closes = scan->closes & scan->bits;
 		size_t closing = (size_t)__builtin_popcountll(closes);
 		while (closing >= depth) {
 			uint64_t before = closes ^ (closes & (closes - 1));
@@ -161,7 +165,6 @@ HOT size_t skip_container(struct scan *scan)
 			closing--;
 			if (depth == 0) {
 				size_t bit = first_bit(before);
-				find_bits(scan);
 				scan->bits &= from_bit(bit) << 1;
 				return scan->base + bit;
 			}
@@ -170,7 +173,6 @@ HOT size_t skip_container(struct scan *scan)
 		if (!next_block(scan)) {
 			return scan->size;
 		}
-		unpassed = scan->outside;
 	}
 }
 
@@ -183,22 +185,27 @@ HOT size_t string_end(struct scan *scan, size_t start)
 		return scan->size;
 	}
 	quotes &= from_bit(start - scan->base);
-	if (quotes == 0) {
-		do {
-			if (!next_block(scan)) {
-				return scan->size;
-			}
-		} while (scan->quotes == 0);
+	while (quotes == 0) {
+		if (!next_block(scan)) {
+			return scan->size;
+		}
 		quotes = scan->quotes;
-		find_bits(scan);
 	}
 	return scan->base + first_bit(quotes);
 }
 
-HOT bool has_backslash(const struct scan *scan, size_t start, size_t end)
+COLD uint32_t look_for_backslash(const char *text, size_t start, size_t end)
 {
-	return __builtin_expect(scan->backslash > start, 0) &&
-	       memchr(scan->text + start, '\\', end - start);
+	return memchr(text + start, '\\', end - start) ? DAL_JSON_ESCAPED : 0;
+}
+
+/* The info of a string: most have no backslash, nor has anything before them in their block. */
+HOT uint32_t string_info(const struct scan *scan, size_t start, size_t end)
+{
+	if (__builtin_expect(scan->backslash > start, 0)) {
+		return DAL_JSON_STRING | look_for_backslash(scan->text, start, end);
+	}
+	return DAL_JSON_STRING;
 }
 
 COLD struct dal_json_node *grow(struct dal_json *json, uint32_t count, uint32_t *capacity)
@@ -232,8 +239,7 @@ HOT enum step read_string(struct scan *scan, size_t at)
 	if (end == scan->size) {
 		return REFUSED;
 	}
-	bool escaped = has_backslash(scan, start, end);
-	lay(scan, start, end, DAL_JSON_STRING | (escaped ? DAL_JSON_ESCAPED : 0));
+	lay(scan, start, end, string_info(scan, start, end));
 	scan->at = end + 1;
 	return DONE;
 }
@@ -375,53 +381,47 @@ HOT bool key_before(const struct scan *scan, size_t colon, size_t *start, size_t
 }
 
 /* A key that has escapes is compared as what it stands for. */
-COLD uint32_t find_escaped(const struct dal_json *json, const struct dal_json_field *field,
-			   size_t start, size_t end)
+COLD const struct dal_json_name *find_escaped(const struct dal_json *json,
+					      const struct dal_json_field *field, size_t start,
+					      size_t end)
 {
 	struct dal_slice key = dal_json_unescape(json, start, end);
-	return dal_json_name_slot(field, key.data, key.size)->field;
+	return dal_json_name_slot(field, key.data, key.size);
 }
 
-/* The value of a field at `at`: a scalar is laid if it is wanted, a container opened. */
-HOT enum step keep_value(struct scan *scan, uint32_t id, size_t start, size_t end, bool escaped,
-			 size_t at)
-{
-	const struct dal_json_field *field = &scan->names->fields[id];
-	bool container = (scan->text[at] | 0x20) == '{';
-	scan->top->lacking--;
-	if (!container && !field->leaf) {
-		return DONE;
-	}
-	make_room(scan);
-	scan->top->count++;
-	lay(scan, start, end, DAL_JSON_STRING | (escaped ? DAL_JSON_ESCAPED : 0) | id << 4);
-	return container ? open_container(scan, field, at) : read_scalar(scan, at);
-}
-
-/* A colon in an object that is kept: looks whether the key before it is a name. */
+/* A colon in an object that is kept: the value behind it is laid if the key before it is a name. */
 HOT enum step read_member(struct scan *scan, size_t colon)
 {
 	size_t start, end;
 	if (!key_before(scan, colon, &start, &end)) {
 		return REFUSED;
 	}
-	const struct frame *frame = scan->top;
-	bool escaped = has_backslash(scan, start, end);
-	uint32_t id;
-	if (escaped) {
-		id = find_escaped(scan->json, frame->field, start, end);
+	struct frame *frame = scan->top;
+	uint32_t info = string_info(scan, start, end);
+	const struct dal_json_name *name;
+	if (__builtin_expect(info == DAL_JSON_STRING, 1)) {
+		name = dal_json_name_slot(frame->field, scan->text + start, end - start);
 	} else {
-		id = dal_json_name_slot(frame->field, scan->text + start, end - start)->field;
+		name = find_escaped(scan->json, frame->field, start, end);
 	}
-	if (id == 0 || scan->seen[id] == frame->serial) {
+	if (name->field == 0 || scan->seen[name->field] == frame->serial) {
 		return DONE;
 	}
-	scan->seen[id] = frame->serial;
-	size_t at = colon + 1;
-	while (at < scan->size && is_space(scan->text[at])) {
-		at++;
+	scan->seen[name->field] = frame->serial;
+	frame->lacking--;
+	size_t at = skip_space(scan, colon + 1);
+	if (at >= scan->size) {
+		return REFUSED;
 	}
-	return at < scan->size ? keep_value(scan, id, start, end, escaped, at) : REFUSED;
+	bool container = (scan->text[at] | 0x20) == '{';
+	if (!container && !name->leaf) {
+		return DONE;
+	}
+	make_room(scan);
+	frame->count++;
+	lay(scan, start, end, info | name->field << 4);
+	return container ? open_container(scan, &scan->names->fields[name->field], at)
+			 : read_scalar(scan, at);
 }
 
 /* DONE when the object is closed or all is found, MORE when a container in it was opened. */
@@ -505,16 +505,12 @@ HOT void close_all(struct scan *scan)
 
 HOT enum step scan_root(struct scan *scan)
 {
-	size_t at = 0;
-	while (at < scan->size && is_space(scan->text[at])) {
-		at++;
-	}
+	size_t at = skip_space(scan, 0);
 	if (at == scan->size) {
 		return REFUSED;
 	}
 	make_room(scan);
 	read_block(scan);
-	find_bits(scan);
 	pass(scan, at);
 	if ((scan->text[at] | 0x20) != '{') {
 		return read_scalar(scan, at);

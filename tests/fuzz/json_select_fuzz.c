@@ -56,13 +56,15 @@ static void check(struct dal_slice text, const struct dal_json_names *names,
 	for (int i = 0; dal_projection_scan(i); i++) {
 		int r = dal_projection_scan(i)(json, text, names);
 		DAL_ASSERT(r == 0 || (r == DAL_JSON_INVALID && json->count == 0 && !full));
-		dal_buffer_clear(&got);
 		if (r == 0) {
 			dal_projection_check(json, names);
-			dal_tape_write(json, DAL_JSON_ROOT, &got);
 		}
-		DAL_ASSERT(!full ||
-			   dal_slice_equal(dal_buffer_slice(&got), dal_buffer_slice(&expected)));
+		if (full) {
+			dal_buffer_clear(&got);
+			dal_tape_write(json, DAL_JSON_ROOT, &got);
+			DAL_ASSERT(dal_slice_equal(dal_buffer_slice(&got),
+						   dal_buffer_slice(&expected)));
+		}
 	}
 	dal_buffer_deinit(&expected);
 	dal_buffer_deinit(&got);

@@ -77,6 +77,24 @@ void dal_projection_root(const struct dal_json *full, const struct dal_json_name
 	}
 }
 
+static void ask_scalar(const struct dal_json *json, uint32_t node)
+{
+	switch (dal_json_kind(json, node)) {
+	case DAL_JSON_STRING:
+		DAL_ASSERT(dal_json_string(json, node).size <= dal_json_raw(json, node).size - 2);
+		break;
+	case DAL_JSON_INTEGER:
+		(void)dal_json_integer(json, node);
+		(void)dal_json_double(json, node);
+		break;
+	case DAL_JSON_FLOAT:
+		(void)dal_json_double(json, node);
+		break;
+	default:
+		break;
+	}
+}
+
 /* One value; its children's `next` lead just to its own. */
 static void check_value(const struct dal_json *json, uint32_t node,
 			const struct dal_json_names *names, uint32_t field)
@@ -84,6 +102,7 @@ static void check_value(const struct dal_json *json, uint32_t node,
 	bool object = dal_json_kind(json, node) == DAL_JSON_OBJECT;
 	struct dal_slice raw = dal_json_raw(json, node);
 	DAL_ASSERT(raw.data >= json->text && raw.data + raw.size <= json->text + json->size);
+	ask_scalar(json, node);
 	uint32_t child = node + 1;
 	for (uint32_t i = dal_json_count(json, node); i > 0; i--) {
 		uint32_t id = field;
