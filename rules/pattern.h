@@ -48,13 +48,15 @@ const char *dal_pattern_never(const struct dal_pattern *pattern);
 bool dal_pattern_test(const struct dal_pattern *pattern, const struct dal_json *json,
 		      uint32_t event);
 
-/* Why not: the first field, in the pattern's order, that failed. */
+enum { DAL_PATTERN_FOUND_BYTES = 256 }; /* of a value that is shown; what is longer is cut */
+
+/* Why not: the first field that failed; in an object those with values before those with fields. */
 struct dal_pattern_miss {
 	struct dal_buffer field;    /* "data.total" */
-	struct dal_buffer found;    /* its value in the event as JSON; empty: missing */
+	struct dal_buffer found;    /* its value as JSON, or its begin and "..."; empty: missing */
 	struct dal_buffer expected; /* "a number >= 1000", "one of \"FR\", \"DE\"" */
 	struct dal_buffer hint;     /* "differs in case", "is a string, not a number"; or empty */
-	bool near;                  /* the hint says that what is there is nearly what is expected */
+	bool near;                  /* the hint says that it is nearly what is expected */
 	/* The fields that the pattern names, and those of them that fail; of arrays and `$or` in
 	 * the element or alternative that came nearest. */
 	uint32_t conditions, failed;

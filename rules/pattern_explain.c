@@ -1,15 +1,14 @@
 /*
- * Why a pattern does not match: the first field, in the pattern's order, that failed, and how many
- * do.
+ * Why a pattern does not match: the first field that failed, and how many do.
  *
+ * The order is the pattern's, but what has values comes before what has fields: a Lua table has no
+ * order, and of an event of another type nobody asks for its data.
  * Where an array of objects or an `$or` leaves a choice, the element or the alternative that came
  * nearest is explained: the one with the smallest share of failing fields.
  */
 #include "rules/pattern_explain.h"
 
 #include "engine/event/json_write.h"
-
-#define FOUND_BYTES 256 /* of a value; what is longer is cut */
 
 struct explanation {
 	const struct dal_json *json;
@@ -116,8 +115,9 @@ static void print_found(struct explanation *e, uint32_t value)
 	struct dal_slice raw = dal_json_raw(e->json, value);
 	size_t size = raw.size;
 
-	if (size > FOUND_BYTES) {
-		for (size = FOUND_BYTES; ((unsigned char)raw.data[size] & 0xC0) == 0x80; size--) {
+	if (size > DAL_PATTERN_FOUND_BYTES) {
+		for (size = DAL_PATTERN_FOUND_BYTES; ((unsigned char)raw.data[size] & 0xC0) == 0x80;
+		     size--) {
 		}
 	}
 	dal_buffer_append(&e->miss->found, raw.data, size);
@@ -190,16 +190,31 @@ static void hint_more(struct explanation *e, const char *words)
 	dal_buffer_text(&e->miss->hint, words);
 }
 
+/* The first that fails, or NULL. `leaves`: of those with values, else of those with fields. */
+static const struct dal_pattern_field *failing(const struct explanation *e,
+					       const struct dal_pattern_object *pattern,
+					       uint32_t object, bool leaves)
+{
+	for (uint32_t i = 0; i < pattern->field_count; i++) {
+		const struct dal_pattern_field *field = &pattern->fields[i];
+		if ((field->operators != NULL) == leaves &&
+		    tally_field(e, field, object).failed > 0) {
+			return field;
+		}
+	}
+	return NULL;
+}
+
 static void explain_within(struct explanation *e, const struct dal_pattern_object *pattern,
 			   uint32_t object)
 {
+	const struct dal_pattern_field *field = failing(e, pattern, object, true);
 	uint32_t best;
 
-	for (uint32_t i = 0; i < pattern->field_count; i++) {
-		if (tally_field(e, &pattern->fields[i], object).failed > 0) {
-			explain_field(e, &pattern->fields[i], object);
-			return;
-		}
+	field = field ? field : failing(e, pattern, object, false);
+	if (field) {
+		explain_field(e, field, object);
+		return;
 	}
 	for (uint32_t i = 0; i < pattern->or_count; i++) {
 		const struct dal_pattern_or * or = &pattern->ors[i];

@@ -71,6 +71,8 @@ struct dal_vm_failure dal_vm_failure(const struct dal_vm *vm);
 
 /* The guard of a rule. 0: let through (also if it has none). */
 int dal_vm_when(struct dal_vm *vm, uint32_t rule);
+/* The same, for people: appends what it returned, in words: `nil`, `false`, `7`, `a table`. */
+int dal_vm_when_explained(struct dal_vm *vm, uint32_t rule, struct dal_buffer *returned);
 
 struct dal_vm_emitted {
 	struct dal_slice type, subject, partitionkey, source, topic; /* empty: not set */

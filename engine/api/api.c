@@ -71,6 +71,7 @@ struct dal_api *dal_api_ref(struct dal_api *api)
 void dal_api_unref(struct dal_api *api)
 {
 	if (atomic_fetch_sub(&api->references, 1) == 1) {
+		dal_guards_free(api->guards);
 		pthread_mutex_destroy(&api->lock);
 		free(api);
 	}
@@ -85,6 +86,7 @@ int dal_api_new(struct dal_engine *engine, struct dal_api **out, struct dal_erro
 	api->engine = engine;
 	atomic_init(&api->references, 1);
 	pthread_mutex_init(&api->lock, NULL);
+	api->guards = dal_guards_new();
 	for (size_t i = 0; r == 0 && i < dal_api_noun_count; i++) {
 		r = dal_http_server_add(server, dal_api_nouns[i]->routes, dal_api_nouns[i]->count,
 					api, error);

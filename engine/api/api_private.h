@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "engine/api/api.h"
+#include "engine/api/guards.h"
 #include "engine/event/json_write.h"
 
 /* A stream that sleeps until the log has advanced, or the lane has folded. */
@@ -25,6 +26,7 @@ struct dal_api {
 	struct dal_engine_listener listener;
 	pthread_mutex_t lock; /* sleepers */
 	struct dal_api_sleeper *sleepers;
+	struct dal_guards *guards; /* asks them for people */
 };
 
 struct dal_api *dal_api_ref(struct dal_api *api);

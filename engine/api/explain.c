@@ -1,38 +1,37 @@
 /*
- * POST /v1/rules/explain: why a rule or projection did not match an event.
+ * POST /v1/rules/explain: why rules and projections take an event, or why not.
  *
- * It judges topic and pattern, which depend on the event alone. A guard reads the views as they
- * were before the event, so that its answer can't be given for a single event of the past.
+ * Topic and pattern depend on the event alone. A guard reads views: it is asked on a snapshot of
+ * the views as they are now, and the answer says so; what it saw when an event of the log came is
+ * gone.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/api/api_private.h"
+#include "engine/api/entry.h"
+#include "engine/api/explanation.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
+#include "engine/base/logger.h"
+#include "engine/base/memory.h"
 
 #define READ_US (2 * 1000000ll)
 #define READ_PAUSE_US 5000
 
 struct explained {
 	struct dal_api *api;
-	struct dal_rules *rules; /* a reference */
+	struct dal_rules *rules;
 	struct dal_http_request *request;
 	struct dal_json *body, *json; /* what was asked; the event */
 	struct dal_event event;
 	struct dal_log_batch batch; /* holds an event of the log */
+	bool stored;                /* it is one */
 	struct dal_slice rule;      /* only this one; empty: all */
-	struct dal_json_writer w;
-	size_t missed, left_out;
-};
-
-/* A rule's or a projection's, as far as it says what feeds it. */
-struct feed {
-	const char *kind, *name, *file;
-	int line;
-	const char *const *topics;
-	bool system;
-	uint32_t pattern;
+	size_t limit;               /* of each list */
+	struct dal_buffer at;       /* where the views stand */
+	struct dal_store_snapshot *snapshot;
+	struct dal_explanation *explanation;
 };
 
 /* --- the event --- */
@@ -109,6 +108,7 @@ static bool event_accept(struct explained *e, const struct dal_log_record *recor
 			       DAL_JSON_PADDED |
 				       (record->untrusted ? DAL_JSON_LAST_WINS : DAL_JSON_TRUSTED));
 	e->event.place = record->place;
+	e->stored = true;
 	ok = ok && (!record->untrusted ||
 		    dal_log_accept(dal_engine_log(e->api->engine), record, &e->event, &halt, &why));
 	if (!ok) {
@@ -145,164 +145,87 @@ static bool event_stored(struct explained *e, uint32_t node)
 	return event_accept(e, &e->batch.records[0]);
 }
 
-/* --- the verdicts --- */
+/* --- the views --- */
 
-static bool is_fed(const struct explained *e, const struct feed *feed)
+static int on_load(void *own, uint32_t projection, struct dal_slice key,
+		   struct dal_view_entry *entry, struct dal_buffer *memory)
 {
-	if (!feed->topics || !feed->topics[0]) {
-		return true;
+	struct explained *e = own;
+	const struct dal_projection *p = dal_rules_projection(e->rules, projection);
+	int r = DAL_STATE_ABSENT;
+
+	for (uint16_t i = 0; r == DAL_STATE_ABSENT && i < dal_engine_lanes(e->api->engine); i++) {
+		struct dal_view_name name = dal_entry_view(p, i);
+		r = dal_view_get(dal_engine_state(e->api->engine), e->snapshot, &name, key, entry,
+				 memory);
 	}
-	for (const char *const *topic = feed->topics; *topic; topic++) {
-		if (dal_slice_is(e->event.place.topic, *topic)) {
-			return true;
-		}
+	if (r < 0) {
+		dal_logger_write(DAL_LOGGER_ERROR, "api", "a view can't be read: %s", strerror(-r));
 	}
-	return false;
+	return r;
 }
 
-static void put_miss(struct dal_json_writer *w, const char *field, struct dal_slice found,
-		     struct dal_slice expected, struct dal_slice hint)
+/* All guards see the views of one moment. Where they stand is asked before: they are as new at
+ * least. */
+static void views_take(struct explained *e)
 {
-	dal_json_key(w, "field");
-	dal_json_put_text(w, field);
-	dal_json_key(w, "found");
-	if (found.size > 0) {
-		dal_json_put_raw(w, found);
-	} else {
-		dal_json_put_null(w);
-		hint = hint.size > 0 ? hint : dal_slice_text("the event has no such field");
-	}
-	dal_json_key(w, "expected");
-	dal_json_put_slice(w, expected);
-	if (hint.size > 0) {
-		dal_json_key(w, "hint");
-		dal_json_put_slice(w, hint);
-	}
+	struct dal_json_writer w = {.out = &e->at};
+	struct dal_api_stand stand;
+
+	dal_api_stand_take(e->api, &stand);
+	dal_api_put_stand(&w, &stand);
+	dal_api_stand_deinit(&stand);
+	e->snapshot = dal_store_snapshot_new(dal_state_store(dal_engine_state(e->api->engine)));
 }
 
-static void put_topic_miss(struct explained *e, const struct feed *feed)
-{
-	struct dal_buffer found = {0}, expected = {0};
+/* --- the answer --- */
 
-	dal_json_append_string(&found, e->event.place.topic);
-	for (size_t i = 0; feed->topics[i]; i++) {
-		dal_buffer_printf(&expected, "%s%s", i > 0 ? " or " : "topic ", feed->topics[i]);
-	}
-	put_miss(&e->w, "topic", dal_buffer_slice(&found), dal_buffer_slice(&expected),
-		 (struct dal_slice){0});
-	dal_buffer_deinit(&found);
-	dal_buffer_deinit(&expected);
+static int fill(struct dal_buffer *out, void *own)
+{
+	struct explained *e = own;
+
+	return dal_explanation_put(e->explanation, out) ? 0 : DAL_HTTP_STREAM_END;
 }
 
-static void put_reserved_miss(struct explained *e)
+static void release(void *own)
 {
-	struct dal_buffer found = {0};
+	struct explained *e = own;
 
-	dal_json_append_string(&found, e->event.type);
-	put_miss(&e->w, "type", dal_buffer_slice(&found),
-		 dal_slice_text("a type that is not dalamb's own"),
-		 dal_slice_text("dalamb's own events are seen only by a pattern that names a type "
-				"beginning with \"dalamb.\""));
-	dal_buffer_deinit(&found);
-}
-
-static bool put_pattern(struct explained *e, const struct feed *feed)
-{
-	const struct dal_pattern *pattern = dal_rules_pattern(e->rules, feed->pattern);
-	struct dal_pattern_miss miss = {0};
-	bool matched = dal_pattern_explain(pattern, e->json, DAL_JSON_ROOT, &miss);
-
-	dal_json_key(&e->w, "matched");
-	dal_json_put_boolean(&e->w, matched);
-	if (!matched) {
-		put_miss(&e->w, dal_buffer_cstr(&miss.field), dal_buffer_slice(&miss.found),
-			 dal_buffer_slice(&miss.expected), dal_buffer_slice(&miss.hint));
+	dal_explanation_free(e->explanation);
+	if (e->snapshot) {
+		dal_store_snapshot_free(dal_state_store(dal_engine_state(e->api->engine)),
+					e->snapshot);
 	}
-	dal_pattern_miss_deinit(&miss);
-	return matched;
-}
-
-static void put_unfed(struct explained *e, const struct feed *feed)
-{
-	dal_json_key(&e->w, "matched");
-	dal_json_put_boolean(&e->w, false);
-	if (dal_event_is_system(&e->event) && !feed->system) {
-		put_reserved_miss(e);
-	} else {
-		put_topic_miss(e, feed);
-	}
-}
-
-static void put_verdict(struct explained *e, const struct feed *feed)
-{
-	size_t begun = e->w.out->size;
-	bool comma = e->w.comma, matched = false;
-
-	if (e->rule.size > 0 && !dal_slice_is(e->rule, feed->name)) {
-		return;
-	}
-	dal_json_begin_object(&e->w);
-	dal_json_key(&e->w, feed->kind);
-	dal_json_put_text(&e->w, feed->name);
-	dal_json_key(&e->w, "file");
-	dal_json_put_text(&e->w, feed->file);
-	dal_json_key(&e->w, "line");
-	dal_json_put_integer(&e->w, feed->line);
-	if ((dal_event_is_system(&e->event) && !feed->system) || !is_fed(e, feed)) {
-		put_unfed(e, feed);
-	} else {
-		matched = put_pattern(e, feed);
-	}
-	dal_json_end_object(&e->w);
-	if (!matched && e->missed++ >= DAL_LIMIT_LIST_MAX) {
-		e->w.out->size = begun;
-		e->w.comma = comma;
-		e->left_out++;
-	}
-}
-
-static void put_rules(struct explained *e)
-{
-	struct dal_rules *rules = e->rules;
-
-	dal_json_key(&e->w, "rules");
-	dal_json_begin_array(&e->w);
-	for (size_t i = 0; i < dal_rules_rule_count(rules); i++) {
-		const struct dal_rule *rule = dal_rules_rule(rules, i);
-		put_verdict(e, &(struct feed){"rule", rule->name, rule->file, rule->line,
-					      rule->topics, rule->system, rule->pattern});
-	}
-	dal_json_end_array(&e->w);
-}
-
-static void put_projections(struct explained *e)
-{
-	struct dal_rules *rules = e->rules;
-
-	dal_json_key(&e->w, "projections");
-	dal_json_begin_array(&e->w);
-	for (size_t i = 0; i < dal_rules_projection_count(rules); i++) {
-		const struct dal_projection *p = dal_rules_projection(rules, i);
-		put_verdict(e, &(struct feed){"projection", p->name, p->file, p->line, p->topics,
-					      p->system, p->pattern});
-	}
-	dal_json_end_array(&e->w);
+	dal_buffer_deinit(&e->at);
+	dal_json_free(e->body);
+	dal_json_free(e->json);
+	dal_log_batch_release(&e->batch);
+	dal_rules_unref(e->rules);
+	dal_api_unref(e->api);
+	free(e);
 }
 
 static void reply(struct explained *e)
 {
-	struct dal_buffer body = {0};
-
-	e->w = (struct dal_json_writer){.out = &body};
-	dal_json_begin_object(&e->w);
-	put_rules(e);
-	put_projections(e);
-	if (e->left_out > 0) {
-		dal_json_key(&e->w, "left_out"); /* that did not match: name one with "rule" */
-		dal_json_put_integer(&e->w, (int64_t)e->left_out);
-	}
-	dal_json_end_object(&e->w);
-	dal_api_reply(e->request, &body);
+	views_take(e);
+	e->explanation = dal_explanation_new(&(struct dal_explanation_options){
+		.rules = e->rules,
+		.event = &e->event,
+		.stored = e->stored,
+		.rule = e->rule,
+		.limit = e->limit,
+		.guards = e->api->guards,
+		.question = {.load = on_load, .own = e},
+		.at = dal_buffer_slice(&e->at),
+		.note = e->stored ? "guards were asked on today's views, not on those that the "
+				    "event found"
+				  : "guards were asked on the views as they are now",
+	});
+	dal_http_stream_start(e->request, &(struct dal_http_stream_options){.status = 200,
+									    .type = DAL_API_JSON,
+									    .fill = fill,
+									    .release = release,
+									    .own = e});
 }
 
 /* --- the request --- */
@@ -326,6 +249,30 @@ static bool rule_read(struct explained *e)
 				 (int)e->rule.size, e->rule.data);
 		return false;
 	}
+	return true;
+}
+
+/* `limit` of each list, or `all`. */
+static bool limit_read(struct explained *e)
+{
+	uint32_t limit = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("limit"));
+	uint32_t all = dal_json_find(e->body, DAL_JSON_ROOT, dal_slice_text("all"));
+
+	e->limit = DAL_LIMIT_LIST_DEFAULT;
+	if (all != DAL_JSON_NONE && dal_json_kind(e->body, all) == DAL_JSON_TRUE) {
+		e->limit = SIZE_MAX;
+	}
+	if (limit == DAL_JSON_NONE) {
+		return true;
+	}
+	if (dal_json_kind(e->body, limit) != DAL_JSON_INTEGER ||
+	    dal_json_integer(e->body, limit) < 1) {
+		dal_http_problem(e->request, 400,
+				 "member \"limit\": expected how many rules, and how many "
+				 "projections, to tell of, from 1; or \"all\": true");
+		return false;
+	}
+	e->limit = (size_t)dal_json_integer(e->body, limit);
 	return true;
 }
 
@@ -360,16 +307,20 @@ static bool body_read(struct explained *e)
 static void post_explain(struct dal_http_request *request, void *data)
 {
 	static const char *const names[] = {NULL};
-	struct explained e = {.api = data, .request = request};
+	struct explained *e;
 
-	e.rules = dal_engine_rules(e.api->engine);
-	if (dal_api_known(request, names) && body_read(&e) && rule_read(&e) && event_read(&e)) {
-		reply(&e);
+	if (!dal_api_known(request, names)) {
+		return;
 	}
-	dal_json_free(e.body);
-	dal_json_free(e.json);
-	dal_rules_unref(e.rules);
-	dal_log_batch_release(&e.batch);
+	e = dal_calloc(1, sizeof(*e));
+	e->api = dal_api_ref(data);
+	e->rules = dal_engine_rules(e->api->engine);
+	e->request = request;
+	if (body_read(e) && rule_read(e) && limit_read(e) && event_read(e)) {
+		reply(e);
+	} else {
+		release(e);
+	}
 }
 
 static const struct dal_http_route routes[] = {

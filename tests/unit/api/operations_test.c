@@ -1,4 +1,4 @@
-/* What operators and rule writers ask: health, metrics, status, rules, why a rule didn't match. */
+/* What operators and rule writers ask: health, metrics, status, rules. */
 #include "tests/unit/api/harness.h"
 
 #include <inttypes.h>
@@ -182,64 +182,6 @@ static void rules_are_counted(void **state)
 	assert_int_equal(harness_member(DAL_JSON_ROOT, "cursor"), DAL_JSON_NONE);
 }
 
-static void explain(const char *body, const char *expected)
-{
-	const char *answer = harness_post("/v1/rules/explain", body, 200);
-
-	if (!strstr(answer, expected)) {
-		fail_msg("%s\nhas no %s", answer, expected);
-	}
-}
-
-static void an_explanation_names_the_field(void **state)
-{
-	uint64_t offset = harness_event("placed", "{\"total\":999,\"country\":\"FR\"}");
-	char *stored = dal_asprintf("{\"position\":\"events/0/%" PRIu64 "\",\"rule\":\"large\"}",
-				    offset);
-
-	(void)state;
-	explain(stored, "\"matched\":false,\"field\":\"data.total\",\"found\":999,");
-	explain("{\"event\":{\"type\":\"placed\",\"data\":{\"total\":1000,\"country\":\"FR\"}},"
-		"\"rule\":\"large\"}",
-		"{\"rules\":[{\"rule\":\"large\",\"file\":\"rules/test.lua\",\"line\":1,"
-		"\"matched\":true}],\"projections\":[]}");
-	explain("{\"event\":{\"type\":\"placed\",\"data\":{\"total\":1000}},\"rule\":\"large\"}",
-		"\"field\":\"data.country\",\"found\":null,");
-	explain("{\"event\":{\"type\":\"placed\"},\"rule\":\"orders-only\"}",
-		"\"field\":\"topic\",\"found\":\"events\",\"expected\":\"topic orders\"");
-	explain("{\"event\":{\"type\":\"placed\"},\"topic\":\"orders\",\"rule\":\"orders-only\"}",
-		"\"matched\":true");
-	explain("{\"event\":{\"type\":\"dalamb.app.loaded\"},\"rule\":\"large\"}",
-		"dalamb's own events");
-	explain("{\"event\":{\"type\":\"placed\",\"subject\":\"s\"}}",
-		"\"projections\":[{\"projection\":\"seen\",\"file\":\"rules/test.lua\"");
-	free(stored);
-}
-
-static void mistakes_in_what_is_to_be_explained_are_told(void **state)
-{
-	static const struct {
-		const char *body;
-		int status;
-	} cases[] = {
-		{"{", 400},
-		{"[]", 400},
-		{"{}", 400},
-		{"{\"event\":1}", 400},
-		{"{\"event\":{},\"position\":\"1\"}", 400},
-		{"{\"position\":1}", 400},
-		{"{\"position\":\"here\"}", 400},
-		{"{\"position\":\"1000000\"}", 404},
-		{"{\"event\":{},\"rule\":\"none\"}", 404},
-		{"{\"event\":{},\"rule\":1}", 404},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		harness_post("/v1/rules/explain", cases[i].body, cases[i].status);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,8 +192,6 @@ int main(void)
 		TEST(a_halted_lane_says_what_to_do),
 		TEST(status_says_where_all_stands),
 		TEST(rules_are_counted),
-		TEST(an_explanation_names_the_field),
-		TEST(mistakes_in_what_is_to_be_explained_are_told),
 	};
 
 	return cmocka_run_group_tests_name("api operations", tests, harness_begin, harness_end);

@@ -47,6 +47,8 @@ static void the_first_field_that_failed_is_named(void **state)
 		 "{\"data\":{\"total\":3}}", "data.total", "3", "a number > 1 and < 2"},
 		{"{\"data\":{\"country\":[\"FR\",\"DE\"]}}", "{\"data\":{\"country\":\"IT\"}}",
 		 "data.country", "\"IT\"", "one of \"FR\", \"DE\""},
+		{"{\"data\":{\"total\":[5]},\"type\":[\"a\"]}", "{\"type\":\"b\",\"data\":{}}",
+		 "type", "\"b\"", "\"a\""},
 		{"{\"data\":{\"country\":[\"FR\"]}}", "{\"data\":1}", "data", "1", "an object"},
 		{"{\"a\":[{\"prefix\":\"Ab\"},{\"suffix\":\"z\"}]}", "{\"a\":\"x\"}", "a", "\"x\"",
 		 "a string that begins with \"Ab\", or a string that ends with \"z\""},
