@@ -105,8 +105,10 @@ struct answer {
 static bool take(struct answer *answer, size_t id)
 {
 	bool matches = answer->left > 0 && *answer->ids == id;
-	answer->ids += matches;
-	answer->left -= matches;
+	if (matches) { /* an answer without any may have no list */
+		answer->ids++;
+		answer->left--;
+	}
 	return matches;
 }
 

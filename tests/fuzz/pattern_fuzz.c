@@ -44,8 +44,10 @@ static void check_event(struct dal_pattern *const *patterns, size_t count,
 		size_t left = dal_matcher_match(matcher, scratch, json, DAL_JSON_ROOT, &ids);
 		for (size_t i = 0; i < count; i++) {
 			bool matched = left > 0 && *ids == i;
-			ids += matched;
-			left -= matched;
+			if (matched) {
+				ids++;
+				left--;
+			}
 			DAL_ASSERT(matched == dal_pattern_test(patterns[i], json, DAL_JSON_ROOT));
 			check_explain(patterns[i], json, matched);
 		}
