@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "bench/match_rules.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -22,42 +23,11 @@
 #define LARGEST (1ull << 30)
 #define LISTED 1000
 
-struct rules {
-	struct dal_slice *names;
-	struct dal_pattern **patterns;
-	size_t count, capacity, names_capacity;
-	struct dal_json *json; /* the names live in it */
-};
-
 static void read_file(const char *path, struct dal_buffer *out)
 {
 	if (dal_file_read(path, LARGEST, out) != 0) {
 		fprintf(stderr, "can't read %s\n", path);
 		exit(2);
-	}
-}
-
-static void compile(struct rules *rules, struct dal_slice text)
-{
-	struct dal_json *json = rules->json = dal_json_new();
-	struct dal_error error;
-	if (dal_json_parse(json, text, 0, NULL) != 0 ||
-	    dal_json_kind(json, DAL_JSON_ROOT) != DAL_JSON_OBJECT) {
-		fprintf(stderr, "RULES is not a JSON object\n");
-		exit(2);
-	}
-	uint32_t end = dal_json_next(json, DAL_JSON_ROOT);
-	for (uint32_t key = DAL_JSON_ROOT + 1; key < end; key = dal_json_next(json, key + 1)) {
-		DAL_GROW(rules->patterns, rules->count, rules->capacity);
-		if (dal_pattern_parse(dal_json_raw(json, key + 1), 0,
-				      &rules->patterns[rules->count], &error) != 0) {
-			struct dal_slice name = dal_json_string(json, key);
-			fprintf(stderr, "%.*s: %s\n", (int)name.size, name.data, error.text);
-			exit(2);
-		}
-		size_t count = rules->count++;
-		DAL_GROW(rules->names, count, rules->names_capacity);
-		rules->names[count] = dal_json_string(json, key);
 	}
 }
 
@@ -96,7 +66,7 @@ static size_t pass(const struct dal_matcher *matcher, struct dal_matcher_scratch
 	return count;
 }
 
-static void print_matches(const struct rules *rules, const uint64_t *matches, uint64_t passes)
+static void print_matches(const struct bench_rules *rules, const uint64_t *matches, uint64_t passes)
 {
 	struct dal_buffer out = {0};
 	struct dal_json_writer writer = {.out = &out};
@@ -107,7 +77,7 @@ static void print_matches(const struct rules *rules, const uint64_t *matches, ui
 	for (size_t i = 0; i < rules->count; i++) {
 		sum += matches[i] / passes;
 		if (rules->count <= LISTED) {
-			dal_json_key_slice(&writer, rules->names[i]);
+			dal_json_key_slice(&writer, dal_slice_text(rules->names[i]));
 			dal_json_put_integer(&writer, (int64_t)(matches[i] / passes));
 		}
 	}
@@ -122,8 +92,8 @@ static void print_matches(const struct rules *rules, const uint64_t *matches, ui
 
 int main(int argc, char **argv)
 {
-	struct rules rules = {0};
-	struct dal_buffer text = {0}, events = {0};
+	struct bench_rules rules = {0};
+	struct dal_buffer events = {0};
 	struct rusage usage;
 	int repeat = argc == 4 || argc == 5 ? (int)strtol(argv[3], NULL, 10) : 0;
 	bool parse = argc == 5 && strcmp(argv[4], "parse") == 0;
@@ -132,13 +102,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s RULES EVENTS REPEAT [scan|parse]\n", argv[0]);
 		return 2;
 	}
-	read_file(argv[1], &text);
 	read_file(argv[2], &events);
 	dal_buffer_reserve(&events, DAL_JSON_PADDING);
 	memset(events.data + events.size, 0, DAL_JSON_PADDING);
 
 	int64_t start = dal_clock_monotonic_us();
-	compile(&rules, dal_buffer_slice(&text));
+	bench_rules_read(&rules, argv[1]);
 	struct dal_matcher *matcher = dal_matcher_new(
 		(const struct dal_pattern *const *)rules.patterns, rules.count);
 	int64_t built = dal_clock_monotonic_us();
@@ -161,13 +130,7 @@ int main(int argc, char **argv)
 	dal_json_free(json);
 	dal_matcher_scratch_free(scratch);
 	dal_matcher_free(matcher);
-	for (size_t i = 0; i < rules.count; i++) {
-		dal_pattern_free(rules.patterns[i]);
-	}
-	free(rules.patterns);
-	free(rules.names);
-	dal_json_free(rules.json);
-	dal_buffer_deinit(&text);
+	bench_rules_free(&rules);
 	dal_buffer_deinit(&events);
 	return 0;
 }

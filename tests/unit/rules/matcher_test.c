@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "engine/base/memory.h"
 #include "rules/matcher.h"
 
@@ -189,6 +191,149 @@ static void tries_wildcards_one_by_one_on_long_values(void **state)
 	}
 }
 
+/* One pattern of each way to be found, at a place in `text` that differs. */
+static const char *const forms[] = {
+	"{\"a\":[\"x%d\"]}",
+	"{\"a\":[%d]}",
+	"{\"a\":[{\"prefix\":\"x%d\"}]}",
+	"{\"a\":[{\"suffix\":\"%d\"}]}",
+	"{\"a\":[{\"equals-ignore-case\":\"X%d\"}]}",
+	"{\"a\":[{\"prefix\":{\"equals-ignore-case\":\"X%d\"}}]}",
+	"{\"a\":[{\"wildcard\":\"*%d*\"}]}",
+	"{\"a\":[{\"regexp\":\"[xyz]%d\"}]}",
+	"{\"a\":[{\"numeric\":[\">\",%d]}]}",
+	"{\"a\":[{\"anything-but\":[\"x%d\"]}]}",
+	"{\"a\":[{\"cidr\":\"10.0.0.%d/32\"}]}",
+	"{\"a\":[{\"after\":\"2026-01-01T00:00:%02dZ\"}]}",
+	"{\"a\":[{\"all-of\":[\"x%d\",{\"prefix\":\"x\"}]}]}",
+	"{\"b\":[{\"exists\":false}],\"c\":[%d]}",
+	"{\"$or\":[{\"a\":[\"x%d\"]},{\"c\":[7]}]}",
+	"{\"d\":{\"a\":[\"x%d\"],\"c\":[1]}}",
+};
+
+enum { FORM_COUNT = sizeof(forms) / sizeof(forms[0]), OF_EACH = 20 };
+
+static void make_forms(struct dal_pattern **patterns)
+{
+	char text[128];
+	for (int i = 0; i < FORM_COUNT * OF_EACH; i++) {
+		snprintf(text, sizeof(text), forms[i % FORM_COUNT], 10 + i / FORM_COUNT);
+		patterns[i] = parse(text);
+	}
+}
+
+static const char *const form_events[] = {
+	"{\"a\":\"x12\"}",
+	"{\"a\":15.0,\"c\":12}",
+	"{\"a\":[\"X13\",16]}",
+	"{\"a\":\"10.0.0.14\",\"b\":1,\"c\":14}",
+	"{\"a\":\"yy1122\",\"c\":7}",
+	"{\"a\":\"2026-01-01T00:00:15Z\"}",
+	"{\"d\":[{\"a\":\"x11\"},{\"c\":1},{\"a\":\"x12\",\"c\":1}]}",
+};
+
+enum { FORM_EVENTS = sizeof(form_events) / sizeof(form_events[0]) };
+
+/* What is there answers, what was taken out does not, in whatever order both happen. */
+static void follows_every_change(void **state)
+{
+	(void)state;
+	struct dal_pattern *patterns[FORM_COUNT * OF_EACH];
+	bool there[FORM_COUNT * OF_EACH] = {false};
+	struct dal_json *json = dal_json_new();
+	struct dal_matcher *matcher = dal_matcher_new(NULL, 0);
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(matcher);
+	uint32_t random = 1;
+	size_t matched = 0;
+	make_forms(patterns);
+	for (int turn = 0; turn < 3000; turn++) {
+		random = random * 1664525 + 1013904223;
+		uint32_t at = (random >> 8) % (FORM_COUNT * OF_EACH);
+		if (there[at]) {
+			dal_matcher_remove(matcher, at);
+		} else {
+			dal_matcher_add(matcher, at, patterns[at]);
+		}
+		there[at] = !there[at];
+		const uint32_t *ids;
+		size_t left = match(matcher, scratch, json, form_events[turn % FORM_EVENTS], &ids);
+		for (uint32_t i = 0; i < FORM_COUNT * OF_EACH; i++) {
+			bool found = left > 0 && *ids == i;
+			assert_int_equal(found, there[i] && dal_pattern_test(patterns[i], json,
+									     DAL_JSON_ROOT));
+			ids += found;
+			left -= found;
+			matched += found;
+		}
+		assert_int_equal(left, 0);
+	}
+	assert_true(matched > 10000);
+	for (uint32_t i = 0; i < FORM_COUNT * OF_EACH; i++) {
+		if (there[i]) {
+			dal_matcher_remove(matcher, i);
+		}
+	}
+	const uint32_t *ids;
+	for (int i = 0; i < FORM_EVENTS; i++) {
+		assert_int_equal(match(matcher, scratch, json, form_events[i], &ids), 0);
+	}
+	dal_matcher_scratch_free(scratch);
+	dal_matcher_free(matcher);
+	dal_json_free(json);
+	for (int i = 0; i < FORM_COUNT * OF_EACH; i++) {
+		dal_pattern_free(patterns[i]);
+	}
+}
+
+struct reading {
+	const struct dal_matcher *matcher;
+	size_t counts[FORM_EVENTS];
+};
+
+static void *read_matcher(void *own)
+{
+	struct reading *reading = own;
+	struct dal_json *json = dal_json_new();
+	struct dal_matcher_scratch *scratch = dal_matcher_scratch_new(reading->matcher);
+	for (int turn = 0; turn < 50; turn++) {
+		for (int i = 0; i < FORM_EVENTS; i++) {
+			const uint32_t *ids;
+			dal_json_parse(json, dal_slice_text(form_events[i]), 0, NULL);
+			reading->counts[i] = dal_matcher_match(reading->matcher, scratch, json,
+							       DAL_JSON_ROOT, &ids);
+		}
+	}
+	dal_matcher_scratch_free(scratch);
+	dal_json_free(json);
+	return NULL;
+}
+
+static void is_read_by_many_threads(void **state)
+{
+	(void)state;
+	enum { THREADS = 4 };
+	struct dal_pattern *patterns[FORM_COUNT * OF_EACH];
+	struct reading readings[THREADS];
+	pthread_t threads[THREADS];
+	make_forms(patterns);
+	struct dal_matcher *matcher = dal_matcher_new((const struct dal_pattern *const *)patterns,
+						      FORM_COUNT * OF_EACH);
+	for (int i = 0; i < THREADS; i++) {
+		readings[i] = (struct reading){.matcher = matcher};
+		assert_int_equal(pthread_create(&threads[i], NULL, read_matcher, &readings[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_true(readings[i].counts[0] > 0);
+		assert_memory_equal(readings[i].counts, readings[0].counts,
+				    sizeof(readings[i].counts));
+	}
+	dal_matcher_free(matcher);
+	for (int i = 0; i < FORM_COUNT * OF_EACH; i++) {
+		dal_pattern_free(patterns[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +342,8 @@ int main(void)
 		cmocka_unit_test(matches_an_object_inside_a_document),
 		cmocka_unit_test(keeps_neighbours_apart),
 		cmocka_unit_test(tries_wildcards_one_by_one_on_long_values),
+		cmocka_unit_test(follows_every_change),
+		cmocka_unit_test(is_read_by_many_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
