@@ -75,13 +75,13 @@ static bool allowed(struct dal_loader *loader, lua_Integer word, int line)
 
 void dal_declare_finish(struct dal_loader *loader)
 {
-	if (loader->pending_word != NULL) {
-		dal_loader_report(loader, loader->pending_line,
+	if (loader->pending.word != NULL) {
+		dal_loader_report(loader, loader->pending.line,
 				  "%s \"%s\" has no table behind its name: write %s \"%s\" { ... }",
-				  loader->pending_word, loader->pending_name, loader->pending_word,
-				  loader->pending_name);
+				  loader->pending.word, loader->pending.name, loader->pending.word,
+				  loader->pending.name);
 	}
-	loader->pending_word = NULL;
+	loader->pending.word = NULL;
 }
 
 static void declare(struct dal_loader *loader, lua_Integer word, const char *name, int line,
@@ -110,7 +110,7 @@ static int declare_body(lua_State *lua)
 	struct dal_loader *loader = loader_of(lua, word);
 	const char *name = lua_tostring(lua, lua_upvalueindex(2));
 	int line = (int)lua_tointeger(lua, lua_upvalueindex(3));
-	loader->pending_word = NULL;
+	loader->pending.word = NULL;
 	if (lua_type(lua, 1) != LUA_TTABLE) {
 		dal_loader_report(loader, line, "%s \"%s\" needs a table { ... }, not a %s",
 				  word_text(loader, word), name, luaL_typename(lua, 1));
@@ -148,9 +148,9 @@ static int declare_named(lua_State *lua, struct dal_loader *loader, lua_Integer 
 		declare(loader, word, name, line, lua_gettop(lua));
 		return 0;
 	}
-	loader->pending_word = word_text(loader, word);
-	loader->pending_line = line;
-	snprintf(loader->pending_name, sizeof(loader->pending_name), "%s", name);
+	loader->pending.word = word_text(loader, word);
+	loader->pending.line = line;
+	snprintf(loader->pending.name, sizeof(loader->pending.name), "%s", name);
 	lua_pushinteger(lua, word);
 	lua_pushvalue(lua, 1);
 	lua_pushinteger(lua, line);

@@ -340,8 +340,11 @@ static void load_source(struct dal_loader *loader, size_t source)
 	lua_State *lua = loader->sandbox->lua;
 	int top = lua_gettop(lua);
 	size_t outer = loader->source;
+	/* A file may be required between a name and its table. */
+	struct dal_loader_pending pending = loader->pending;
 	luaL_checkstack(lua, 32, "required too deep");
 	loader->source = source;
+	loader->pending.word = NULL;
 	loader->states[source] = DAL_LIB_LOADING;
 	bool done = compile(loader);
 	if (done) {
@@ -360,6 +363,7 @@ static void load_source(struct dal_loader *loader, size_t source)
 	}
 	loader->states[source] = done ? DAL_LIB_DONE : DAL_LIB_FAILED;
 	loader->source = outer;
+	loader->pending = pending;
 	lua_settop(lua, top);
 }
 

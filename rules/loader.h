@@ -16,6 +16,13 @@
 
 enum dal_lib_state { DAL_LIB_NEW, DAL_LIB_LOADING, DAL_LIB_DONE, DAL_LIB_FAILED };
 
+/* Named by `word "name"`, and waiting for its table. `word` is NULL where nothing is. */
+struct dal_loader_pending {
+	const char *word;
+	char name[64];
+	int line;
+};
+
 struct dal_loader {
 	struct dal_sandbox *sandbox;
 	struct dal_rules *set;
@@ -27,10 +34,7 @@ struct dal_loader {
 	/* Where the lines of `lines_source` begin. */
 	const char **lines;
 	size_t lines_source, line_count, line_capacity;
-	/* Named by `word "name"`, and waiting for its table. */
-	const char *pending_word;
-	char pending_name[64];
-	int pending_line;
+	struct dal_loader_pending pending;
 	struct dal_map *names;       /* "word name" to the struct dal_loader_use that declares it */
 	bool views;                  /* some file uses `view` */
 	bool analyse;                /* emits are asked for */

@@ -203,6 +203,25 @@ static void test_foreign_mistakes(void **state)
 	fixture_free(&f);
 }
 
+/* lib/kinds.lua is loaded between the rule's name and its table. */
+static void test_require_inside_a_table(void **state)
+{
+	struct dal_rules_source sources[] = {
+		{"rules/a.lua",
+		 dal_slice_text("rule \"r\" { on = { type = require(\"kinds\") }, call = \"f\" }\n"
+				"rule \"left\""),
+		 DAL_RULES_RULES},
+		{"lib/kinds.lua", dal_slice_text("return { \"a\" }"), DAL_RULES_LIB},
+	};
+	struct fixture f;
+	(void)state;
+	assert_int_equal(fixture_try(&f, sources, 2, NULL, NULL), DAL_RULES_INVALID);
+	assert_int_equal(f.errors.count, 1);
+	assert_non_null(strstr(f.errors.items[0].text, "rule \"left\" has no table"));
+	assert_int_equal(f.errors.items[0].line, 2);
+	fixture_free(&f);
+}
+
 /* The digest of the one projection of a file and a library. */
 static char *digest(const char *rules, const char *lib)
 {
@@ -374,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_all_mistakes_at_once),
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_foreign_mistakes),
+		cmocka_unit_test(test_require_inside_a_table),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_tests),
 		cmocka_unit_test(test_what_never_matches),
