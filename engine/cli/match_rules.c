@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/app/settings.h"
+#include "engine/base/file.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/cli/input.h"
 #include "engine/cli/match.h"
@@ -104,15 +107,84 @@ static void parse_named(struct dal_match_rules *rules, const char *file, struct 
 	dal_json_free(json);
 }
 
-static void load_lua(struct dal_match_rules *rules, const char *path, struct dal_slice text,
-		     struct dal_errors *errors)
+static char *folder_of(const char *path)
 {
-	struct dal_rules_source source = {path, text, DAL_RULES_RULES};
+	const char *slash = strrchr(path, '/');
 
-	if (dal_rules_load(&(struct dal_rules_options){.sources = &source, .count = 1},
-			   &rules->loaded, errors, NULL) != 0) {
-		return;
+	return slash ? dal_slice_dup(dal_slice(path, (size_t)(slash - path + 1))) : dal_strdup("");
+}
+
+/* Is it an operator's file, which may declare functions and the like beside rules? */
+static bool is_operators(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(slash ? slash + 1 : path, "dalamb.lua") == 0;
+}
+
+/* The file itself and, for its `require`, those of the app's lib. Names and texts are owned. */
+struct sources {
+	struct dal_rules_source *items;
+	size_t count;
+};
+
+static void source_add(struct sources *sources, char *name, char *text, size_t size,
+		       enum dal_rules_role role)
+{
+	sources->items = dal_reallocarray(sources->items, sources->count + 1,
+					  sizeof(*sources->items));
+	sources->items[sources->count++] = (struct dal_rules_source){name, dal_slice(text, size),
+								     role};
+}
+
+static void lib_add(struct sources *sources, const char *lib, const char *name,
+		    struct dal_errors *errors)
+{
+	char *path = dal_asprintf("%s/%s", lib, name);
+	struct dal_buffer text = {0};
+	int r = dal_file_read(path, DAL_LIMIT_SOURCE_BYTES, &text);
+
+	if (r == 0) {
+		source_add(sources, dal_asprintf("lib/%s", name), text.data, text.size,
+			   DAL_RULES_LIB);
+	} else {
+		dal_errors_add(errors, path, 0, "can't be read: %s", strerror(-r));
+		dal_buffer_deinit(&text);
 	}
+	free(path);
+}
+
+/* Of APP/dalamb.lua APP/lib, of APP/rules/x.lua too. */
+static void libs_add(struct sources *sources, const char *path, struct dal_errors *errors)
+{
+	char *folder = folder_of(path);
+	char *lib = dal_asprintf("%s%slib", folder, is_operators(path) ? "" : "../");
+	char **names = NULL;
+	size_t count = 0;
+
+	if (dal_folder_list(lib, ".lua", &names, &count) != 0) {
+		count = 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		lib_add(sources, lib, names[i], errors);
+		free(names[i]);
+	}
+	free(names);
+	free(lib);
+	free(folder);
+}
+
+static void sources_deinit(struct sources *sources)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		free((void *)sources->items[i].name);
+		free((void *)sources->items[i].text.data);
+	}
+	free(sources->items);
+}
+
+static void take_patterns(struct dal_match_rules *rules)
+{
 	for (size_t i = 0; i < dal_rules_rule_count(rules->loaded); i++) {
 		const struct dal_rule *rule = dal_rules_rule(rules->loaded, i);
 		add(rules, dal_slice_text(rule->name),
@@ -122,10 +194,27 @@ static void load_lua(struct dal_match_rules *rules, const char *path, struct dal
 		const struct dal_projection *p = dal_rules_projection(rules->loaded, i);
 		add(rules, dal_slice_text(p->name), dal_rules_pattern(rules->loaded, p->pattern));
 	}
-	if (rules->count == 0) {
-		dal_errors_add(errors, path, 0, "declares no rule and no projection");
+}
+
+static void load_lua(struct dal_match_rules *rules, const char *path, struct dal_slice text,
+		     struct dal_errors *errors)
+{
+	struct sources sources = {0};
+
+	source_add(&sources, dal_strdup(path), dal_slice_dup(text), text.size,
+		   is_operators(path) ? DAL_RULES_OPERATOR : DAL_RULES_RULES);
+	libs_add(&sources, path, errors);
+	if (dal_rules_load(&(struct dal_rules_options){.sources = sources.items,
+						       .count = sources.count,
+						       .declarables = dal_app_declarables},
+			   &rules->loaded, errors, NULL) == 0) {
+		take_patterns(rules);
+		rules->matcher = dal_rules_matcher(rules->loaded);
+		if (rules->count == 0) {
+			dal_errors_add(errors, path, 0, "declares no rule and no projection");
+		}
 	}
-	rules->matcher = dal_rules_matcher(rules->loaded);
+	sources_deinit(&sources);
 }
 
 static bool is_lua(const char *path)

@@ -196,6 +196,23 @@ projection "large" { version = 1, on = { data = { n = numeric(">", 10) } }, key 
     assert dalamb("match", file, "--count", stdin=EVENTS).out == "2\n"
 
 
+def test_rules_of_an_app_have_its_lib_and_its_functions(tmp_path):
+    for folder in ("rules", "lib", "lib/deep"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "lib/kinds.lua").write_text('return { good = { "a" } }\n')
+    rule = 'rule "is-a" { on = { type = require("kinds").good }, call = "f" }\n'
+    (tmp_path / "rules/r.lua").write_text(rule)
+    (tmp_path / "dalamb.lua").write_text('func "f" { command = "x" }\n' + rule)
+    for rules, folder in (("rules/r.lua", tmp_path), ("r.lua", tmp_path / "rules"), ("dalamb.lua", tmp_path),
+                          (tmp_path / "dalamb.lua", None)):
+        assert dalamb("match", rules, "--count", folder=folder, stdin=EVENTS).out == "2\tis-a\n"
+    (tmp_path / "rules/r.lua").write_text('func "f" { command = "x" }\n')
+    assert "belongs in dalamb.lua" in dalamb("match", tmp_path / "rules/r.lua", stdin=EVENTS).err
+    (tmp_path / "lib/kinds.lua").write_text("return {\n")
+    result = dalamb("match", tmp_path / "dalamb.lua", stdin=EVENTS)
+    assert result.status == USAGE and "lib/kinds.lua:" in result.err
+
+
 def test_every_mistake_in_rules_is_told_with_its_place(tmp_path):
     named = tmp_path / "named.json"
     named.write_text('{"one": {"type": []},\n "two": {"type": ["a"]},\n "three": {"data":\n   {"n": 5}}, "a,b": {"x": [1]}}')
