@@ -3,9 +3,10 @@
  *
  *	P PATTERN   ok, or "error LINE:COLUMN: text"
  *	E EVENT     a digit for each pattern so far: 1 matched, 0 not, - the pattern is invalid
- *	X N EVENT   why pattern N (from 0) does not match: field, found, expected, hint, between
- *tabs C PATTERN   its canonical form, or as P L LUA       the same of a pattern as a rule file
- *spells it R           forgets all patterns (no answer)
+ *	X N EVENT   field, found, expected, hint, between tabs: why pattern N (from 0) is none
+ *	C PATTERN   its canonical form, or as P
+ *	L LUA       the same of a pattern as a rule file spells it
+ *	R           forgets all patterns (no answer)
  *
  * An event is run through each pattern alone (dal_pattern_test), through a matcher of its own,
  * through one matcher of all, parsed and scanned, and through one to which patterns are added and
