@@ -240,7 +240,8 @@ static bool read_key(struct dal_pattern_reader *reader, uint32_t key, struct dal
 	if (nested && (dal_slice_is(head, "$or") || dal_slice_is(tail, "$or"))) {
 		return dal_pattern_refuse(reader, key, "$or is a key of its own, without dots");
 	}
-	bool whole = dal_slice_equal(name, dal_json_string(reader->json, key)); /* not behind a dot */
+	/* Not behind a dot. */
+	bool whole = dal_slice_equal(name, dal_json_string(reader->json, key));
 	if (whole && reader->ors > 0 && !(reader->flags & DAL_PATTERN_LITERAL_DOTS) &&
 	    dal_operator_reserved(name)) {
 		return dal_pattern_refuse(
