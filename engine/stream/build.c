@@ -81,6 +81,18 @@ static int build_event(struct build *build, const struct dal_log_record *record)
 	return r;
 }
 
+static void not_beyond(struct dal_position *position, const struct dal_position *end)
+{
+	for (size_t i = 0; i < position->count; i++) {
+		struct dal_mark *mark = &position->marks[i];
+		const struct dal_mark *most = dal_position_find(end, mark->topic, mark->partition);
+
+		if (most && mark->next > most->next) {
+			mark->next = most->next;
+		}
+	}
+}
+
 static int build_batch(struct build *build, const struct dal_log_batch *batch)
 {
 	struct dal_lane *lane = build->lane;
@@ -100,6 +112,7 @@ static int build_batch(struct build *build, const struct dal_log_batch *batch)
 		}
 	}
 	dal_position_advance(&build->next, &batch->position);
+	not_beyond(&build->next, &build->end); /* what else the batch held comes another time */
 	if (r == DAL_EVALUATOR_HALT) {
 		lane->halted = true;
 		dal_evaluator_discard(lane->evaluator);

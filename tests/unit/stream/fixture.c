@@ -72,7 +72,7 @@ int fixture_teardown(void **own)
 	return 0;
 }
 
-static void rules_load(struct fixture *f, const char *text)
+void fixture_rules(struct fixture *f, const char *text)
 {
 	struct dal_rules_source sources[] = {
 		{"dalamb.lua", dal_slice_text("func \"check\" {}"), DAL_RULES_OPERATOR},
@@ -96,7 +96,7 @@ void fixture_load(struct fixture *f, const char *rules)
 	char *path = dal_asprintf("%s/state", f->folder);
 	struct dal_error error = {0};
 
-	rules_load(f, rules);
+	fixture_rules(f, rules);
 	if (dal_state_open(path, dal_log_id(f->log), false, &f->state, &error) != 0) {
 		fail_msg("%s", error.text);
 	}

@@ -35,6 +35,8 @@ int fixture_teardown(void **own);
 int fixture_open(struct fixture *f, const char *rules);
 /* Loads rules and opens the state, as fixture_open does before it opens a lane of its own. */
 void fixture_load(struct fixture *f, const char *rules);
+/* Loads rules alone: f->rules, which it does not give back. */
+void fixture_rules(struct fixture *f, const char *rules);
 struct dal_lane_options fixture_lane_options(struct fixture *f);
 void fixture_close(struct fixture *f);  /* lane, rules and state; the log stays */
 void fixture_forget(struct fixture *f); /* closes, and deletes the state */
