@@ -268,16 +268,14 @@ static void path_element(struct explanation *e, uint32_t array, uint32_t element
 	}
 }
 
-/* `pattern` does not hold for `value`. */
-static void explain_object(struct explanation *e, const struct dal_pattern_object *pattern,
-			   uint32_t value)
+/* `pattern` does not hold for `value`; `best` of its objects came nearest. */
+static void explain_best(struct explanation *e, const struct dal_pattern_object *pattern,
+			 uint32_t value, uint32_t best)
 {
 	size_t path = e->path.size;
 	bool several = value != DAL_JSON_NONE && dal_json_kind(e->json, value) == DAL_JSON_ARRAY &&
 		       dal_json_count(e->json, value) > 1;
-	uint32_t best;
 
-	tally_object(e, pattern, value, &best);
 	if (several && best != DAL_JSON_NONE) {
 		path_element(e, value, best);
 	}
@@ -290,6 +288,15 @@ static void explain_object(struct explanation *e, const struct dal_pattern_objec
 				" fulfil all of it together, but none of them alone");
 		e->miss->near = true;
 	}
+}
+
+static void explain_object(struct explanation *e, const struct dal_pattern_object *pattern,
+			   uint32_t value)
+{
+	uint32_t best;
+
+	tally_object(e, pattern, value, &best);
+	explain_best(e, pattern, value, best);
 }
 
 void dal_pattern_miss_deinit(struct dal_pattern_miss *miss)
@@ -317,7 +324,7 @@ bool dal_pattern_explain_with(const struct dal_pattern *pattern, struct dal_even
 	if (tally.failed == 0) {
 		return true;
 	}
-	explain_object(&e, &pattern->root, event);
+	explain_best(&e, &pattern->root, event, best);
 	dal_buffer_deinit(&e.path);
 	return false;
 }

@@ -22,6 +22,10 @@ static void put_counters(struct dal_json_writer *w, struct dal_api *api, const c
 	dal_json_put_integer(w, (int64_t)counters.matched);
 	dal_json_key(w, "passed");
 	dal_json_put_integer(w, (int64_t)counters.passed);
+	dal_json_key(w, "refused"); /* its guard said no; another thread may be between the two */
+	dal_json_put_integer(w, counters.matched > counters.passed
+					? (int64_t)(counters.matched - counters.passed)
+					: 0);
 	dal_json_key(w, "failed");
 	dal_json_put_integer(w, (int64_t)counters.failed);
 }
@@ -101,6 +105,8 @@ static void get_rules(struct dal_http_request *request, void *data)
 	dal_json_put_text(&w, dal_rules_digest(app->rules));
 	dal_json_key(&w, "generation_number");
 	dal_json_put_integer(&w, (int64_t)app->number);
+	dal_json_key(&w, "since"); /* of the counters */
+	dal_json_put_time(&w, dal_engine_started_us(api->engine));
 	put_rules(&w, api, app, first, limit);
 	dal_json_end_object(&w);
 	dal_app_free(app);

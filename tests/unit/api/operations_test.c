@@ -174,8 +174,9 @@ static void rules_are_counted(void **state)
 	harness_settle();
 	assert_non_null(strstr(harness_get("/v1/rules?limit=1", 200),
 			       "\"name\":\"large\",\"file\":\"rules/test.lua\",\"line\":1,"));
-	assert_non_null(strstr(harness_get("/v1/rules?limit=1", 200),
-			       "\"matched\":1,\"passed\":1,\"failed\":0}],\"cursor\":"));
+	assert_non_null(
+		strstr(harness_get("/v1/rules?limit=1", 200),
+		       "\"matched\":1,\"passed\":1,\"refused\":0,\"failed\":0}],\"cursor\":"));
 	assert_int_equal(dal_json_count(harness_json(), harness_member(DAL_JSON_ROOT, "rules")), 1);
 	harness_get("/v1/rules", 200);
 	assert_int_equal(dal_json_count(harness_json(), harness_member(DAL_JSON_ROOT, "rules")), 4);
