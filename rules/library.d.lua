@@ -33,7 +33,8 @@ null = {}
 ---@class dalamb.Operator
 
 --- What a field of a pattern may be: a value, an operator, fields, or a list of which one matches.
----@alias dalamb.Match string|number|boolean|dalamb.Null|dalamb.Operator|dalamb.Fields|dalamb.Match[]
+---@alias dalamb.Match dalamb.Item|dalamb.Item[]
+---@alias dalamb.Item string|number|boolean|dalamb.Null|dalamb.Operator|dalamb.Fields
 
 --- Fields inside of an event: each of them must match; `any_of` may stand beside them.
 ---@class dalamb.Fields
