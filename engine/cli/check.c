@@ -5,6 +5,7 @@
 
 #include "engine/app/app.h"
 #include "engine/app/feeds.h"
+#include "engine/app/findings.h"
 #include "engine/app/settings.h"
 #include "engine/base/memory.h"
 #include "engine/cli/cli.h"
@@ -12,6 +13,18 @@
 #include "engine/event/json_write.h"
 
 #define ASK_MS 3000 /* what brokers get to answer */
+
+struct checking {
+	struct dal_app *app; /* NULL: it can't run */
+	struct dal_errors errors, warnings, notes;
+	bool strict;
+};
+
+/* Is it as it should be? */
+static bool is_good(const struct checking *c)
+{
+	return c->app && !(c->strict && c->warnings.count > 0);
+}
 
 static void put_list(struct dal_json_writer *w, const char *name, const struct dal_errors *errors)
 {
@@ -35,15 +48,15 @@ static void put_list(struct dal_json_writer *w, const char *name, const struct d
 	dal_json_end_array(w);
 }
 
-static void print_json(const struct dal_app *app, const struct dal_errors *errors,
-		       const struct dal_errors *warnings)
+static void print_json(const struct checking *c)
 {
+	const struct dal_app *app = c->app;
 	struct dal_buffer out = {0};
 	struct dal_json_writer w = {.out = &out};
 
 	dal_json_begin_object(&w);
 	dal_json_key(&w, "ok");
-	dal_json_put_boolean(&w, app != NULL);
+	dal_json_put_boolean(&w, is_good(c));
 	if (app) {
 		dal_json_key(&w, "app");
 		dal_json_put_text(&w, app->name);
@@ -56,8 +69,9 @@ static void print_json(const struct dal_app *app, const struct dal_errors *error
 		dal_json_key(&w, "tests");
 		dal_json_put_integer(&w, (int64_t)dal_rules_test_count(app->rules));
 	}
-	put_list(&w, "errors", errors);
-	put_list(&w, "warnings", warnings);
+	put_list(&w, "errors", &c->errors);
+	put_list(&w, "warnings", &c->warnings);
+	put_list(&w, "notes", &c->notes);
 	dal_json_end_object(&w);
 	printf("%s\n", dal_buffer_cstr(&out));
 	dal_buffer_deinit(&out);
@@ -68,16 +82,30 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-static void print_text(const struct dal_app *app, const struct dal_errors *errors,
-		       const struct dal_errors *warnings)
+static void print_more(const struct dal_errors *errors, const char *kind)
 {
-	size_t rules, projections, tests;
+	dal_errors_print(errors, kind);
+	if (errors->dropped > 0) {
+		fprintf(stderr, "%sand %zu more\n", kind, errors->dropped);
+	}
+}
 
-	dal_errors_print(warnings, "warning: ");
-	dal_errors_print(errors, "");
+static void print_text(const struct checking *c)
+{
+	const struct dal_app *app = c->app;
+	size_t rules, projections, tests, count;
+
+	print_more(&c->notes, "note: ");
+	print_more(&c->warnings, "warning: ");
+	dal_errors_print(&c->errors, "");
 	if (!app) {
-		size_t count = errors->count + errors->dropped;
+		count = c->errors.count + c->errors.dropped;
 		fprintf(stderr, "%zu mistake%s\n", count, plural(count));
+		return;
+	}
+	if (!is_good(c)) {
+		count = c->warnings.count + c->warnings.dropped;
+		fprintf(stderr, "%zu warning%s, and --strict takes none\n", count, plural(count));
 		return;
 	}
 	rules = dal_rules_rule_count(app->rules);
@@ -168,19 +196,37 @@ static bool kafka_check(const struct dal_app *app, bool offline, struct dal_erro
 
 /* --- the command --- */
 
+static void app_check(struct checking *c, const char *folder, bool offline)
+{
+	struct dal_app_options options = {
+		.folder = folder, .tests = true, .analyse = true, .offline = offline};
+
+	if (dal_app_load(&options, &c->app, &c->errors, &c->warnings) != 0) {
+		return;
+	}
+	if (c->app->settings.log_kind == DAL_LOG_KAFKA &&
+	    !kafka_check(c->app, offline, &c->errors, &c->warnings)) {
+		dal_app_free(c->app);
+		c->app = NULL;
+		return;
+	}
+	dal_findings(c->app, &c->warnings, &c->notes);
+}
+
 static int run(const struct dal_command *command, int argc, char **argv)
 {
-	const char *format = NULL, *offline = NULL;
+	const char *format = NULL, *offline = NULL, *strict = NULL;
 	struct dal_option options[] = {
 		{"offline", NULL, "secrets may lack; no program is looked for, no broker asked",
 		 &offline},
-		{"format", "json", "instead of text: one object with errors and warnings", &format},
+		{"strict", NULL, "a warning is enough to exit 1", &strict},
+		{"format", "json", "instead of text: one object with errors, warnings, notes",
+		 &format},
 		{0},
 	};
-	struct dal_errors errors = {0}, warnings = {0};
-	struct dal_app *app = NULL;
+	struct checking checking = {0};
 	bool json;
-	int status, r;
+	int status;
 
 	if (dal_options_parse(command, options, &argc, argv) < 0 ||
 	    dal_format_parse(command, format, &json) < 0) {
@@ -189,27 +235,21 @@ static int run(const struct dal_command *command, int argc, char **argv)
 	if (argc > 2) {
 		return dal_usage(command, "one app at a time");
 	}
-	r = dal_app_load(&(struct dal_app_options){.folder = argc > 1 ? argv[1] : ".",
-						   .tests = true,
-						   .offline = offline != NULL},
-			 &app, &errors, &warnings);
-	if (r == 0 && app->settings.log_kind == DAL_LOG_KAFKA &&
-	    !kafka_check(app, offline != NULL, &errors, &warnings)) {
-		dal_app_free(app);
-		app = NULL;
-	}
-	(json ? print_json : print_text)(app, &errors, &warnings);
-	status = app ? DAL_EXIT_DONE : DAL_EXIT_NO;
-	dal_app_free(app);
-	dal_errors_deinit(&errors);
-	dal_errors_deinit(&warnings);
+	checking.strict = strict != NULL;
+	app_check(&checking, argc > 1 ? argv[1] : ".", offline != NULL);
+	(json ? print_json : print_text)(&checking);
+	status = is_good(&checking) ? DAL_EXIT_DONE : DAL_EXIT_NO;
+	dal_app_free(checking.app);
+	dal_errors_deinit(&checking.errors);
+	dal_errors_deinit(&checking.warnings);
+	dal_errors_deinit(&checking.notes);
 	return status;
 }
 
 const struct dal_command dal_command_check = {
 	.name = "check",
 	.arguments = "[APP]",
-	.summary = "loads an app, tells every mistake as file:line, and warns",
-	.example = "  dalamb check examples/shop\n",
+	.summary = "loads an app, tells every mistake as file:line, and what looks wrong",
+	.example = "  dalamb check examples/shop --strict\n",
 	.run = run,
 };

@@ -9,7 +9,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/cli/changes.h"
+#include "engine/cli/edits.h"
 #include "engine/cli/cli.h"
 #include "engine/cli/recording.h"
 #include "engine/cli/remote.h"
@@ -150,9 +150,9 @@ static int test_once(const struct testing *t)
 
 static int watch(const struct testing *t)
 {
-	struct dal_changes changes;
+	struct dal_edits edits;
 	struct dal_buffer name = {0};
-	int r = dal_changes_open(&changes, t->app);
+	int r = dal_edits_open(&edits, t->app);
 
 	while (r == 0) {
 		test_once(t);
@@ -161,12 +161,12 @@ static int watch(const struct testing *t)
 			r = -errno;
 			break;
 		}
-		r = dal_changes_wait(&changes, &name);
+		r = dal_edits_wait(&edits, &name);
 		if (r == 0) {
 			fprintf(stderr, "dalamb test: %s changed\n", dal_buffer_cstr(&name));
 		}
 	}
-	dal_changes_close(&changes);
+	dal_edits_close(&edits);
 	dal_buffer_deinit(&name);
 	return dal_fail(t->command, DAL_EXIT_UNREACHABLE, "%s can't be watched: %s", t->app,
 			strerror(-r));

@@ -117,7 +117,7 @@ def test_check_for_kafka_goes_on_without_brokers():
     result = dalamb("check", ROOT / "examples/shop", **KAFKA)
     assert result.status == DONE and result.out.startswith("ok: 2 rules")
     assert "can't be asked" in result.err and "127.0.0.1:1" in result.err
-    assert dalamb("check", ROOT / "examples/shop", "--offline", **KAFKA).err == ""
+    assert "warning" not in dalamb("check", ROOT / "examples/shop", "--offline", **KAFKA).err
 
 
 def test_check_tells_what_would_need_repartitioning(tmp_path):

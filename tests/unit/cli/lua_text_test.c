@@ -1,4 +1,4 @@
-#include "check.h"
+#include "tests/unit/cli/check.h"
 
 #include "engine/cli/lua_text.h"
 

@@ -1,5 +1,5 @@
 /* What tests exercised: lines of functions, fields of patterns. */
-#include "support.h"
+#include "tests/unit/rules/support.h"
 
 #include "rules/coverage_fields.h"
 #include "rules/coverage_lines.h"

@@ -1,4 +1,4 @@
-#include "engine/cli/changes.h"
+#include "engine/cli/edits.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,33 +18,33 @@ static const char *const names[] = {"", "rules", "lib", "tests", "functions"};
 enum { NAMES = sizeof(names) / sizeof(names[0]), APP = 0, TESTS = 3 };
 
 /* Those that are there; asked again, it adds what was made since. */
-static void watch_all(struct dal_changes *changes)
+static void watch_all(struct dal_edits *edits)
 {
 	for (size_t i = 0; i < NAMES; i++) {
-		char *path = dal_asprintf("%s/%s", changes->app, names[i]);
+		char *path = dal_asprintf("%s/%s", edits->app, names[i]);
 
-		changes->folders[i] = inotify_add_watch(changes->fd, path, CHANGES);
+		edits->folders[i] = inotify_add_watch(edits->fd, path, CHANGES);
 		free(path);
 	}
 }
 
-int dal_changes_open(struct dal_changes *changes, const char *app)
+int dal_edits_open(struct dal_edits *edits, const char *app)
 {
-	*changes = (struct dal_changes){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
-					.app = dal_strdup(app)};
-	if (changes->fd < 0) {
+	*edits = (struct dal_edits){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
+				    .app = dal_strdup(app)};
+	if (edits->fd < 0) {
 		return -errno;
 	}
-	watch_all(changes);
-	return changes->folders[APP] < 0 ? -errno : 0;
+	watch_all(edits);
+	return edits->folders[APP] < 0 ? -errno : 0;
 }
 
-void dal_changes_close(struct dal_changes *changes)
+void dal_edits_close(struct dal_edits *edits)
 {
-	if (changes->fd >= 0) {
-		close(changes->fd);
+	if (edits->fd >= 0) {
+		close(edits->fd);
 	}
-	free(changes->app);
+	free(edits->app);
 }
 
 static bool ends(const char *text, const char *with)
@@ -77,16 +77,16 @@ static bool is_ours(size_t folder, const struct inotify_event *event)
 }
 
 /* Takes what has come; names the first that matters. */
-static void take(struct dal_changes *changes, struct dal_buffer *name)
+static void take(struct dal_edits *edits, struct dal_buffer *name)
 {
 	_Alignas(struct inotify_event) char events[EVENT_BYTES];
-	ssize_t size = read(changes->fd, events, sizeof(events));
+	ssize_t size = read(edits->fd, events, sizeof(events));
 
 	for (ssize_t at = 0; at < size;) {
 		const struct inotify_event *event = (const void *)(events + at);
 
 		for (size_t i = 0; i < NAMES; i++) {
-			if (event->wd == changes->folders[i] && name->size == 0 &&
+			if (event->wd == edits->folders[i] && name->size == 0 &&
 			    is_ours(i, event)) {
 				dal_buffer_printf(name, "%s%s%s", names[i], names[i][0] ? "/" : "",
 						  event->name);
@@ -96,9 +96,9 @@ static void take(struct dal_changes *changes, struct dal_buffer *name)
 	}
 }
 
-int dal_changes_wait(struct dal_changes *changes, struct dal_buffer *name)
+int dal_edits_wait(struct dal_edits *edits, struct dal_buffer *name)
 {
-	struct pollfd poller = {.fd = changes->fd, .events = POLLIN};
+	struct pollfd poller = {.fd = edits->fd, .events = POLLIN};
 
 	dal_buffer_clear(name);
 	for (;;) {
@@ -108,11 +108,11 @@ int dal_changes_wait(struct dal_changes *changes, struct dal_buffer *name)
 			return -errno;
 		}
 		if (ready == 0) {
-			watch_all(changes);
+			watch_all(edits);
 			return 0;
 		}
 		if (ready > 0) {
-			take(changes, name);
+			take(edits, name);
 		}
 	}
 }
