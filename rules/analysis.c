@@ -12,7 +12,7 @@
 #include "rules/analysis_keys.h"
 
 /* Of all pairs together, and of one. */
-#define STEPS_LIMIT UINT64_C(100000000)
+#define STEPS_LIMIT UINT64_C(20000000)
 #define PAIR_STEPS_LIMIT UINT64_C(1000000)
 
 void dal_patterns_equal(const struct dal_pattern *const *patterns, size_t count, uint32_t *first)
@@ -42,7 +42,8 @@ void dal_patterns_equal(const struct dal_pattern *const *patterns, size_t count,
 struct bucket {
 	uint32_t *patterns;
 	uint32_t count, capacity;
-	uint32_t keys; /* how many leaves have this key, of all patterns */
+	uint32_t keys;                   /* how many leaves have this key, of all patterns */
+	struct dal_intervals *intervals; /* of ordered keys, instead of the list; or NULL */
 };
 
 struct index {
@@ -58,13 +59,13 @@ struct index {
 	bool enough; /* of this narrow one */
 };
 
-static void count_key(void *own, struct dal_slice key)
+static void count_key(void *own, const struct dal_key *key)
 {
 	struct index *index = own;
-	struct bucket *bucket = dal_map_get(index->buckets, key);
+	struct bucket *bucket = dal_map_get(index->buckets, key->text);
 	if (!bucket) {
 		bucket = dal_calloc(1, sizeof(*bucket));
-		dal_map_set(index->buckets, key, bucket);
+		dal_map_set(index->buckets, key->text, bucket);
 	}
 	bucket->keys++;
 }
@@ -95,10 +96,10 @@ struct cost {
 	uint64_t sum;
 };
 
-static void add_cost(void *own, struct dal_slice key)
+static void add_cost(void *own, const struct dal_key *key)
 {
 	struct cost *cost = own;
-	const struct bucket *bucket = dal_map_get(cost->index->buckets, key);
+	const struct bucket *bucket = dal_map_get(cost->index->buckets, key->text);
 	cost->sum += bucket->keys;
 }
 
@@ -170,10 +171,16 @@ static void append(struct bucket *bucket, uint32_t pattern)
 	bucket->patterns[bucket->count++] = pattern;
 }
 
-static void enter_key(void *own, struct dal_slice key)
+static void enter_key(void *own, const struct dal_key *key)
 {
 	struct index *index = own;
-	append(dal_map_get(index->buckets, key), index->narrow);
+	struct bucket *bucket = dal_map_get(index->buckets, key->text);
+	if (!key->ordered) {
+		append(bucket, index->narrow);
+		return;
+	}
+	bucket->intervals = bucket->intervals ? bucket->intervals : dal_intervals_new();
+	dal_intervals_add(bucket->intervals, key->lower, key->upper, index->narrow);
 }
 
 static void enter_object(struct index *index, struct dal_buffer *path,
@@ -200,35 +207,45 @@ static void enter_object(struct index *index, struct dal_buffer *path,
 	}
 }
 
-static void compare(struct index *index, const struct bucket *bucket)
+static void compare(void *own, uint32_t wide)
 {
-	for (uint32_t i = 0; i < bucket->count && !index->enough && index->steps > 0; i++) {
-		uint32_t wide = bucket->patterns[i];
-		if (index->compared[wide] == index->narrow + 1) {
-			continue;
-		}
-		index->compared[wide] = index->narrow + 1;
-		if (index->equal[wide] == index->equal[index->narrow]) {
-			continue;
-		}
-		uint64_t limit = index->steps < PAIR_STEPS_LIMIT ? index->steps : PAIR_STEPS_LIMIT;
-		uint64_t left = limit;
-		bool covers = dal_pattern_covers_within(index->patterns[wide],
-							index->patterns[index->narrow], &left);
-		index->steps -= limit - left;
-		if (covers) {
-			index->enough = index->found(index->own, index->narrow, wide);
-		}
+	struct index *index = own;
+	if (index->enough || index->steps == 0 || index->compared[wide] == index->narrow + 1) {
+		return;
+	}
+	index->compared[wide] = index->narrow + 1;
+	if (index->equal[wide] == index->equal[index->narrow]) {
+		return;
+	}
+	uint64_t limit = index->steps < PAIR_STEPS_LIMIT ? index->steps : PAIR_STEPS_LIMIT;
+	uint64_t left = limit;
+	bool covers = dal_pattern_covers_within(index->patterns[wide],
+						index->patterns[index->narrow], &left);
+	index->steps -= limit - left;
+	if (covers) {
+		index->enough = index->found(index->own, index->narrow, wide);
 	}
 }
 
-static void look_up(void *own, struct dal_slice key)
+static void compare_all(struct index *index, const struct bucket *bucket)
+{
+	for (uint32_t i = 0; i < bucket->count && !index->enough && index->steps > 0; i++) {
+		compare(index, bucket->patterns[i]);
+	}
+}
+
+static void look_up(void *own, const struct dal_key *key)
 {
 	struct index *index = own;
-	const struct bucket *bucket = dal_map_get(index->buckets, key);
-	index->steps -= index->steps > 0;
-	if (bucket) {
-		compare(index, bucket);
+	const struct bucket *bucket = NULL;
+	if (!index->enough && index->steps > 0) {
+		bucket = dal_map_get(index->buckets, key->text);
+		index->steps--;
+	}
+	if (bucket && bucket->intervals) {
+		dal_intervals_find(bucket->intervals, key->lower, compare, index);
+	} else if (bucket) {
+		compare_all(index, bucket);
 	}
 }
 
@@ -257,6 +274,7 @@ static void deinit(struct index *index)
 	size_t cursor = 0;
 	void *bucket;
 	while (dal_map_next(index->buckets, &cursor, &key, &bucket)) {
+		dal_intervals_free(((struct bucket *)bucket)->intervals);
 		free(((struct bucket *)bucket)->patterns);
 		free(bucket);
 	}
@@ -283,7 +301,7 @@ bool dal_patterns_shadowed(const struct dal_pattern *const *patterns, size_t cou
 		index.narrow = (uint32_t)i;
 		index.enough = false;
 		if (patterns[i]) {
-			compare(&index, &index.anywhere);
+			compare_all(&index, &index.anywhere);
 			dal_pattern_lookups(patterns[i], look_up, &index);
 		}
 	}
