@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: too many values
 rule "hostile" {
 	on = { type = "order.placed" },

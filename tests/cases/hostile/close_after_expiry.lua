@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: variable 'x' got a non-closable value
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: resulting string too large
 rule "hostile" {
 	on = { type = "order.placed" },

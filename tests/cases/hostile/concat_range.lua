@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: invalid value (a nil) at index
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: stand at the top of a file
 rule "hostile" {
 	on = { type = "order.placed" },

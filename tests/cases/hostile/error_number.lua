@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: 42
 rule "hostile" {
 	on = { type = "order.placed" },

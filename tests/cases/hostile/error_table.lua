@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: the message field
 rule "hostile" {
 	on = { type = "order.placed" },

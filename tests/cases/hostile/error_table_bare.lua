@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: table
 rule "hostile" {
 	on = { type = "order.placed" },

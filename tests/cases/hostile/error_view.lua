@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: event
 rule "hostile" {
 	on = { type = "order.placed" },

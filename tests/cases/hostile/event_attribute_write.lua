@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: an event can't be changed
 rule "hostile" {
 	on = { type = "order.placed" },

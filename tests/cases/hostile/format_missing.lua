@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: no value
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: invalid format
 rule "hostile" {
 	on = { type = "order.placed" },

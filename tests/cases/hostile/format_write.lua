@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: invalid conversion '%n'
 rule "hostile" {
 	on = { type = "order.placed" },

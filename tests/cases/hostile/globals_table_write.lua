@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: can't be changed
 seen = {}
 rule "hostile" {

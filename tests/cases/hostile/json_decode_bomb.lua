@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: json.decode:
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: can't be changed
 rule "hostile" {
 	on = { type = "order.placed" },

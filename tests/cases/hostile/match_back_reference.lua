@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: invalid capture index
 rule "hostile" {
 	on = { type = "order.placed" },

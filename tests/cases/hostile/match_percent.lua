@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: malformed pattern
 rule "hostile" {
 	on = { type = "order.placed" },

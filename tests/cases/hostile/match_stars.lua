@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: too many instructions
 rule "hostile" {
 	on = { type = "order.placed" },

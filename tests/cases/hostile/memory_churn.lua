@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: limit
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: is for patterns
 rule "hostile" {
 	on = { type = "order.placed" },

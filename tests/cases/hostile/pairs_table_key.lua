@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: has no order
 rule "hostile" {
 	on = { type = "order.placed" },

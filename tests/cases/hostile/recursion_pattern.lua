@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: pattern too complex
 rule "hostile" {
 	on = { type = "order.placed" },

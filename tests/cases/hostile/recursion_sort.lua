@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: C stack overflow
 rule "hostile" {
 	on = { type = "order.placed" },

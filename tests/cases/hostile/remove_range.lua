@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: position out of bounds
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: require works while a file is loaded
 rule "hostile" {
 	on = { type = "order.placed" },

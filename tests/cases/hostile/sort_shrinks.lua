@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: attempt to compare
 rule "hostile" {
 	on = { type = "order.placed" },

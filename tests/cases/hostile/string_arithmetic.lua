@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: attempt to perform arithmetic on a string
 rule "hostile" {
 	on = { type = "order.placed" },

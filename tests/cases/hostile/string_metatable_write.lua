@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: attempt to index a string
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: base out of range
 rule "hostile" {
 	on = { type = "order.placed" },

@@ -1,4 +1,4 @@
--- run: guard
+-- run: any
 -- expect: error: too many results to unpack
 rule "hostile" {
 	on = { type = "order.placed" },

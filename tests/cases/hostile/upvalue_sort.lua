@@ -1,4 +1,4 @@
--- run: guard
+-- run: call
 -- expect: error: can't be changed
 local list = { 2, 1 }
 rule "hostile" {
