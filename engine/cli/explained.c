@@ -209,8 +209,9 @@ void dal_explained_print(FILE *to, const struct dal_json *json)
 {
 	uint32_t guards = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("guards"));
 	struct dal_slice note = dal_member_text(json, guards, "note");
-	struct dal_slice at = dal_member_raw(json, guards, "at");
+	struct dal_slice at = dal_member_text(json, guards, "at");
 
+	at = at.size > 0 ? at : dal_member_raw(json, guards, "at"); /* of several partitions */
 	print_event(to, json);
 	print_list(to, json, "rules", "rule");
 	print_left(to, json, "rules", "rules_matched");
