@@ -116,14 +116,26 @@ static bool field_holds(const struct asking *a, const struct dal_pattern_field *
 static bool or_holds(const struct asking *a, const struct dal_pattern_or *alternatives, size_t *at,
 		     uint32_t object);
 
-/* The object's leaves (`inner` false), or its objects; all are asked, whatever one says. */
-static bool fields_hold(const struct asking *a, const struct dal_pattern_object *pattern,
-			bool inner, size_t at, uint32_t object)
+/* The fields of an object in the order that they are asked in. */
+enum part { PART_TYPE, PART_LEAVES, PART_OBJECTS };
+
+static enum part part_of(const struct dal_pattern_field *field, uint32_t object)
+{
+	if (field->operators == NULL) {
+		return PART_OBJECTS;
+	}
+	return object == DAL_JSON_ROOT && dal_slice_is(field->name, "type") ? PART_TYPE
+									    : PART_LEAVES;
+}
+
+/* All of one part are asked, whatever one says. */
+static bool part_holds(const struct asking *a, const struct dal_pattern_object *pattern,
+		       enum part part, size_t at, uint32_t object)
 {
 	bool hold = true;
 	for (uint32_t i = 0; i < pattern->field_count; i++) {
 		const struct dal_pattern_field *field = &pattern->fields[i];
-		if ((field->operators == NULL) == inner) {
+		if (part_of(field, object) == part) {
 			hold = field_holds(a, field, &at, object) && hold;
 		} else {
 			at += field->operators != NULL ? 1 : leaves(field->object);
@@ -135,11 +147,14 @@ static bool fields_hold(const struct asking *a, const struct dal_pattern_object 
 static bool holds_within(const struct asking *a, const struct dal_pattern_object *pattern,
 			 size_t at, uint32_t object)
 {
-	bool hold = fields_hold(a, pattern, false, at, object);
+	if (!part_holds(a, pattern, PART_TYPE, at, object)) {
+		return false;
+	}
+	bool hold = part_holds(a, pattern, PART_LEAVES, at, object);
 	if (!hold && object == DAL_JSON_ROOT) {
 		return false;
 	}
-	hold = fields_hold(a, pattern, true, at, object) && hold;
+	hold = part_holds(a, pattern, PART_OBJECTS, at, object) && hold;
 	for (uint32_t i = 0; i < pattern->field_count; i++) {
 		const struct dal_pattern_field *field = &pattern->fields[i];
 		at += field->operators != NULL ? 1 : leaves(field->object);

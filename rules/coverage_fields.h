@@ -1,10 +1,9 @@
 /*
  * Which fields of a pattern have been seen to hold and to fail: for rule tests.
  *
- * A field is covered once tests had it hold and had it fail. Every field is asked of every event,
- * also where another one has failed; but what is inside the event (`data`) is asked only where the
- * attributes beside it (`type`, `source` ...) hold, as any field fails in an event of another kind.
- * One thread.
+ * A field is covered once tests had it hold and had it fail. `type` is asked first, and need only
+ * hold: what events of other types have says nothing. Then those beside it (`source` ...), and
+ * where they hold those inside (`data`), each whatever the others say. One thread.
  */
 #ifndef DAL_RULES_COVERAGE_FIELDS_H
 #define DAL_RULES_COVERAGE_FIELDS_H

@@ -4,32 +4,96 @@
 #include <stdlib.h>
 
 #include "engine/base/memory.h"
+#include "rules/partial.h"
 
 /* --- gathering --- */
+
+/* What the fields are of: rules by index, then projections. */
+static struct dal_coverage_fields *fields_of(const struct dal_coverage *c, size_t subject)
+{
+	size_t rules = dal_rules_rule_count(c->rules);
+
+	return subject < rules ? c->by_rule[subject].fields
+			       : c->by_projection[subject - rules].fields;
+}
+
+static void subject_add(struct dal_coverage_subjects *subjects, size_t subject)
+{
+	DAL_GROW(subjects->items, subjects->count, subjects->capacity);
+	subjects->items[subjects->count++] = subject;
+}
+
+static bool all_texts(const struct dal_json *json, uint32_t list)
+{
+	for (uint32_t node = list + 1; node < dal_json_next(json, list); node++) {
+		if (dal_json_kind(json, node) != DAL_JSON_STRING) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Under its types, if its pattern names them; else it is asked of each event. */
+static void subject_place(struct dal_coverage *c, const struct dal_pattern *pattern, size_t subject,
+			  struct dal_json *json)
+{
+	struct dal_buffer type = {0};
+	uint32_t list = DAL_JSON_NONE;
+
+	if (dal_pattern_type(pattern, &type) &&
+	    dal_json_parse(json, dal_buffer_slice(&type), 0, NULL) == 0) {
+		list = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("type"));
+	}
+	if (list == DAL_JSON_NONE || !all_texts(json, list)) {
+		subject_add(&c->others, subject);
+		list = DAL_JSON_NONE;
+	}
+	for (uint32_t i = 0; list != DAL_JSON_NONE && i < dal_json_count(json, list); i++) {
+		struct dal_slice name = dal_json_string(json, dal_json_at(json, list, i));
+		struct dal_coverage_subjects *of = dal_map_get(c->by_type, name);
+		if (!of) {
+			of = dal_calloc(1, sizeof(*of));
+			dal_map_set(c->by_type, name, of);
+		}
+		subject_add(of, subject);
+	}
+	dal_buffer_deinit(&type);
+}
 
 struct dal_coverage *dal_coverage_new(struct dal_rules *rules)
 {
 	struct dal_coverage *c = dal_calloc(1, sizeof(*c));
 	size_t rule_count = dal_rules_rule_count(rules);
 	size_t projection_count = dal_rules_projection_count(rules);
+	struct dal_json *json = dal_json_new();
 
 	c->rules = dal_rules_ref(rules);
 	c->lines = dal_coverage_lines_new(rules);
 	c->by_rule = dal_calloc(rule_count + 1, sizeof(*c->by_rule));
 	c->by_projection = dal_calloc(projection_count + 1, sizeof(*c->by_projection));
+	c->by_type = dal_map_new();
 	for (size_t i = 0; i < rule_count; i++) {
-		c->by_rule[i].fields = dal_coverage_fields_new(
-			dal_rules_pattern(rules, dal_rules_rule(rules, i)->pattern));
+		const struct dal_pattern *pattern = dal_rules_pattern(
+			rules, dal_rules_rule(rules, i)->pattern);
+		c->by_rule[i].fields = dal_coverage_fields_new(pattern);
+		subject_place(c, pattern, i, json);
 	}
 	for (size_t i = 0; i < projection_count; i++) {
-		c->by_projection[i].fields = dal_coverage_fields_new(
-			dal_rules_pattern(rules, dal_rules_projection(rules, i)->pattern));
+		const struct dal_pattern *pattern = dal_rules_pattern(
+			rules, dal_rules_projection(rules, i)->pattern);
+		c->by_projection[i].fields = dal_coverage_fields_new(pattern);
+		subject_place(c, pattern, rule_count + i, json);
 	}
+	dal_json_free(json);
 	return c;
 }
 
 void dal_coverage_free(struct dal_coverage *c)
 {
+	struct dal_slice type;
+	size_t cursor = 0;
+	void *subjects;
+
 	if (!c) {
 		return;
 	}
@@ -39,6 +103,12 @@ void dal_coverage_free(struct dal_coverage *c)
 	for (size_t i = 0; i < dal_rules_projection_count(c->rules); i++) {
 		dal_coverage_fields_free(c->by_projection[i].fields);
 	}
+	while (dal_map_next(c->by_type, &cursor, &type, &subjects)) {
+		free(((struct dal_coverage_subjects *)subjects)->items);
+		free(subjects);
+	}
+	dal_map_free(c->by_type);
+	free(c->others.items);
 	dal_coverage_lines_free(c->lines);
 	dal_rules_unref(c->rules);
 	free(c->by_rule);
@@ -62,21 +132,32 @@ static bool feeds(const struct dal_event *event, const char *const *topics, bool
 	return false;
 }
 
+static void subjects_ask(struct dal_coverage *c, const struct dal_coverage_subjects *subjects,
+			 const struct dal_event *event)
+{
+	size_t rules = dal_rules_rule_count(c->rules);
+
+	for (size_t i = 0; i < subjects->count; i++) {
+		size_t subject = subjects->items[i];
+		const struct dal_rule *r = subject < rules ? dal_rules_rule(c->rules, subject)
+							   : NULL;
+		const struct dal_projection *p = r ? NULL
+						   : dal_rules_projection(c->rules,
+									  subject - rules);
+		if (feeds(event, r ? r->topics : p->topics, r ? r->system : p->system)) {
+			dal_coverage_fields_ask(fields_of(c, subject), event->json, DAL_JSON_ROOT);
+		}
+	}
+}
+
 void dal_coverage_event(struct dal_coverage *c, const struct dal_event *event)
 {
-	for (size_t i = 0; i < dal_rules_rule_count(c->rules); i++) {
-		const struct dal_rule *rule = dal_rules_rule(c->rules, i);
-		if (feeds(event, rule->topics, rule->system)) {
-			dal_coverage_fields_ask(c->by_rule[i].fields, event->json, DAL_JSON_ROOT);
-		}
+	const struct dal_coverage_subjects *named = dal_map_get(c->by_type, event->type);
+
+	if (named) {
+		subjects_ask(c, named, event);
 	}
-	for (size_t i = 0; i < dal_rules_projection_count(c->rules); i++) {
-		const struct dal_projection *p = dal_rules_projection(c->rules, i);
-		if (feeds(event, p->topics, p->system)) {
-			dal_coverage_fields_ask(c->by_projection[i].fields, event->json,
-						DAL_JSON_ROOT);
-		}
-	}
+	subjects_ask(c, &c->others, event);
 }
 
 void dal_coverage_match(struct dal_coverage *c, const struct dal_rule *rule, bool passed)

@@ -10,6 +10,7 @@
 #ifndef DAL_CLI_COVERAGE_H
 #define DAL_CLI_COVERAGE_H
 
+#include "engine/base/map.h"
 #include "engine/event/event.h"
 #include "engine/event/json_write.h"
 #include "rules/coverage_fields.h"
@@ -26,11 +27,19 @@ struct dal_coverage_projection {
 	uint64_t folded;
 };
 
+/* Rules by index, then projections. */
+struct dal_coverage_subjects {
+	size_t *items;
+	size_t count, capacity;
+};
+
 struct dal_coverage {
 	struct dal_rules *rules; /* a reference */
 	struct dal_coverage_lines *lines;
 	struct dal_coverage_rule *by_rule;             /* by index */
 	struct dal_coverage_projection *by_projection; /* by index */
+	struct dal_map *by_type;             /* type: the subjects whose patterns name it */
+	struct dal_coverage_subjects others; /* whose patterns say more of types, or nothing */
 };
 
 struct dal_coverage *dal_coverage_new(struct dal_rules *rules);
