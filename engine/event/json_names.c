@@ -97,9 +97,13 @@ static struct dal_json_name *find_name(const struct dal_json_names *names, uint3
 	if (!field->slots) {
 		return NULL;
 	}
-	char *text = padded_copy(name);
-	struct dal_json_name *slot = dal_json_name_slot(field, text, name.size);
-	free(text);
+	char small[8] = {0}; /* so that the look at eight bytes stays inside */
+	const char *key = name.data;
+	if (name.size < sizeof(small)) {
+		memcpy(small, name.size ? name.data : "", name.size);
+		key = small;
+	}
+	struct dal_json_name *slot = dal_json_name_slot(field, key, name.size);
 	return slot->field ? slot : NULL;
 }
 
