@@ -28,7 +28,8 @@
  * Position: marks, varint appended_us, varint sequence, sized generation, marks (goal). Projection:
  *sized digest, u8 built, marks.
  *
- * Threads: the worker of a lane alone writes its keys (dal_store_write); any thread reads.
+ * Threads: the worker of a lane alone writes its keys (dal_store_write), but for versions of
+ * projections that it does not run: these are built and dropped from beside. Any thread reads.
  */
 #ifndef DAL_STATE_STATE_H
 #define DAL_STATE_STATE_H
