@@ -179,3 +179,14 @@ def test_what_the_engine_counts(tmp_path):
         assert (rules["regular"]["passed"], rules["regular"]["refused"]) == (0, 1)
         assert rules["broken"]["failed"] == 1
         assert rules["large"]["matched"] == rules["large"]["refused"] == 0
+
+
+def test_after_a_reload_the_new_guards_are_asked(tmp_path):
+    app = app_of(tmp_path)
+    with running(app, tmp_path / "data") as engine:
+        before = engine("explain", "-", "--rule", "regular", stdin=order())
+        assert before.status == NO and "it returned nil" in before.out
+        app_of(tmp_path, RULES.replace("customer.orders > 1", "customer.orders > 1 or 7"))
+        assert engine("reload").status == DONE
+        after = engine("explain", "-", "--rule", "regular", stdin=order())
+        assert after.status == DONE and "says yes, it returned 7\n" in after.out
