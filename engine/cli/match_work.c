@@ -161,6 +161,9 @@ static void match_line(struct dal_match_lane *lane, struct dal_match_chunk *chun
 	}
 	count = dal_matcher_match(match->rules.matcher, lane->scratch, lane->json, DAL_JSON_ROOT,
 				  &ids);
+	while (count > 0 && ids[count - 1] >= match->rules.count) {
+		count--; /* a pattern of a declaration that is no rule */
+	}
 	for (size_t i = 0; i < count; i++) {
 		lane->hits[ids[i]]++;
 	}
