@@ -15,6 +15,8 @@ enum {
 	OP_SETUPVAL = 10,
 	OP_GETTABUP = 11,
 	OP_GETTABLE = 12,
+	OP_GETI = 13,
+	OP_GETFIELD = 14,
 	OP_SETTABUP = 15,
 	OP_SETFIELD = 18,
 	OP_TBC = 55,
@@ -321,6 +323,40 @@ void dal_chunk_uses(const struct dal_proto *proto, const char *function,
 	}
 	for (size_t i = 0; i < proto->proto_count; i++) {
 		dal_chunk_uses(&proto->protos[i], function, found, own);
+	}
+}
+
+/* A function was fetched: is it called for one value, of which the next instruction takes a field?
+ */
+static bool is_indexed(const struct dal_proto *proto, const struct access *access)
+{
+	for (size_t pc = access->next; pc + 1 < proto->code_count; pc++) {
+		struct instruction i = instruction_at(proto, pc);
+		struct instruction next = instruction_at(proto, pc + 1);
+		if (i.op == OP_CALL && i.a == access->a) {
+			return i.c == 2 && next.b == i.a &&
+			       (next.op == OP_GETFIELD || next.op == OP_GETTABLE ||
+				next.op == OP_GETI);
+		}
+		if (i.op != OP_JMP && i.op != OP_EXTRAARG && i.a == access->a) {
+			return false;
+		}
+	}
+	return false;
+}
+
+void dal_chunk_indexed(const struct dal_proto *proto, const char *function,
+		       void (*found)(void *own, struct dal_slice argument, int line), void *own)
+{
+	for (size_t pc = 0; pc < proto->code_count; pc++) {
+		struct access access;
+		if (access_at(proto, pc, &access) && !access.write &&
+		    dal_slice_is(access.name, function) && is_indexed(proto, &access)) {
+			found(own, literal_argument(proto, &access, access.a), proto->lines[pc]);
+		}
+	}
+	for (size_t i = 0; i < proto->proto_count; i++) {
+		dal_chunk_indexed(&proto->protos[i], function, found, own);
 	}
 }
 

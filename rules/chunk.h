@@ -59,6 +59,10 @@ void dal_chunk_globals(const struct dal_proto *proto,
  */
 void dal_chunk_uses(const struct dal_proto *proto, const char *function,
 		    void (*found)(void *own, struct dal_slice argument, int line), void *own);
+/* Every call of the global `function` whose result is indexed at once, so that it can't be nil:
+ * with its first argument as above. */
+void dal_chunk_indexed(const struct dal_proto *proto, const char *function,
+		       void (*found)(void *own, struct dal_slice argument, int line), void *own);
 /* The fields by which the function reads the table in its upvalue, from 0. False: it may do more
  * with it than that. */
 bool dal_chunk_fields(const struct dal_proto *proto, size_t upvalue,

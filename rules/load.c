@@ -256,6 +256,17 @@ static void check_view(void *own, struct dal_slice name, int line)
 	}
 }
 
+static void warn_indexed(void *own, struct dal_slice name, int line)
+{
+	struct dal_loader *loader = own;
+	dal_errors_add(
+		loader->warnings, dal_loader_source(loader)->name, line,
+		"view(%s%.*s%s): a key has no entry before the projection's first event of it, "
+		"and nil has no fields: look whether it is there first",
+		name.data ? "\"" : "", name.data ? (int)name.size : 3,
+		name.data ? name.data : "...", name.data ? "\", ..." : "");
+}
+
 /* What can be told from the code of the file on top of the stack; its globals are at `globals`. */
 static void check_code(struct dal_loader *loader, int globals)
 {
@@ -266,6 +277,9 @@ static void check_code(struct dal_loader *loader, int globals)
 	dal_chunk_globals(&chunk.root, check_global, &check);
 	if (dal_loader_source(loader)->role != DAL_RULES_TESTS) {
 		dal_chunk_uses(&chunk.root, "view", check_view, loader);
+		if (loader->analyse && loader->warnings != NULL) {
+			dal_chunk_indexed(&chunk.root, "view", warn_indexed, loader);
+		}
 	}
 	dal_map_free(check.assigned);
 	dal_chunk_deinit(&chunk);

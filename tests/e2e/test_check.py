@@ -9,6 +9,7 @@ from cli_support import DONE, NO, dalamb, write
 FUNCTIONS = "".join(
     f'func "{name}" {{ command = {{ "true" }}, sandbox = false, input = function(e) return {{}} end }}\n'
     for name in ["f", "g"])
+PROJECTION = 'projection "p" { on = { type = "x" }, key = "subject", fold = function(s, e) return s end }'
 USED = 'rule "used" { on = { type = "use" }, call = { "f", "g" } }\n'
 
 
@@ -182,9 +183,25 @@ def test_a_view_that_nothing_feeds(check):
         'an entry')
 
 
-# --- what nobody uses ---------------------------------------------------------------------------
+@pytest.mark.parametrize("code, indexed", [
+    ('return view("p", e.subject).n > 1', True),
+    ('local p = view("p", e.subject) return p.n > 1', True),
+    ('local p = view("p", e.subject or e.id)[1] return p', True),
+    ('local p = view("p", e.subject) return p and p.n > 1', False),
+    ('local p = view("p", e.subject) if not p then return false end return p.n > 1', False),
+    ('return (view("p", e.subject) or { n = 0 }).n > 1', False),
+    ('local p = view("p", e.data.key) local q = e.data return q.n and p', False),
+    ('return tostring(view("p", e.subject)) and e.data.n', False),
+])
+def test_a_view_that_is_indexed_without_a_look(check, code, indexed):
+    warnings, _ = check(PROJECTION, 'rule "a" { on = { type = "x" }, when = function(e)',
+                        f"  {code}", "end }")
+    assert warnings == ([
+        '3: view("p", ...): a key has no entry before the projection\'s first event of it, and nil '
+        'has no fields: look whether it is there first'] if indexed else [])
 
-PROJECTION = 'projection "p" { on = { type = "x" }, key = "subject", fold = function(s, e) return s end }'
+
+# --- what nobody uses ---------------------------------------------------------------------------
 
 
 def test_a_projection_that_no_code_reads_is_a_note(check):
