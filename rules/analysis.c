@@ -12,7 +12,7 @@
 #include "rules/analysis_keys.h"
 
 /* Of all pairs together, and of one. */
-#define STEPS_LIMIT UINT64_C(20000000)
+#define STEPS_LIMIT UINT64_C(50000000)
 #define PAIR_STEPS_LIMIT UINT64_C(1000000)
 
 void dal_patterns_equal(const struct dal_pattern *const *patterns, size_t count, uint32_t *first)

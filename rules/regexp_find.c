@@ -18,7 +18,7 @@ enum {
 	SLOTS = 4 * CACHED_STATES,   /* of each hash table */
 	FAR_STEPS = SLOTS / 2,       /* steps by characters beyond ASCII */
 	PAYING_STEPS = 10,           /* steps that a state must serve on average */
-	RESTING_STEPS = 1024 * 1024, /* simulated before the cache is tried again */
+	RESTING_STEPS = 32 * 1024, /* simulated before the cache is tried again */
 	WATCHES = 1024,
 };
 
