@@ -8,7 +8,7 @@
 struct reader {
 	FILE *file;
 	struct dal_buffer text; /* of one member: "name": {...} */
-	struct dal_json *json;
+	struct dal_json *json, *pattern;
 };
 
 static _Noreturn void fail(const char *what)
@@ -17,17 +17,25 @@ static _Noreturn void fail(const char *what)
 	exit(2);
 }
 
+static inline void put(struct dal_buffer *text, int c)
+{
+	if (text->size == text->capacity) {
+		dal_buffer_reserve(text, 256);
+	}
+	text->data[text->size++] = (char)c;
+}
+
 /* Up to the comma or brace that ends the member; false: there are no more. */
 static bool read_member(struct reader *reader)
 {
 	int depth = 0, c;
 	bool string = false;
 	dal_buffer_clear(&reader->text);
-	dal_buffer_byte(&reader->text, '{');
-	while ((c = getc(reader->file)) != EOF) {
+	put(&reader->text, '{');
+	while ((c = getc_unlocked(reader->file)) != EOF) {
 		if (string && c == '\\') {
-			dal_buffer_byte(&reader->text, (char)c);
-			c = getc(reader->file);
+			put(&reader->text, c);
+			c = getc_unlocked(reader->file);
 		} else if (c == '"') {
 			string = !string;
 		} else if (!string && (c == '{' || c == '[')) {
@@ -37,9 +45,9 @@ static bool read_member(struct reader *reader)
 		} else if (!string && c == ',' && depth == 0) {
 			break;
 		}
-		dal_buffer_byte(&reader->text, (char)c);
+		put(&reader->text, c);
 	}
-	dal_buffer_byte(&reader->text, '}');
+	put(&reader->text, '}');
 	return reader->text.size > 2;
 }
 
@@ -57,8 +65,8 @@ static void add(struct bench_rules *rules, struct reader *reader)
 	size_t count = rules->count;
 	DAL_GROW(rules->names, count, rules->names_capacity);
 	rules->names[count] = dal_slice_dup(dal_json_string(json, DAL_JSON_ROOT + 1));
-	if (dal_pattern_parse(dal_json_raw(json, DAL_JSON_ROOT + 2), 0, &rules->patterns[count],
-			      &error) != 0) {
+	if (dal_pattern_parse_with(reader->pattern, dal_json_raw(json, DAL_JSON_ROOT + 2), 0,
+				   &rules->patterns[count], &error) != 0) {
 		fprintf(stderr, "%s: %s\n", rules->names[count], error.text);
 		exit(2);
 	}
@@ -67,7 +75,8 @@ static void add(struct bench_rules *rules, struct reader *reader)
 
 void bench_rules_read(struct bench_rules *rules, const char *path)
 {
-	struct reader reader = {.file = fopen(path, "re"), .json = dal_json_new()};
+	struct reader reader = {
+		.file = fopen(path, "re"), .json = dal_json_new(), .pattern = dal_json_new()};
 	int c = reader.file ? getc(reader.file) : EOF;
 	while (c == ' ' || c == '\n') {
 		c = getc(reader.file);
@@ -81,6 +90,7 @@ void bench_rules_read(struct bench_rules *rules, const char *path)
 	fclose(reader.file);
 	dal_buffer_deinit(&reader.text);
 	dal_json_free(reader.json);
+	dal_json_free(reader.pattern);
 }
 
 void bench_rules_free(struct bench_rules *rules)

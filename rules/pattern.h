@@ -32,6 +32,10 @@ enum { DAL_PATTERN_INVALID = 1 };
  * the remedy. */
 int dal_pattern_parse(struct dal_slice json, int flags, struct dal_pattern **pattern,
 		      struct dal_error *error);
+/* The same with the caller's parser, for many patterns in a row; its tape is none of the pattern's.
+ */
+int dal_pattern_parse_with(struct dal_json *json, struct dal_slice text, int flags,
+			   struct dal_pattern **pattern, struct dal_error *error);
 void dal_pattern_free(struct dal_pattern *pattern); /* NULL is fine */
 /* The pattern in one canonical JSON form (for digests and messages). Appends. */
 void dal_pattern_print(const struct dal_pattern *pattern, struct dal_buffer *out);

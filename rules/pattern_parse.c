@@ -338,23 +338,30 @@ static bool read_pattern(struct dal_pattern_reader *reader, struct dal_json *jso
 	return read_object(reader, DAL_JSON_ROOT, root);
 }
 
-int dal_pattern_parse(struct dal_slice text, int flags, struct dal_pattern **pattern,
-		      struct dal_error *error)
+int dal_pattern_parse_with(struct dal_json *json, struct dal_slice text, int flags,
+			   struct dal_pattern **pattern, struct dal_error *error)
 {
 	struct dal_pattern *new = dal_calloc(1, sizeof(*new));
-	struct dal_json *json = dal_json_new();
 	struct dal_pattern_reader reader = {
 		.arena = &new->arena, .source = text, .flags = flags, .error = error};
 
 	bool read = read_pattern(&reader, json, &new->root);
 	dal_buffer_deinit(&reader.path);
-	dal_json_free(json);
 	if (!read) {
 		dal_pattern_free(new);
 		return DAL_PATTERN_INVALID;
 	}
 	*pattern = new;
 	return 0;
+}
+
+int dal_pattern_parse(struct dal_slice text, int flags, struct dal_pattern **pattern,
+		      struct dal_error *error)
+{
+	struct dal_json *json = dal_json_new();
+	int r = dal_pattern_parse_with(json, text, flags, pattern, error);
+	dal_json_free(json);
+	return r;
 }
 
 void dal_pattern_free(struct dal_pattern *pattern)
