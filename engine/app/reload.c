@@ -11,8 +11,8 @@
 #include "engine/base/memory.h"
 #include "state/generation.h"
 
-#define HOLD_US 250000ll /* then the thread looks whether it is to end */
-enum { HOLD_TRIES = 40 };
+#define HOLD_US 250000ll      /* then the thread looks whether it is to end */
+enum { HOLD_TRIES = 240 };    /* a minute: batches are short, but rules may be slow */
 #define READERS_US 60000000ll /* of the edition before, until what it alone declares is dropped */
 
 struct dal_reloader {

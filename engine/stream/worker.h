@@ -53,7 +53,7 @@ int dal_worker_next_new(struct dal_worker *worker, const struct dal_lane_options
 			struct dal_lane_next **next);
 /*
  * Waits until the worker stands still between two batches: all before *at is folded in, nothing
- * behind. DAL_WORKER_BUSY: not within the time, it was let go. -ECANCELED: it has ended or stops.
+ * behind. DAL_WORKER_BUSY: not yet, ask again or release it. -ECANCELED: it has ended or stops.
  */
 enum { DAL_WORKER_BUSY = 1 };
 int dal_worker_hold(struct dal_worker *worker, int64_t timeout_us, struct dal_position *at);

@@ -63,7 +63,6 @@ int dal_worker_hold(struct dal_worker *worker, int64_t timeout_us, struct dal_po
 		dal_position_copy(at, &worker->status.next);
 	} else {
 		r = worker->stopping ? -ECANCELED : DAL_WORKER_BUSY;
-		worker->hold = false;
 	}
 	pthread_mutex_unlock(&worker->lock);
 	return r;
