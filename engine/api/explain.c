@@ -11,6 +11,7 @@
 #include "engine/api/api_private.h"
 #include "engine/api/entry.h"
 #include "engine/api/explanation.h"
+#include "engine/app/feeds.h"
 #include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/logger.h"
@@ -21,7 +22,9 @@
 
 struct explained {
 	struct dal_api *api;
-	struct dal_rules *rules;
+	struct dal_app *app;     /* that runs; a reload leaves it be */
+	struct dal_rules *rules; /* its */
+	struct dal_feeds *feeds; /* what its rules may read; NULL: all */
 	struct dal_http_request *request;
 	struct dal_json *body, *json; /* what was asked; the event */
 	struct dal_event event;
@@ -200,9 +203,26 @@ static void release(void *own)
 	dal_json_free(e->body);
 	dal_json_free(e->json);
 	dal_log_batch_release(&e->batch);
-	dal_rules_unref(e->rules);
+	dal_feeds_free(e->feeds);
+	dal_app_free(e->app);
 	dal_api_unref(e->api);
 	free(e);
+}
+
+/* A guard may read no more than it may in its lane. False: the request has been answered. */
+static bool feeds_take(struct explained *e)
+{
+	struct dal_errors errors = {0};
+	int r = dal_feeds_open(e->app, dal_engine_log(e->api->engine), &e->feeds, &errors);
+
+	if (r != 0) { /* it runs, so what it was checked by has changed */
+		dal_http_problem(e->request, 503, "%s",
+				 errors.count > 0
+					 ? errors.items[0].text
+					 : "which topic feeds which rule can't be told now");
+	}
+	dal_errors_deinit(&errors);
+	return r == 0;
 }
 
 static void reply(struct explained *e)
@@ -215,7 +235,7 @@ static void reply(struct explained *e)
 		.rule = e->rule,
 		.limit = e->limit,
 		.guards = e->api->guards,
-		.question = {.load = on_load, .own = e},
+		.question = {.load = on_load, .own = e, .rights = dal_feeds_rights(e->feeds)},
 		.at = dal_buffer_slice(&e->at),
 		.note = e->stored ? "guards were asked on today's views, not on those that the "
 				    "event found"
@@ -314,9 +334,10 @@ static void post_explain(struct dal_http_request *request, void *data)
 	}
 	e = dal_calloc(1, sizeof(*e));
 	e->api = dal_api_ref(data);
-	e->rules = dal_engine_rules(e->api->engine);
+	e->app = dal_engine_app(e->api->engine);
+	e->rules = e->app->rules;
 	e->request = request;
-	if (body_read(e) && rule_read(e) && limit_read(e) && event_read(e)) {
+	if (body_read(e) && rule_read(e) && limit_read(e) && event_read(e) && feeds_take(e)) {
 		reply(e);
 	} else {
 		release(e);
