@@ -15,9 +15,9 @@ enum {
 	CACHED_ITEMS = 1024 * 1024, /* of all cached states together */
 	FIRST_ITEMS = 1024,
 	LARGEST_STATE = CACHED_ITEMS / 16,
-	SLOTS = 4 * CACHED_STATES,   /* of each hash table */
-	FAR_STEPS = SLOTS / 2,       /* steps by characters beyond ASCII */
-	PAYING_STEPS = 10,           /* steps that a state must serve on average */
+	SLOTS = 4 * CACHED_STATES, /* of each hash table */
+	FAR_STEPS = SLOTS / 2,     /* steps by characters beyond ASCII */
+	PAYING_STEPS = 10,         /* steps that a state must serve on average */
 	RESTING_STEPS = 32 * 1024, /* simulated before the cache is tried again */
 	WATCHES = 1024,
 };
