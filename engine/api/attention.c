@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/api/figures.h"
+#include "engine/app/reload.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "state/view.h"
@@ -164,6 +165,26 @@ static void put_parked(struct attention *a)
 	}
 }
 
+static void put_reload(struct attention *a)
+{
+	struct dal_reload_status status;
+	const struct dal_error *first;
+	char *what;
+
+	dal_engine_reload_status(a->api->engine, &status);
+	if (status.failed_us > 0 && status.errors.count > 0) {
+		first = &status.errors.items[0];
+		what = dal_asprintf("the last reload (%s) failed with %zu %s, what ran before "
+				    "runs: %s%s%s",
+				    status.failed_by, status.errors.count,
+				    status.errors.count == 1 ? "error" : "errors", first->file,
+				    first->file[0] ? ": " : "", first->text);
+		put(a->w, what, status.failed_us, NULL, DAL_REMEDY_RELOAD);
+		free(what);
+	}
+	dal_errors_deinit(&status.errors);
+}
+
 void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
 		       const struct dal_worker_status *lanes, uint16_t count)
 {
@@ -181,5 +202,6 @@ void dal_attention_put(struct dal_json_writer *writer, struct dal_api *api,
 	put_functions(&a);
 	put_parked(&a);
 	put_dead(&a, dead);
+	put_reload(&a);
 	dal_json_end_array(writer);
 }

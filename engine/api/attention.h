@@ -16,6 +16,8 @@
 	"change the fold so that it takes this event and raise the projection's version: it is "   \
 	"built beside the old one"
 
+#define DAL_REMEDY_RELOAD "mend the files (`dalamb check` lists every error), then `dalamb reload`"
+
 #define DAL_DISK_FULL                                                                              \
 	"the disk is nearly full, no event is taken in: %llu MiB are free, limits.disk_free is "   \
 	"%llu MiB"

@@ -154,6 +154,10 @@ static void print_text(const struct dal_json *json)
 	printf(", up since ");
 	dal_print(stdout, dal_member_text(json, DAL_JSON_ROOT, "started"));
 	printf(", %s\n", dal_member_true(json, DAL_JSON_ROOT, "ready") ? "ready" : "not ready yet");
+	printf("rules     generation %lld, loaded ",
+	       (long long)dal_member_integer(json, DAL_JSON_ROOT, "generation_number"));
+	dal_print(stdout, dal_member_text(json, find(json, DAL_JSON_ROOT, "reload"), "loaded"));
+	printf("\n");
 	print_log(json);
 	printf("outbox    %lld to deliver, %lld dead letters\n",
 	       (long long)dal_member_integer(json, DAL_JSON_ROOT, "undelivered_rows"),

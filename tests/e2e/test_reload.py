@@ -206,6 +206,9 @@ def test_a_signal_reloads_and_a_failure_shows(engine):
     failed = wait_for(lambda: one.status()["reload"].get("failed"), what="the failure")
     assert failed["by"] == "SIGHUP" and failed["errors"][0]["file"] == "rules/r.lua"
     assert "rules/r.lua:1" in one.said()
+    assert any("SIGHUP" in item["what"] for item in one.status()["attention"])
+    told = dalamb("status", "--url", one.url)
+    assert "generation 2" in told.out and "dalamb check" in told.out, told
     assert number(one) == 2
 
 
