@@ -41,7 +41,8 @@ static void what_matches_is_told(void **state)
 static void a_guard_is_told_with_what_it_read(void **state)
 {
 	(void)state;
-	prints("{\"event\":{\"type\":\"a\",\"subject\":\"s\",\"position\":\"events/0/1\"},\"rules\":"
+	prints("{\"event\":{\"type\":\"a\",\"subject\":\"s\",\"position\":\"events/0/1\"},"
+	       "\"rules\":"
 	       "[{\"rule\":\"r\",\"file\":\"f\",\"line\":3,\"matched\":true,\"passed\":false,"
 	       "\"guard\":{\"answer\":\"no\",\"returned\":\"nil\",\"views\":["
 	       "{\"projection\":\"p\",\"key\":\"k\",\"value\":{\"n\":1}},"
