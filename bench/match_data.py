@@ -2,21 +2,37 @@
 """Writes rules and events for bench/match: match_data.py KIND RULES EVENTS FOLDER [SEED]
 
 KIND is
-  small   orders of some 320 bytes; rules of the mix below
-  github  payloads of some 10 KB with some 60 fields of names that occur; the same mix
-  worst   one field of 24 letters; rules *a*b*c* with random letters
-  parcel  GeoJSON parcels of 500 to 800 bytes, like the city lots of San Francisco; no rules
+  city      GeoJSON parcels of 500 to 800 bytes, like the city lots of San Francisco, of which the
+            rule sets of match_city.json match about as many as of those; one NAME.json a set
+  gh        GitHub's own example payloads (of 10 KB, as npm's @octokit/webhooks-examples has them);
+            rules of the mix below over the 30 fields that vary most
+  worst     one field of 24 letters; rules *a*b*c* with random letters
+  stars     the same with *a*b*c*d*
+  regexps   the same as regular expressions .*a.*b.*c.*d.*
+  fields    580 fields an event; each rule names one of them, and no two the same value
+  one       10 fields an event; all rules name the same one
+  late      12 fields an event; all rules agree in three that always hold, and differ in the last
+  small     orders of some 320 bytes; the mix
+  parcel    the parcels of city without rules
 
 The mix: 60 % exact on 2 or 3 fields, 15 % prefix, 10 % anything-but, 10 % numeric range, 5 %
-wildcard or suffix, each with one exact field beside it. Writes FOLDER/rules.json, FOLDER/events.ndjson.
+wildcard or suffix, each with an exact field beside it; one value of each rule is nearly always its
+own. Writes FOLDER/rules.json and FOLDER/events.ndjson. EVENTS of gh are all that there are, and
+over again.
 """
 
 import json
 import random
 import string
 import sys
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
+
+from match_parcel import parcels
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "build/e2e/webhooks-examples.json"
+LETTERS = string.ascii_lowercase
 
 
 def nest(path, value):
@@ -27,7 +43,7 @@ def nest(path, value):
 
 def merge(target, source):
     for key, value in source.items():
-        if isinstance(value, dict) and key in target:
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
             merge(target[key], value)
         else:
             target[key] = value
@@ -42,6 +58,76 @@ def leaves(value, path=()):
         yield path, value
 
 
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+class Mix:
+    """Rules of the mix over fields that occur, with values that occur there."""
+
+    def __init__(self, r, events, width=30):
+        self.r, self.values = r, defaultdict(list)
+        for event in events:
+            for path, value in leaves(event):
+                self.values[path].append(value)
+        kinds = {path: len(set(map(str, values))) for path, values in self.values.items()}
+        often = [path for path, values in self.values.items()
+                 if len(values) >= len(events) // 6 and kinds[path] >= 5]
+        self.fields = sorted(often, key=lambda path: -kinds[path])[:width]
+        self.texts = [path for path in self.fields if any(map(self.long_text, self.values[path]))]
+        self.numbers = [path for path in self.fields if any(map(is_number, self.values[path]))]
+
+    @staticmethod
+    def long_text(value):
+        return isinstance(value, str) and len(value) > 3
+
+    def value(self, path, good=lambda value: True):
+        while True:
+            value = self.r.choice(self.values[path])
+            if good(value):
+                return value
+
+    def own(self, path):
+        """A value of this rule only; of some that occurs."""
+        value = self.value(path, lambda value: value is not None and not isinstance(value, bool))
+        if self.r.random() < 0.002:
+            return value
+        if isinstance(value, str):
+            middle = len(value) // 2
+            return value[:middle] + "%x" % self.r.getrandbits(20) + value[middle:]
+        return value + self.r.randint(1, 10**7)
+
+    def exact(self):
+        paths = self.r.sample(self.fields, self.r.choice([2, 3]))
+        pattern = nest(paths[0], [self.own(paths[0])])
+        for path in paths[1:]:
+            merge(pattern, nest(path, [self.value(path)]))
+        return pattern
+
+    def operator(self, kind):
+        r = self.r
+        path = r.choice(self.numbers if 0.85 <= kind < 0.95 else self.texts)
+        if 0.85 <= kind < 0.95:
+            value = self.value(path, is_number)
+            return path, {"numeric": [">=", value - r.randint(0, 1000), "<", value + r.randint(1, 1000)]}
+        value = self.value(path, self.long_text)
+        if kind < 0.75:
+            return path, {"prefix": value[:r.randint(3, len(value))]}
+        if kind < 0.85:
+            return path, {"anything-but": [value]}
+        if r.random() < 0.5:
+            return path, {"suffix": value[-r.randint(3, len(value)):]}
+        return path, {"wildcard": value[:3].replace("*", "") + "*" + value[-2:].replace("*", "")}
+
+    def rule(self):
+        kind = self.r.random()
+        if kind < 0.6:
+            return self.exact()
+        path, entry = self.operator(kind)
+        beside = self.r.choice([field for field in self.fields if field != path])
+        return merge(nest(path, [entry]), nest(beside, [self.own(beside)]))
+
+
 def order(r):
     return {
         "specversion": "1.0", "id": "%032x" % r.getrandbits(128), "source": "/shop/" + r.choice("abcdefgh"),
@@ -53,92 +139,88 @@ def order(r):
     }
 
 
-def person(r):
-    login = "".join(r.choice("abcdefghij") for _ in range(6))
-    base = "https://api.github.com/users/" + login
-    return {"login": login, "id": r.randrange(10**7), "type": r.choice(["User", "Bot", "Organization"]),
-            "site_admin": False, **{name + "_url": base + "/" + name for name in (
-                "avatar", "followers", "following", "gists", "starred", "events", "repos", "received_events")}}
+def make_small(r, count, events):
+    made = [order(r) for _ in range(events)]
+    mix = Mix(r, made[:2000])
+    return [mix.rule() for _ in range(count)], made
 
 
-def github(r):
-    repository = {"id": r.randrange(10**8), "name": "repo-%d" % r.randrange(3000), "private": r.random() < 0.2,
-                  "owner": person(r), "language": r.choice(["C", "Go", "Rust", "Lua", "Python", None]),
-                  "stargazers_count": r.randrange(10000), "forks": r.randrange(500), "default_branch": "main",
-                  "visibility": r.choice(["public", "private"]), "size": r.randrange(10**6)}
-    repository.update({"%s_%s_url" % (a, b): "https://api.github.com/repos/x/%s/%s" % (a, b)
-                       for a in ("git", "issue", "pull", "hook", "tag", "label")
-                       for b in ("events", "comments", "refs", "commits", "merges", "keys", "trees")})
-    return {"action": r.choice(["opened", "closed", "edited", "labeled", "created"]), "number": r.randrange(5000),
-            "sender": person(r), "repository": repository, "organization": person(r),
-            "issue": {"number": r.randrange(5000), "title": "Something with %d" % r.randrange(1000), "user": person(r),
-                      "state": r.choice(["open", "closed"]), "comments": r.randrange(50), "locked": r.random() < 0.1,
-                      "labels": [{"id": r.randrange(1000), "name": r.choice(["bug", "question", "help"])}
-                                 for _ in range(3)],
-                      "body": "lorem ipsum " * 120},
-            "installation": {"id": r.randrange(1000), "node_id": "%x" % r.getrandbits(60)}}
+def make_gh(r, count, events):
+    if not EXAMPLES.exists():
+        sys.exit(f"match_data: {EXAMPLES} is not there; ./dev bench match-scale fetches it")
+    examples = [one for group in json.loads(EXAMPLES.read_text()) for one in group["examples"]]
+    mix = Mix(r, examples)
+    times = max(1, round(events / len(examples)))
+    return [mix.rule() for _ in range(count)], examples * times
 
 
-def rule(r, pool, common):
-    """Fields of one event that exists, so that the rule can match; one of them is a rare value."""
-    fields = r.choice(pool)
-    rare = [field for field in fields if common[field] <= 2] or fields
-    strings = [(path, value) for path, value in fields if isinstance(value, str) and value]
-    numbers = [(path, value) for path, value in fields if isinstance(value, (int, float)) and value is not True
-               and value is not False]
-    pattern, kind = {}, r.random()
-    chosen = r.choice(rare)
-    for path, value in [chosen] + r.sample(fields, r.choice([1, 2]) if kind < 0.6 else 0):
-        merge(pattern, nest(path, [value]))
-    path, value = r.choice([field for field in strings if field != chosen])
-    if kind < 0.6:
-        return pattern
-    if kind < 0.75:
-        entry = {"prefix": value[:max(2, len(value) - 2)]}
-    elif kind < 0.85:
-        entry = {"anything-but": [value]}
-    elif kind < 0.95:
-        path, value = r.choice([field for field in numbers if field != chosen])
-        entry = {"numeric": [">=", value - 1, "<", value + 10]}
-    elif r.random() < 0.5:
-        entry = {"suffix": value[-max(2, len(value) // 2):]}
-    else:
-        entry = {"wildcard": value[:3].replace("*", "") + "*" + value[-2:].replace("*", "")}
-    return merge(pattern, nest(path, [entry]))
+def make_letters(r, count, events, stars, operator, star):
+    made = [{"a": "".join(r.choice(LETTERS) for _ in range(24))} for _ in range(events)]
+    rules = [{"a": [{operator: star + "".join(one + star for one in r.sample(LETTERS, stars))}]}
+             for _ in range(count)]
+    return rules, made
 
 
-def parcel(r):
-    point = lambda: [round(-122.5 + r.random() / 8, 14), round(37.7 + r.random() / 10, 14), 0.0]
-    points = [point() for _ in range(r.randint(5, 9))]
-    lot = "%04d%03d" % (r.randint(1, 7000), r.randint(1, 250))
-    kind = "Polygon" if r.random() > 0.001 else "MultiPolygon"
-    return {"type": "Feature",
-            "properties": {"MAPBLKLOT": lot, "BLKLOT": lot, "BLOCK_NUM": lot[:4], "LOT_NUM": lot[4:],
-                           "FROM_ST": str(r.randrange(1, 4000)), "TO_ST": str(r.randrange(1, 4000)),
-                           "STREET": r.choice(["JEFFERSON", "FULTON", "MASON", "HYDE", "BEACH", "CHESTNUT", "DRUMM",
-                                               "MISSION", "LAKE", "BLAKE", "ACTON", "FUNSTON", "RHODE ISLAND"]),
-                           "ST_TYPE": r.choice(["ST", "AVE", "BLVD", None]), "ODD_EVEN": r.choice("OE")},
-            "geometry": {"type": kind, "coordinates": [[dict(zip("xyz", p)) for p in points]],
-                         "firstCoordinates": dict(zip("xyz", points[0]))}}
+def make_worst(r, count, events):
+    return make_letters(r, count, events, 3, "wildcard", "*")
 
 
-def main():
-    kind, count, events, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
-    r = random.Random(int((sys.argv + ["1"])[5]))
+def make_stars(r, count, events):
+    return make_letters(r, count, events, 4, "wildcard", "*")
+
+
+def make_regexps(r, count, events):
+    return make_letters(r, count, events, 4, "regexp", ".*")
+
+
+def make_fields(r, count, events):
+    names = ["field_%03d" % i for i in range(580)]
+    made = [{name: "v%d" % r.randrange(1000) for name in names} for _ in range(events)]
+    return [{names[i % 580]: ["v%d" % (i // 580 * 50)]} for i in range(count)], made
+
+
+def make_one(r, count, events):
+    made = [{**{"field_%d" % i: "v%d" % r.randrange(1000) for i in range(9)},
+             "key": "k%d" % r.randrange(2 * count)} for _ in range(events)]
+    return [{"key": ["k%d" % i]} for i in range(count)], made
+
+
+def make_late(r, count, events):
+    made = [{"a": "same", "b": "same", "c": 7, **{"field_%d" % i: "v%d" % r.randrange(1000) for i in range(8)},
+             "zone": "z%d" % r.randrange(2 * count)} for _ in range(events)]
+    return [{"a": ["same"], "b": [{"prefix": "sa"}], "c": [{"numeric": [">", 1]}], "zone": ["z%d" % i]}
+            for i in range(count)], made
+
+
+def make_parcel(r, _, events):
+    return [], parcels(r, events)
+
+
+def write_rules(path, rules):
+    path.write_text(json.dumps({"r%d" % i: one for i, one in enumerate(rules)}))
+
+
+def make(kind, count, events, folder, seed=1):
+    r = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    if kind == "worst":
-        letters = string.ascii_lowercase
-        made = [{"a": "".join(r.choice(letters) for _ in range(24))} for _ in range(events)]
-        rules = [{"a": [{"wildcard": "*%s*%s*%s*" % tuple(r.sample(letters, 3))}]} for _ in range(count)]
+    if kind == "city":
+        sets = json.loads((ROOT / "bench/match_city.json").read_text())["sets"]
+        for name, one in sets.items():
+            write_rules(folder / f"{name}.json", one["rules"])
+        rules, made = [], parcels(r, events)
     else:
-        made = [{"small": order, "github": github, "parcel": parcel}[kind](r) for _ in range(events)]
-        pool = [list(leaves(event)) for event in made[:2000]]
-        common = Counter(field for fields in pool for field in fields)
-        rules = [] if kind == "parcel" else [rule(r, pool, common) for _ in range(count)]
+        rules, made = globals()[f"make_{kind}"](r, count, events)
     with open(folder / "events.ndjson", "w", encoding="utf-8") as out:
         for event in made:
             out.write(json.dumps(event, separators=(",", ":")) + "\n")
-    (folder / "rules.json").write_text(json.dumps({"r%d" % i: one for i, one in enumerate(rules)}))
+    write_rules(folder / "rules.json", rules)
+
+
+def main():
+    if len(sys.argv) not in (5, 6):
+        sys.exit(__doc__)
+    kind, count, events, folder = sys.argv[1:5]
+    make(kind, int(count), int(events), Path(folder), int((sys.argv + ["1"])[5]))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,20 @@
 
 #include <simdjson.h>
 
-bool peer_parse(const char *text, size_t size)
+static bool parse(const char *text, size_t size, bool copy)
 {
 	static simdjson::dom::parser parser;
 	simdjson::dom::element root;
 
-	return parser.parse(text, size).get(root) == simdjson::SUCCESS;
+	return parser.parse(text, size, copy).get(root) == simdjson::SUCCESS;
+}
+
+bool peer_parse(const char *text, size_t size)
+{
+	return parse(text, size, true);
+}
+
+bool peer_parse_padded(const char *text, size_t size)
+{
+	return parse(text, size, false);
 }
