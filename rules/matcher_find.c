@@ -24,7 +24,8 @@ static void mark_found(void *own, uint32_t id)
 static void mark_asked(void *own, uint32_t id)
 {
 	struct dal_matching *matching = own;
-	if (dal_operator_holds(matching->matcher->atoms[id].op, &matching->scalar)) {
+	if (matching->scratch->marks[id] >> 1 != matching->scratch->stamp &&
+	    dal_operator_holds(matching->matcher->atoms[id].op, &matching->scalar)) {
 		mark(matching, id);
 	}
 }

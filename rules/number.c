@@ -1,5 +1,7 @@
 #include "rules/number.h"
 
+#include <endian.h>
+
 #include "engine/base/digest.h"
 
 #define DIGITS 19
@@ -52,6 +54,23 @@ static const uint64_t powers[DIGITS + 1] = {UINT64_C(1),
 					    UINT64_C(1000000000000000000),
 					    UINT64_C(10000000000000000000)};
 
+/* Are these eight bytes digits? Each in '0' to '9', and none carries when 6 is added. */
+static bool eight_digits(uint64_t word)
+{
+	uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
+	return ((word & high) | ((word + UINT64_C(0x0606060606060606)) & high) >> 4) ==
+	       UINT64_C(0x3333333333333333);
+}
+
+/* Their value: neighbours are joined to pairs, pairs to fours, fours to eight. The first byte is
+ * the lowest. */
+static uint64_t value_of_eight(uint64_t word)
+{
+	word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) * (10 * 256 + 1) >> 8;
+	word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 * 65536 + 1) >> 16;
+	return (word & UINT64_C(0x0000ffff0000ffff)) * ((UINT64_C(10000) << 32) + 1) >> 32;
+}
+
 /* A run of digits: the first DIGITS of all runs into the mantissa, the rest is the tail. */
 static const char *read_digits(const char *at, const char *end, struct dal_number *number,
 			       int *digits)
@@ -59,6 +78,17 @@ static const char *read_digits(const char *at, const char *end, struct dal_numbe
 	uint64_t mantissa = number->mantissa;
 	int count = *digits;
 
+	while (end - at >= 8 && count + 8 <= DIGITS && (count > 0 || *at != '0')) {
+		uint64_t word;
+		memcpy(&word, at, sizeof(word));
+		word = le64toh(word);
+		if (!eight_digits(word)) {
+			break;
+		}
+		mantissa = mantissa * 100000000 + value_of_eight(word);
+		count += 8;
+		at += 8;
+	}
 	for (; at < end && is_digit(*at) && count < DIGITS; at++) {
 		mantissa = mantissa * 10 + (uint64_t)(*at - '0');
 		count += mantissa != 0;
