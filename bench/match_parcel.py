@@ -17,7 +17,8 @@ STREETS = [("FULTON", 1910), ("MOULTON", 22), ("MASON", 2657), ("MASONIC", 293),
 OTHER_STREETS = ["%dTH" % i for i in range(4, 49)] + [
     "FOLSOM", "GUERRERO", "NOE", "SANCHEZ", "CASTRO", "VALENCIA", "TARAVAL", "JUDAH", "KIRKHAM", "LAWRENCE", "MORAGA",
     "NORIEGA", "ORTEGA", "PACHECO", "QUINTARA", "RIVERA", "ULLOA", "VICENTE", "WAWONA", "YORBA", "GEARY", "POST",
-    "SUTTER", "BUSH", "PINE", "CALIFORNIA", "SACRAMENTO", "CLAY", "WASHINGTON ALLEY", "PACIFIC", "GREEN", "UNION STREET"]
+    "SUTTER", "BUSH", "PINE", "CALIFORNIA", "SACRAMENTO", "CLAY", "VALLEJO", "PACIFIC", "GREEN",
+    "UTAH"]
 TYPES = [("ST", 116386), ("CT", 1774), ("SQ", 15)]
 FROM = [("441", 2453), ("440", 1524), ("1241", 1560)]
 MIDDLE, WEST, EAST = -122.41600944012424, -122.46471267081272, -122.4063085128395
@@ -39,6 +40,10 @@ def other_lot(r):
         lot = "%04d%03d" % (r.randint(1, 7500), 1 + min(249, int(r.expovariate(1 / 40))))
         if not LOTS_TAKEN.match(lot):
             return lot
+
+
+def other_number(r):
+    return str(r.choice([r.randint(1, 439), r.randint(450, 1240), r.randint(1242, 3999)]))
 
 
 def digits(r, text):
@@ -88,9 +93,9 @@ def parcels(r, count):
     lots = column(r, count, LOTS, lambda: other_lot(r))
     streets = column(r, count, STREETS, lambda: r.choice(OTHER_STREETS))
     types = column(r, count, TYPES, lambda: r.choice(["AVE", "AVE", "AVE", "BLVD", "WAY", None]))
-    fro = column(r, count, FROM, lambda: str(r.choice([r.randint(1, 439), r.randint(450, 1240), r.randint(1242, 3999)])))
+    numbers = column(r, count, FROM, lambda: other_number(r))
     made = []
-    for lot, street, kind, number in zip(lots, streets, types, fro):
+    for lot, street, kind, number in zip(lots, streets, types, numbers):
         lot = digits(r, lot)
         ring = shape(r, r.choice([5, 5, 5, 6, 6, 7, 7, 8]))
         made.append({

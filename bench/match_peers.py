@@ -79,7 +79,8 @@ def differences(ours, theirs):
         return ""
     if not isinstance(ours, dict):
         return f"{theirs} matches, dalamb {ours}"
-    found = [f"{rule} {theirs.get(rule)}, dalamb {ours[rule]}" for rule in ours if ours[rule] != theirs.get(rule)]
+    found = [f"{rule} {theirs.get(rule)}, dalamb {count}" for rule, count in ours.items()
+             if count != theirs.get(rule)]
     return "; ".join(found[:3]) + (f"; {len(found)} rules" if len(found) > 3 else "")
 
 
