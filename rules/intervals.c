@@ -1,5 +1,6 @@
 #include "rules/intervals.h"
 
+#include "engine/base/digest.h"
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 
@@ -16,12 +17,14 @@ struct dal_intervals {
 	uint32_t count, capacity;
 	uint32_t free; /* the first of those that are free, linked by `left` */
 	uint32_t root;
+	uint64_t secret; /* nobody can choose ranges that unbalance the tree */
 };
 
 struct dal_intervals *dal_intervals_new(void)
 {
 	struct dal_intervals *intervals = dal_calloc(1, sizeof(*intervals));
 	intervals->root = intervals->free = DAL_ABSENT;
+	dal_random(&intervals->secret, sizeof(intervals->secret));
 	return intervals;
 }
 
@@ -105,15 +108,16 @@ void dal_intervals_add(struct dal_intervals *intervals, struct dal_order lower,
 		       struct dal_order upper, uint32_t id)
 {
 	uint32_t before, rest;
-	uint32_t new = new_node(intervals, (struct node){
-						   .lower = lower,
-						   .upper = upper,
-						   .reach = upper,
-						   .left = DAL_ABSENT,
-						   .right = DAL_ABSENT,
-						   .id = id,
-						   .priority = (uint32_t)dal_mix(id, lower.low),
-					   });
+	uint32_t new = new_node(intervals,
+				(struct node){
+					.lower = lower,
+					.upper = upper,
+					.reach = upper,
+					.left = DAL_ABSENT,
+					.right = DAL_ABSENT,
+					.id = id,
+					.priority = (uint32_t)dal_mix(id, intervals->secret),
+				});
 	part(intervals, intervals->root, lower, id, &before, &rest);
 	intervals->root = join(intervals, join(intervals, before, new), rest);
 }

@@ -3,7 +3,7 @@
  *
  * A search tree of their lower ends, in which each node knows how far the ranges below it reach: a
  * point costs as many steps as the tree is deep and ranges are found. It is a treap, balanced by a
- * hash of the ids, so that ranges come and go in place.
+ * secret hash of the ids, so that ranges come and go in place.
  *
  * Ends are orders: what compares as the values do. A value that an order can't hold exactly has the
  * order of a neighbour, and open ends are as closed ones: what is found is still to be asked.

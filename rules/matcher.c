@@ -50,7 +50,7 @@ void dal_matcher_free(struct dal_matcher *matcher)
 		dal_field_index_free(matcher->fields[i].index);
 	}
 	for (uint32_t i = 0; i < matcher->atom_count; i++) {
-		free(matcher->atoms[i].entries);
+		dal_atom_deinit(&matcher->atoms[i]);
 	}
 	free(matcher->rules);
 	free(matcher->fields);
@@ -62,7 +62,6 @@ void dal_matcher_free(struct dal_matcher *matcher)
 	dal_id_table_deinit(&matcher->condition_table);
 	dal_id_table_deinit(&matcher->atom_table);
 	dal_json_names_free(matcher->names);
-	dal_arena_deinit(&matcher->made);
 	free(matcher);
 }
 
@@ -92,7 +91,12 @@ void dal_matcher_scratch_free(struct dal_matcher_scratch *scratch)
 		free(scratch->conditions);
 		free(scratch->bits);
 		free(scratch->used);
+		for (uint32_t i = 0; i < scratch->field_capacity; i++) {
+			free(scratch->fields[i].pending.items);
+		}
 		free(scratch->fields);
+		free(scratch->asked);
+		free(scratch->seen.slots);
 		free(scratch->fired.items);
 		free(scratch->matched.items);
 		dal_buffer_deinit(&scratch->folded);

@@ -341,6 +341,26 @@ uint32_t dal_atom_use(struct dal_matcher *matcher, uint32_t field, const struct 
 	return id;
 }
 
+uint32_t dal_atom_make(struct dal_matcher *matcher, uint32_t field, struct dal_operator op)
+{
+	if (dal_atom_find(matcher, field, &op) != DAL_ABSENT) {
+		return dal_atom_use(matcher, field, &op);
+	}
+	struct dal_operator *own = dal_malloc(sizeof(*own));
+	*own = op;
+	uint32_t id = dal_atom_use(matcher, field, own);
+	matcher->atoms[id].made = true;
+	return id;
+}
+
+void dal_atom_deinit(struct dal_atom *atom)
+{
+	if (atom->made) {
+		free((void *)atom->op);
+	}
+	free(atom->entries);
+}
+
 void dal_atom_drop(struct dal_matcher *matcher, uint32_t id)
 {
 	struct dal_atom *atom = &matcher->atoms[id];
@@ -352,7 +372,7 @@ void dal_atom_drop(struct dal_matcher *matcher, uint32_t id)
 	} else {
 		dal_id_table_remove(&matcher->atom_table, field_hash(atom->field, atom->op), id);
 	}
-	free(atom->entries);
+	dal_atom_deinit(atom);
 	*atom = (struct dal_atom){0};
 	dal_ids_add(&matcher->free_atoms, id);
 }

@@ -138,8 +138,41 @@ static void find_number(struct dal_matching *matching, const struct dal_field_in
 	}
 }
 
-void dal_matching_find(struct dal_matching *matching, struct dal_field_index *index)
+/*
+ * Those that have to be asked one by one. Each value after the first asks only those that none
+ * before it satisfied, so that a long array does not ask all of them again and again.
+ */
+static void find_others(struct dal_matching *matching, const struct dal_ids *others,
+			struct dal_field_state *state)
 {
+	const struct dal_matcher_scratch *scratch = matching->scratch;
+	struct dal_ids *pending = &state->pending;
+	if (state->values == 1) {
+		for (uint32_t i = 0; i < others->count; i++) {
+			mark_asked(matching, others->items[i]);
+		}
+		return;
+	}
+	if (state->values == 2) {
+		pending->count = 0;
+		for (uint32_t i = 0; i < others->count; i++) {
+			dal_ids_add(pending, others->items[i]);
+		}
+	}
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < pending->count; i++) {
+		uint32_t id = pending->items[i];
+		mark_asked(matching, id);
+		if (scratch->marks[id] >> 1 != scratch->stamp) {
+			pending->items[left++] = id;
+		}
+	}
+	pending->count = left;
+}
+
+void dal_matching_find(struct dal_matching *matching, uint32_t field)
+{
+	const struct dal_field_index *index = matching->matcher->fields[field].index;
 	enum dal_json_kind kind = matching->scalar.kind;
 	if (kind == DAL_JSON_STRING) {
 		find_text(matching, index);
@@ -153,7 +186,7 @@ void dal_matching_find(struct dal_matching *matching, struct dal_field_index *in
 	if (index->exists != DAL_ABSENT) {
 		mark(matching, index->exists);
 	}
-	for (uint32_t i = 0; i < index->others.count; i++) {
-		mark_asked(matching, index->others.items[i]);
+	if (index->others.count > 0) {
+		find_others(matching, &index->others, &matching->scratch->fields[field]);
 	}
 }

@@ -5,13 +5,20 @@
 #include "engine/base/memory.h"
 #include "rules/matcher_scratch.h"
 
+#define MANY_VALUES 8 /* from here on it is worth while to look whether one came before */
+
 static void note_scalar(struct dal_matching *matching, uint32_t id, uint32_t node)
 {
-	struct dal_field_index *index = matching->matcher->fields[id].index;
-	if (index) {
-		matching->scalar = dal_scalar_read(matching->json, node);
-		dal_matching_find(matching, index);
+	struct dal_matcher_scratch *scratch = matching->scratch;
+	if (!matching->matcher->fields[id].index) {
+		return;
 	}
+	if (++scratch->fields[id].values > MANY_VALUES &&
+	    dal_seen_before(&scratch->seen, matching->json, scratch->stamp, id, node)) {
+		return;
+	}
+	matching->scalar = dal_scalar_read(matching->json, node);
+	dal_matching_find(matching, id);
 }
 
 static void note_value(struct dal_matching *matching, uint32_t id, uint32_t value, bool several)
@@ -22,6 +29,7 @@ static void note_value(struct dal_matching *matching, uint32_t id, uint32_t valu
 		state->stamp = scratch->stamp;
 		state->node = value;
 		state->several = state->exists = state->read = false;
+		state->values = 0;
 	}
 	state->several |= several;
 	matching->mark = scratch->stamp << 1 | several;
@@ -124,6 +132,15 @@ static enum verdict ask(struct dal_matching *matching, uint32_t rest)
 	return mark >> 1 != matching->scratch->stamp ? NO : mark & 1 ? ONE_OF_SEVERAL : YES;
 }
 
+/* The whole of a pattern is asked once an event, by however many ways its rule is entered. */
+static bool asked_before(struct dal_matching *matching, uint32_t rule)
+{
+	uint32_t *asked = &matching->scratch->asked[rule];
+	bool before = *asked == matching->scratch->stamp;
+	*asked = matching->scratch->stamp;
+	return before;
+}
+
 /*
  * Conditions about fields in several elements of an array: if one alone is, it may lie in any of
  * them. Two could have to be in the same one.
@@ -132,9 +149,13 @@ static bool holds(struct dal_matching *matching, uint32_t event, uint32_t atom,
 		  const struct dal_entry *entry)
 {
 	const struct dal_matcher *matcher = matching->matcher;
-	const struct dal_matcher_rule *rule = &matcher->rules[entry->rule & ~DAL_ENTRY_VERIFY];
+	uint32_t id = entry->rule & ~DAL_ENTRY_VERIFY;
+	const struct dal_matcher_rule *rule = &matcher->rules[id];
 	bool verify = entry->rule & DAL_ENTRY_VERIFY;
 	uint32_t several = matching->scratch->marks[atom] & 1;
+	if (verify && asked_before(matching, id)) {
+		return false;
+	}
 	for (int i = 0; i < 2 && entry->rest[i] != DAL_ABSENT; i++) {
 		enum verdict verdict = ask(matching, entry->rest[i]);
 		if (verdict == NO) {
@@ -149,7 +170,10 @@ static bool holds(struct dal_matching *matching, uint32_t event, uint32_t atom,
 		}
 		several += verdict == ASK_THE_PATTERN ? 2 : 0;
 	}
-	return (several < 2 && !(verify && rule->has_or)) ||
+	if (several < 2 && !(verify && rule->has_or)) {
+		return true;
+	}
+	return (verify || !asked_before(matching, id)) &&
 	       dal_pattern_test(rule->pattern, matching->json, event);
 }
 
@@ -180,10 +204,10 @@ static void enter_absent(struct dal_matching *matching, uint32_t event)
 		}
 		const struct dal_ids *absent = &matcher->fields[id].index->absent;
 		for (uint32_t j = 0; j < absent->count; j++) {
-			const struct dal_pattern *pattern =
-				matcher->rules[absent->items[j]].pattern;
-			if (dal_pattern_test(pattern, matching->json, event)) {
-				dal_ids_add(&matching->scratch->matched, absent->items[j]);
+			uint32_t rule = absent->items[j];
+			if (!asked_before(matching, rule) &&
+			    dal_pattern_test(matcher->rules[rule].pattern, matching->json, event)) {
+				dal_ids_add(&matching->scratch->matched, rule);
 			}
 		}
 	}
@@ -209,6 +233,9 @@ static void fit(struct dal_matcher_scratch *scratch, const struct dal_matcher *m
 					    sizeof(*scratch->conditions));
 	}
 	if (scratch->field_capacity < matcher->field_capacity) {
+		for (uint32_t i = 0; i < scratch->field_capacity; i++) {
+			free(scratch->fields[i].pending.items);
+		}
 		scratch->fields = grown(scratch->fields, &scratch->field_capacity,
 					matcher->field_capacity, sizeof(*scratch->fields));
 	}
@@ -217,7 +244,8 @@ static void fit(struct dal_matcher_scratch *scratch, const struct dal_matcher *m
 		scratch->bits = grown(scratch->bits, &capacity, words, sizeof(*scratch->bits));
 		scratch->used = grown(scratch->used, &capacity, words / 64 + 1,
 				      sizeof(*scratch->used));
-		scratch->rule_capacity = matcher->rule_capacity;
+		scratch->asked = grown(scratch->asked, &scratch->rule_capacity,
+				       matcher->rule_capacity, sizeof(*scratch->asked));
 	}
 }
 
@@ -227,10 +255,17 @@ static void start(struct dal_matcher_scratch *scratch, const struct dal_matcher 
 	scratch->fired.count = 0;
 	scratch->matched.count = 0;
 	if (++scratch->stamp == 1u << 31) { /* the stamps begin again */
-		memset(scratch->fields, 0, scratch->field_capacity * sizeof(*scratch->fields));
+		for (uint32_t i = 0; i < scratch->field_capacity; i++) {
+			scratch->fields[i].stamp = 0;
+		}
 		memset(scratch->conditions, 0,
 		       scratch->condition_capacity * sizeof(*scratch->conditions));
 		memset(scratch->marks, 0, scratch->atom_capacity * sizeof(*scratch->marks));
+		memset(scratch->asked, 0, scratch->rule_capacity * sizeof(*scratch->asked));
+		scratch->seen.stamp = 0;
+		for (uint32_t i = 0; scratch->seen.slots && i <= scratch->seen.mask; i++) {
+			scratch->seen.slots[i].stamp = 0;
+		}
 		scratch->stamp = 1;
 	}
 }

@@ -355,17 +355,11 @@ static void enter_absent(const struct way *way, uint32_t field)
 	dal_ids_add(&way->matcher->rules[way->rule].entered, field | DAL_ENTERED_ABSENT);
 }
 
-/* An operator that nobody wrote: it lives as long as the matcher. */
-static uint32_t use_made(struct dal_matcher *matcher, uint32_t field, enum dal_operator_kind kind,
-			 struct dal_slice text)
+static uint32_t use_end(const struct way *way, uint32_t field, enum dal_operator_kind kind,
+			struct dal_slice text)
 {
-	struct dal_operator made = {.kind = kind, .text = text};
-	if (dal_atom_find(matcher, field, &made) != DAL_ABSENT) {
-		return dal_atom_use(matcher, field, &made);
-	}
-	struct dal_operator *kept = dal_arena_take(&matcher->made, sizeof(*kept));
-	*kept = made;
-	return dal_atom_use(matcher, field, kept);
+	return dal_atom_make(way->matcher, field,
+			     (struct dal_operator){.kind = kind, .text = text});
 }
 
 /* Through one of its ends if that says enough, or if there is nothing else. */
@@ -377,15 +371,15 @@ static void enter_wildcard(const struct way *way, uint32_t field, const struct d
 	bool whole = wildcard->count == 2 && (first.size == 0 || last.size == 0);
 	uint32_t atom;
 	if (wildcard->count == 1) {
-		atom = use_made(way->matcher, field, DAL_OPERATOR_STRING, first);
+		atom = use_end(way, field, DAL_OPERATOR_STRING, first);
 		whole = true;
 	} else if (wildcard->count > 2 && longer_end(wildcard) < 3) {
 		atom = dal_atom_use(way->matcher, field, op);
 		whole = true;
 	} else if (first.size >= last.size) {
-		atom = use_made(way->matcher, field, DAL_OPERATOR_PREFIX, first);
+		atom = use_end(way, field, DAL_OPERATOR_PREFIX, first);
 	} else {
-		atom = use_made(way->matcher, field, DAL_OPERATOR_SUFFIX, last);
+		atom = use_end(way, field, DAL_OPERATOR_SUFFIX, last);
 	}
 	enter_atom(way, atom, exact && whole);
 }

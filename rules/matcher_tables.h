@@ -77,6 +77,7 @@ struct dal_atom {
 	uint32_t uses; /* leaves that hold it, and entries */
 	uint32_t entry_count, entry_capacity;
 	struct dal_entry *entries;
+	bool made; /* no pattern wrote it: the operator is the matcher's own */
 };
 
 struct dal_matcher_rule {
@@ -107,7 +108,6 @@ struct dal_matcher {
 	struct dal_ids free_atoms;
 
 	struct dal_ids absent_fields; /* those whose index has `absent` */
-	struct dal_arena made;        /* operators that no pattern wrote: ends of wildcards */
 };
 
 void dal_ids_add(struct dal_ids *ids, uint32_t id);
@@ -135,9 +135,13 @@ uint32_t dal_operator_hash(const struct dal_operator *op);
 bool dal_operator_equal(const struct dal_operator *a, const struct dal_operator *b);
 /* The atom, made if it is new, with one use more. */
 uint32_t dal_atom_use(struct dal_matcher *matcher, uint32_t field, const struct dal_operator *op);
+/* The same of an operator that no pattern wrote: the end of a wildcard. It is copied, its text not.
+ */
+uint32_t dal_atom_make(struct dal_matcher *matcher, uint32_t field, struct dal_operator op);
 uint32_t dal_atom_find(const struct dal_matcher *matcher, uint32_t field,
 		       const struct dal_operator *op);
 void dal_atom_drop(struct dal_matcher *matcher, uint32_t atom);
+void dal_atom_deinit(struct dal_atom *atom);
 void dal_atom_enter(struct dal_matcher *matcher, uint32_t atom, struct dal_entry entry);
 /* Takes out one of the rule's entries. */
 void dal_atom_leave(struct dal_matcher *matcher, uint32_t atom, uint32_t rule);
