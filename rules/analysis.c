@@ -53,6 +53,7 @@ struct index {
 	struct bucket anywhere; /* patterns without a leaf that could tell them apart */
 	uint32_t *compared;     /* by pattern: with which narrow one last, + 1 */
 	uint64_t steps;
+	bool cut; /* a pair was too dear, or there were too many */
 	uint32_t narrow;
 	bool (*found)(void *own, uint32_t narrow, uint32_t wide);
 	void *own;
@@ -222,6 +223,7 @@ static void compare(void *own, uint32_t wide)
 	bool covers = dal_pattern_covers_within(index->patterns[wide],
 						index->patterns[index->narrow], &left);
 	index->steps -= limit - left;
+	index->cut |= left == 0;
 	if (covers) {
 		index->enough = index->found(index->own, index->narrow, wide);
 	}
@@ -305,7 +307,7 @@ bool dal_patterns_shadowed(const struct dal_pattern *const *patterns, size_t cou
 			dal_pattern_lookups(patterns[i], look_up, &index);
 		}
 	}
-	bool all = index.steps > 0;
+	bool all = index.steps > 0 && !index.cut;
 	deinit(&index);
 	return all;
 }

@@ -14,9 +14,16 @@ struct demand {
 static bool object_follows(const struct dal_scope *scope, const struct dal_pattern_object *wide,
 			   uint64_t *steps);
 
+bool dal_steps_pay(uint64_t *steps, uint64_t cost)
+{
+	bool paid = *steps > cost;
+	*steps = paid ? *steps - cost : 0;
+	return paid;
+}
+
 static bool pay(uint64_t *steps)
 {
-	return *steps > 0 && (*steps)-- > 0;
+	return dal_steps_pay(steps, 1);
 }
 
 enum dal_attribute dal_attribute_of(const struct dal_scope *scope, struct dal_slice name)
@@ -94,7 +101,7 @@ static bool operator_follows(const struct dal_operator *narrow,
 		} else if (op->kind == DAL_OPERATOR_ABSENT) {
 			follows = narrow->kind == DAL_OPERATOR_ABSENT;
 		} else {
-			follows = dal_operator_within(narrow, op);
+			follows = dal_operator_within(narrow, op, steps);
 		}
 		if (follows) {
 			return true;

@@ -8,12 +8,13 @@
 #include "engine/base/memory.h"
 #include "rules/analysis_tree.h"
 
-/* What may be spent on the pairs of lists of one attribute. */
-#define PAIRS_LIMIT 1000000
+/* What may be spent on the lists of a pattern's attributes. */
+#define STEPS_LIMIT UINT64_C(1000000)
 #define SHOWN_BYTES 60
 
 struct proof {
 	struct dal_buffer *field, *why;
+	uint64_t steps; /* that are left; without any nothing more is proven */
 };
 
 static bool object_dead(struct proof *proof, const struct dal_scope *scope);
@@ -93,25 +94,28 @@ static void collect(struct lists *lists, const struct dal_pattern_field *leaf)
 	lists->items[lists->count++] = leaf;
 }
 
-static bool list_holds(const struct dal_pattern_field *list, const struct dal_scalar *scalar)
+/* Without steps it is taken to hold, which proves nothing. */
+static bool list_holds(const struct dal_pattern_field *list, const struct dal_scalar *scalar,
+		       uint64_t *steps)
 {
 	for (uint32_t i = 0; i < list->operator_count; i++) {
 		const struct dal_operator *op = &list->operators[i];
 		bool holds = op->kind == DAL_OPERATOR_ALL_OF;
 		for (uint32_t l = 0; holds && l < op->all->count; l++) {
-			holds = list_holds(&op->all->lists[l], scalar);
+			holds = list_holds(&op->all->lists[l], scalar, steps);
 		}
-		if (holds || dal_operator_holds(op, scalar)) {
+		if (holds || !dal_steps_pay(steps, dal_operator_weight(op, scalar->text)) ||
+		    dal_operator_holds(op, scalar)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool lists_hold(const struct lists *lists, const struct dal_scalar *scalar)
+static bool lists_hold(const struct lists *lists, const struct dal_scalar *scalar, uint64_t *steps)
 {
 	for (uint32_t i = 0; i < lists->count; i++) {
-		if (!list_holds(lists->items[i], scalar)) {
+		if (!list_holds(lists->items[i], scalar, steps)) {
 			return false;
 		}
 	}
@@ -119,13 +123,15 @@ static bool lists_hold(const struct lists *lists, const struct dal_scalar *scala
 }
 
 /* For one value: can no operator of the one list hold together with one of the other? */
-static bool lists_apart(const struct dal_pattern_field *a, const struct dal_pattern_field *b);
+static bool lists_apart(const struct dal_pattern_field *a, const struct dal_pattern_field *b,
+			uint64_t *steps);
 
-static bool operator_apart(const struct dal_operator *op, const struct dal_pattern_field *list)
+static bool operator_apart(const struct dal_operator *op, const struct dal_pattern_field *list,
+			   uint64_t *steps)
 {
 	if (op->kind == DAL_OPERATOR_ALL_OF) {
 		for (uint32_t i = 0; i < op->all->count; i++) {
-			if (lists_apart(&op->all->lists[i], list)) {
+			if (lists_apart(&op->all->lists[i], list, steps)) {
 				return true;
 			}
 		}
@@ -135,11 +141,12 @@ static bool operator_apart(const struct dal_operator *op, const struct dal_patte
 					   .operator_count = 1};
 	for (uint32_t i = 0; i < list->operator_count; i++) {
 		const struct dal_operator *other = &list->operators[i];
-		bool apart = other->kind == DAL_OPERATOR_ALL_OF ? operator_apart(other, &single)
+		bool apart = other->kind == DAL_OPERATOR_ALL_OF
+				     ? operator_apart(other, &single, steps)
 			     : other->kind == DAL_OPERATOR_ABSENT
 				     ? true
 				     : op->kind == DAL_OPERATOR_ABSENT ||
-					       dal_operator_apart(op, other);
+					       dal_operator_apart(op, other, steps);
 		if (!apart) {
 			return false;
 		}
@@ -147,13 +154,12 @@ static bool operator_apart(const struct dal_operator *op, const struct dal_patte
 	return true;
 }
 
-static bool lists_apart(const struct dal_pattern_field *a, const struct dal_pattern_field *b)
+static bool lists_apart(const struct dal_pattern_field *a, const struct dal_pattern_field *b,
+			uint64_t *steps)
 {
-	if ((uint64_t)a->operator_count * b->operator_count > PAIRS_LIMIT) {
-		return false;
-	}
 	for (uint32_t i = 0; i < a->operator_count; i++) {
-		if (!operator_apart(&a->operators[i], b)) {
+		if (!dal_steps_pay(steps, 1 + b->operator_count) ||
+		    !operator_apart(&a->operators[i], b, steps)) {
 			return false;
 		}
 	}
@@ -211,7 +217,7 @@ static bool plain_dead(struct proof *proof, const struct lists *lists)
 	for (uint32_t i = 0; i < plain->operator_count; i++) {
 		struct dal_scalar scalar = {.kind = DAL_JSON_STRING,
 					    .text = plain->operators[i].text};
-		if (lists_hold(lists, &scalar)) {
+		if (lists_hold(lists, &scalar, &proof->steps)) {
 			return false;
 		}
 	}
@@ -230,13 +236,13 @@ static bool text_dead(struct proof *proof, const struct lists *lists, bool optio
 			return say(proof, optional ? "must have a value, and must have none"
 						   : "is in every event, and must be missing");
 		}
-		if (lists_apart(lists->items[i], &any_text)) {
+		if (lists_apart(lists->items[i], &any_text, &proof->steps)) {
 			return say(proof, "is text in every event, and is compared with none");
 		}
 	}
 	for (uint32_t i = 0; i < lists->count; i++) {
 		for (uint32_t j = i + 1; j < lists->count; j++) {
-			if (lists_apart(lists->items[i], lists->items[j])) {
+			if (lists_apart(lists->items[i], lists->items[j], &proof->steps)) {
 				return say_apart(proof, lists->items[i], lists->items[j]);
 			}
 		}
@@ -245,14 +251,14 @@ static bool text_dead(struct proof *proof, const struct lists *lists, bool optio
 }
 
 /* An attribute may be written as null, which is as good as missing. */
-static bool may_be_missing(const struct lists *lists)
+static bool may_be_missing(const struct lists *lists, uint64_t *steps)
 {
 	struct dal_scalar null = {.kind = DAL_JSON_NULL};
 	bool missing = true;
 	for (uint32_t i = 0; i < lists->count; i++) {
 		missing &= presence_of(lists->items[i]).without;
 	}
-	return missing || lists_hold(lists, &null);
+	return missing || lists_hold(lists, &null, steps);
 }
 
 static bool attribute_dead(struct proof *proof, const struct dal_scope *scope,
@@ -274,7 +280,7 @@ static bool attribute_dead(struct proof *proof, const struct dal_scope *scope,
 		}
 	}
 	bool optional = dal_attribute_of(scope, name) == DAL_ATTRIBUTE_OPTIONAL;
-	if (!dead && lists.count > 0 && !(optional && may_be_missing(&lists))) {
+	if (!dead && lists.count > 0 && !(optional && may_be_missing(&lists, &proof->steps))) {
 		dead = text_dead(proof, &lists, optional);
 	}
 	free(lists.items);
@@ -351,7 +357,7 @@ static bool object_dead(struct proof *proof, const struct dal_scope *scope)
 bool dal_pattern_impossible(const struct dal_pattern *pattern, struct dal_buffer *field,
 			    struct dal_buffer *why)
 {
-	struct proof proof = {field, why};
+	struct proof proof = {field, why, STEPS_LIMIT};
 	struct dal_scope scope = {.object = &pattern->root, .root = true};
 	dal_buffer_clear(field);
 	dal_buffer_clear(why);

@@ -7,6 +7,9 @@
 /* Stands for any text; no JSON text contains it. */
 #define HOLE '\xff'
 
+/* Steps that a regular expression costs for each byte that it is asked about. */
+#define REGEXP_STEPS 32
+
 enum {
 	KIND_NULL = 1,
 	KIND_FALSE = 2,
@@ -38,6 +41,29 @@ static int kinds_of(const struct dal_operator *op)
 	default:
 		return KIND_TEXT;
 	}
+}
+
+uint64_t dal_operator_weight(const struct dal_operator *op, struct dal_slice text)
+{
+	switch (op->kind) {
+	case DAL_OPERATOR_ANYTHING_BUT:
+		return 1 + op->excluded.count;
+	case DAL_OPERATOR_REGEXP:
+		return 1 + REGEXP_STEPS * text.size;
+	default:
+		return 1;
+	}
+}
+
+static struct dal_slice plain_text(const struct dal_operator *op)
+{
+	return op->kind == DAL_OPERATOR_STRING ? op->text : dal_slice("", 0);
+}
+
+static bool pay_for(const struct dal_operator *a, const struct dal_operator *b, uint64_t *steps)
+{
+	return dal_steps_pay(steps, dal_operator_weight(a, plain_text(b)) +
+					    dal_operator_weight(b, plain_text(a)));
 }
 
 /* The one scalar that satisfies it; false: there are others. */
@@ -194,22 +220,23 @@ static bool block_within(const struct dal_block *narrow, const struct dal_block 
 
 /* What the one excludes the other must exclude, or never hold for. */
 static bool within_anything_but(const struct dal_operator *narrow,
-				const struct dal_excluded *excluded)
+				const struct dal_excluded *excluded, uint64_t *steps)
 {
 	for (uint32_t i = 0; i < excluded->count; i++) {
-		if (!dal_operator_apart(narrow, &excluded->operators[i])) {
+		if (!dal_operator_apart(narrow, &excluded->operators[i], steps)) {
 			return false;
 		}
 	}
 	return true;
 }
 
-bool dal_operator_within(const struct dal_operator *narrow, const struct dal_operator *wide)
+bool dal_operator_within(const struct dal_operator *narrow, const struct dal_operator *wide,
+			 uint64_t *steps)
 {
 	struct dal_scalar scalar;
 	int kinds = kinds_of(narrow);
 
-	if (kinds == 0 || (kinds & ~kinds_of(wide))) {
+	if (kinds == 0 || (kinds & ~kinds_of(wide)) || !pay_for(narrow, wide, steps)) {
 		return false;
 	}
 	if (point_of(narrow, &scalar)) {
@@ -219,7 +246,7 @@ bool dal_operator_within(const struct dal_operator *narrow, const struct dal_ope
 	case DAL_OPERATOR_EXISTS:
 		return true;
 	case DAL_OPERATOR_ANYTHING_BUT:
-		return within_anything_but(narrow, &wide->excluded);
+		return within_anything_but(narrow, &wide->excluded, steps);
 	case DAL_OPERATOR_STRING:
 	case DAL_OPERATOR_PREFIX:
 	case DAL_OPERATOR_SUFFIX:
@@ -278,7 +305,8 @@ static bool range_below(const struct dal_range *a, const struct dal_range *b)
 }
 
 /* Does what is excluded hold for all that `op` holds for? */
-static bool is_excluded(const struct dal_operator *op, const struct dal_operator *anything_but)
+static bool is_excluded(const struct dal_operator *op, const struct dal_operator *anything_but,
+			uint64_t *steps)
 {
 	const struct dal_excluded *excluded = &anything_but->excluded;
 	if (anything_but->kind != DAL_OPERATOR_ANYTHING_BUT ||
@@ -286,7 +314,7 @@ static bool is_excluded(const struct dal_operator *op, const struct dal_operator
 		return false;
 	}
 	for (uint32_t i = 0; i < excluded->count; i++) {
-		if (dal_operator_within(op, &excluded->operators[i])) {
+		if (dal_operator_within(op, &excluded->operators[i], steps)) {
 			return true;
 		}
 	}
@@ -299,15 +327,15 @@ static bool is_pair(const struct dal_operator *a, const struct dal_operator *b,
 	return a->kind == kind_a && b->kind == kind_b;
 }
 
-bool dal_operator_apart(const struct dal_operator *a, const struct dal_operator *b)
+bool dal_operator_apart(const struct dal_operator *a, const struct dal_operator *b, uint64_t *steps)
 {
 	struct dal_scalar scalar;
 	struct dal_ends ends_a, ends_b;
 
-	if (!kinds_of(a) || !kinds_of(b)) {
+	if (!kinds_of(a) || !kinds_of(b) || !pay_for(a, b, steps)) {
 		return false;
 	}
-	if (!(kinds_of(a) & kinds_of(b)) || is_excluded(a, b) || is_excluded(b, a)) {
+	if (!(kinds_of(a) & kinds_of(b)) || is_excluded(a, b, steps) || is_excluded(b, a, steps)) {
 		return true;
 	}
 	if (point_of(a, &scalar)) {
