@@ -14,6 +14,12 @@ from test_kafka_same import IMAGE, flag_an_order, renamed_shop
 from test_shop import copy_of_shop
 
 
+def foreground():
+    """Hears Ctrl-C, also if these tests were started where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent()
+
+
 class Foreground:
     """A program that runs until Ctrl-C; what it has printed when it is up."""
 
@@ -21,7 +27,7 @@ class Foreground:
         self.process = subprocess.Popen(
             [sys.executable, *map(str, words)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT,
-            preexec_fn=end_with_parent,
+            preexec_fn=foreground,
         )
         self.said = ""
         for line in self.process.stdout:
