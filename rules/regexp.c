@@ -1,7 +1,7 @@
 #include "rules/regexp.h"
 
 #include "engine/base/memory.h"
-#include "rules/regexp_tree.h"
+#include "rules/regexp_bits.h"
 
 const struct dal_regexp *dal_regexp_new(struct dal_arena *arena, const struct dal_regexp_node *root)
 {
@@ -21,16 +21,32 @@ const struct dal_regexp *dal_regexp_new(struct dal_arena *arena, const struct da
 	return regexp;
 }
 
+static bool matches_by_bits(const struct dal_regexp *regexp, struct dal_slice value)
+{
+	struct dal_regexp_bits *bits = dal_regexp_bits_new();
+
+	dal_regexp_bits_load(bits, regexp);
+	bool matches = dal_regexp_bits_match(bits, value);
+	dal_regexp_bits_free(bits);
+	return matches;
+}
+
+/* A walk, until it has cost as much as bits would have. */
 bool dal_regexp_matches(const struct dal_regexp *regexp, struct dal_slice value)
 {
 	struct dal_regexp_walk walk = {0};
+	struct dal_regexp_cost cost = dal_regexp_bits_cost(regexp);
+	uint64_t visits = 0;
+	size_t at = 0;
 
 	dal_regexp_walk_start(&walk, &regexp->states, regexp->start);
-	for (size_t at = 0; at < value.size && walk.count > 0;) {
+	while (at < value.size && walk.count > 0 && visits <= cost.load + cost.step * at) {
 		uint32_t character = dal_regexp_next(value, &at);
+		visits += walk.count;
 		dal_regexp_walk_step(&walk, &regexp->states, walk.items, walk.count, character);
 	}
-	bool matches = walk.ends > 0;
+	bool ended = at == value.size || walk.count == 0;
+	bool matches = ended ? walk.ends > 0 : matches_by_bits(regexp, value);
 	dal_regexp_walk_deinit(&walk);
 	return matches;
 }

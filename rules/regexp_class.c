@@ -10,7 +10,9 @@
 #include "rules/regexp_category.h"
 #include "rules/regexp_tree.h"
 
-static bool class_search(const struct dal_regexp_class *class, uint32_t character)
+/* `category` is its bit, or 0: it is looked up if it is needed. */
+static bool class_search(const struct dal_regexp_class *class, uint32_t character,
+			 uint32_t category)
 {
 	uint32_t low = 0, high = class->count;
 
@@ -24,17 +26,23 @@ static bool class_search(const struct dal_regexp_class *class, uint32_t characte
 	}
 	bool is = low < class->count && class->ranges[low].first <= character;
 	if (!is && class->categories != 0) {
-		is = class->categories & dal_regexp_category(character);
+		is = class->categories & (category ? category : dal_regexp_category(character));
 	}
 	return is != class->negated;
 }
 
-bool dal_regexp_class_has(const struct dal_regexp_class *class, uint32_t character)
+bool dal_regexp_class_has_known(const struct dal_regexp_class *class, uint32_t character,
+				uint32_t category)
 {
 	if (character < 128) {
 		return class->ascii[character / 64] >> (character % 64) & 1;
 	}
-	return class_search(class, character);
+	return class_search(class, character, category);
+}
+
+bool dal_regexp_class_has(const struct dal_regexp_class *class, uint32_t character)
+{
+	return dal_regexp_class_has_known(class, character, 0);
 }
 
 size_t dal_regexp_class_size(const struct dal_regexp_class *class)
@@ -105,7 +113,7 @@ static struct dal_regexp_node *new_class(struct dal_regexp_reader *reader, struc
 			class->ranges[i] = content->ranges[i];
 		}
 		for (uint32_t i = 0; i < 128; i++) {
-			class->ascii[i / 64] |= (uint64_t)class_search(class, i) << (i % 64);
+			class->ascii[i / 64] |= (uint64_t)class_search(class, i, 0) << (i % 64);
 		}
 		node->kind = DAL_REGEXP_CLASS;
 		node->class = class;

@@ -4,7 +4,8 @@
  * generation, so that what was made of a set before it changed is never found again.
  *
  * When the cache is full it is begun anew. If it did not live long enough to pay for itself, the
- * set whose value filled it is simulated for a while.
+ * set whose value filled it is simulated for a while: by a walk, and if so many states are reached
+ * that it would have been cheaper, by the bits of one expression after the other.
  */
 #include "engine/base/digest.h"
 #include "engine/base/memory.h"
@@ -40,10 +41,14 @@ struct watch {
 	uint64_t epoch; /* of the cache that `start` is in */
 	uint32_t start;
 	uint32_t resting; /* steps to be simulated */
+	uint64_t excess;  /* what walks have cost more than the steps of bits would have */
 };
 
 struct dal_regexp_scratch {
 	struct dal_regexp_walk walk;
+	struct dal_regexp_bits *bits; /* NULL until it is needed */
+	uint64_t loaded_generation;   /* whose expression it has */
+	uint32_t loaded_id;
 	struct cached *cached; /* CACHED_STATES, from 1 on; untouched ones cost nothing */
 	uint32_t count;
 	uint32_t *items;
@@ -64,6 +69,7 @@ void dal_regexp_scratch_free(struct dal_regexp_scratch *scratch)
 {
 	if (scratch) {
 		dal_regexp_walk_deinit(&scratch->walk);
+		dal_regexp_bits_free(scratch->bits);
 		free(scratch->cached);
 		free(scratch->items);
 		free(scratch->slots);
@@ -170,6 +176,7 @@ static struct watch *watch_of(struct dal_regexp_scratch *scratch, const struct d
 	if (watch->generation != set->generation) {
 		watch->generation = set->generation;
 		watch->epoch = 0;
+		watch->excess = 0;
 	}
 	return watch;
 }
@@ -247,15 +254,33 @@ static uint32_t start_state(const struct dal_regexps *set, struct dal_regexp_scr
 	return watch->start;
 }
 
-static void simulate(const struct dal_regexps *set, struct dal_regexp_scratch *scratch,
-		     struct watch *watch, struct dal_slice value, size_t at)
+/* Walks on from what was reached at `at`. False: it became too dear before the value's end. */
+static bool walk_on(const struct dal_regexps *set, struct dal_regexp_scratch *scratch,
+		    struct watch *watch, struct dal_slice value, size_t at)
 {
 	struct dal_regexp_walk *walk = &scratch->walk;
 
-	while (at < value.size && walk->count > 0) {
+	while (at < value.size && walk->count > 0 && watch->excess <= set->alone.load) {
 		uint32_t character = dal_regexp_next(value, &at);
+		watch->excess += walk->count > set->alone.step ? walk->count - set->alone.step : 0;
 		dal_regexp_walk_step(walk, &set->states, walk->items, walk->count, character);
 		watch->resting -= watch->resting > 0;
+	}
+	return at == value.size || walk->count == 0;
+}
+
+static void load(struct dal_regexp_scratch *scratch, struct watch *watch,
+		 const struct dal_regexp_member *member)
+{
+	if (!scratch->bits) {
+		scratch->bits = dal_regexp_bits_new();
+	}
+	if (scratch->loaded_generation != watch->generation || scratch->loaded_id != member->id) {
+		uint64_t cost = dal_regexp_bits_cost(member->regexp).load;
+		dal_regexp_bits_load(scratch->bits, member->regexp);
+		scratch->loaded_generation = watch->generation;
+		scratch->loaded_id = member->id;
+		watch->excess -= cost < watch->excess ? cost : watch->excess;
 	}
 }
 
@@ -270,6 +295,25 @@ static void report(const struct dal_regexps *set, const uint32_t *ends, uint32_t
 	}
 }
 
+/* Each expression by its bits. */
+static void find_alone(const struct dal_regexps *set, struct dal_regexp_scratch *scratch,
+		       struct watch *watch, struct dal_slice value,
+		       void (*fire)(void *own, uint32_t id), void *own)
+{
+	struct dal_slice key;
+	size_t cursor = 0;
+	void *at;
+
+	while (dal_map_next(set->members, &cursor, &key, &at)) {
+		const struct dal_regexp_member *member = at;
+		load(scratch, watch, member);
+		if (dal_regexp_bits_match(scratch->bits, value)) {
+			fire(own, member->id);
+		}
+	}
+	watch->resting -= value.size < watch->resting ? (uint32_t)value.size : watch->resting;
+}
+
 void dal_regexps_find(const struct dal_regexps *set, struct dal_regexp_scratch *scratch,
 		      struct dal_slice value, void (*fire)(void *own, uint32_t id), void *own)
 {
@@ -281,8 +325,11 @@ void dal_regexps_find(const struct dal_regexps *set, struct dal_regexp_scratch *
 		state = take_step(set, scratch, watch, state, value, &at);
 	}
 	if (state == UNKNOWN) {
-		simulate(set, scratch, watch, value, at);
-		report(set, scratch->walk.items, scratch->walk.ends, fire, own);
+		if (walk_on(set, scratch, watch, value, at)) {
+			report(set, scratch->walk.items, scratch->walk.ends, fire, own);
+		} else {
+			find_alone(set, scratch, watch, value, fire, own);
+		}
 	} else {
 		const struct cached *cached = &scratch->cached[state];
 		report(set, scratch->items + cached->first, cached->ends, fire, own);

@@ -50,7 +50,7 @@ static struct dal_regexp_node *new_node(struct dal_regexp_reader *reader, enum d
 	if (positions > DAL_LIMIT_REGEXP_POSITIONS) {
 		return dal_regexp_refuse(
 			reader, reader->at,
-			"too many characters and classes, with repetitions written out: 2000 at "
+			"too many characters and classes, with repetitions written out: 500 at "
 			"the most");
 	}
 	struct dal_regexp_node *node = dal_arena_take(reader->arena, sizeof(*node));

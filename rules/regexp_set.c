@@ -169,6 +169,9 @@ void dal_regexps_add(struct dal_regexps **set, const struct dal_regexp *regexp, 
 	member->next = member->place->members;
 	member->place->members = member;
 	mark_end(*set, member->place);
+	struct dal_regexp_cost cost = dal_regexp_bits_cost(regexp);
+	(*set)->alone.load += cost.load;
+	(*set)->alone.step += cost.step;
 	(*set)->generation = new_number();
 	void *before = dal_map_set((*set)->members, dal_slice(&id, sizeof(id)), member);
 	DAL_ASSERT(!before);
@@ -187,6 +190,9 @@ void dal_regexps_remove(struct dal_regexps *set, uint32_t id)
 	*at = member->next;
 	mark_end(set, place);
 	ascend(set, place, member->regexp);
+	struct dal_regexp_cost cost = dal_regexp_bits_cost(member->regexp);
+	set->alone.load -= cost.load;
+	set->alone.step -= cost.step;
 	set->generation = new_number();
 	free(member);
 }

@@ -11,7 +11,7 @@
 #define DAL_RULES_REGEXP_SET_H
 
 #include "engine/base/map.h"
-#include "rules/regexp_tree.h"
+#include "rules/regexp_bits.h"
 
 /* An expression in the set; those with the same pieces are in one list. */
 struct dal_regexp_member {
@@ -37,8 +37,9 @@ struct dal_regexps {
 	struct dal_map *places;  /* by the parent's serial and the piece */
 	struct dal_map *members; /* by id */
 	uint32_t serials;
-	uint64_t serial;     /* no other set of this process has or had it */
-	uint64_t generation; /* another after each change, likewise */
+	struct dal_regexp_cost alone; /* of all members, each loaded and asked alone */
+	uint64_t serial;              /* no other set of this process has or had it */
+	uint64_t generation;          /* another after each change, likewise */
 };
 
 #endif

@@ -78,6 +78,9 @@ struct dal_regexp_node *dal_regexp_read_dot(struct dal_regexp_reader *reader);
 struct dal_regexp_node *dal_regexp_read_escape(struct dal_regexp_reader *reader);
 
 bool dal_regexp_class_has(const struct dal_regexp_class *class, uint32_t character);
+/* The same, where the character's bit of dal_regexp_category is at hand. */
+bool dal_regexp_class_has_known(const struct dal_regexp_class *class, uint32_t character,
+				uint32_t category);
 size_t dal_regexp_class_size(const struct dal_regexp_class *class); /* in bytes */
 
 /* Appends bytes that are the same for equal trees, and for no others. */

@@ -51,8 +51,7 @@
 #define DAL_LIMIT_PATTERN_VALUES 10000 /* values and operators in one pattern */
 #define DAL_LIMIT_PATTERN_STRING_BYTES (4 * DAL_KIB)
 #define DAL_LIMIT_PATTERN_STARS 64 /* `*` in one wildcard */
-#define DAL_LIMIT_REGEXP_POSITIONS                                                                 \
-	2000                      /* characters and classes of one regexp, ranges written out */
+#define DAL_LIMIT_REGEXP_POSITIONS 500 /* characters and classes, {2,5} written out */
 #define DAL_LIMIT_REGEXP_DEPTH 50 /* of its parentheses */
 
 /* HTTP (promises.md) */
