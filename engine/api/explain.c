@@ -19,6 +19,8 @@
 
 #define READ_US (2 * 1000000ll)
 #define READ_PAUSE_US 5000
+#define GUARDS_US 1000000 /* of one question */
+#define PAUSE_MS 10       /* while others ask guards */
 
 struct explained {
 	struct dal_api *api;
@@ -187,7 +189,10 @@ static int fill(struct dal_buffer *out, void *own)
 {
 	struct explained *e = own;
 
-	return dal_explanation_put(e->explanation, out) ? 0 : DAL_HTTP_STREAM_END;
+	if (!dal_explanation_put(e->explanation, out)) {
+		return DAL_HTTP_STREAM_END;
+	}
+	return out->size > 0 ? 0 : DAL_HTTP_STREAM_WAIT; /* its own clock wakes it */
 }
 
 static void release(void *own)
@@ -235,17 +240,20 @@ static void reply(struct explained *e)
 		.rule = e->rule,
 		.limit = e->limit,
 		.guards = e->api->guards,
+		.guards_us = GUARDS_US,
 		.question = {.load = on_load, .own = e, .rights = dal_feeds_rights(e->feeds)},
 		.at = dal_buffer_slice(&e->at),
 		.note = e->stored ? "guards were asked on today's views, not on those that the "
 				    "event found"
 				  : "guards were asked on the views as they are now",
 	});
-	dal_http_stream_start(e->request, &(struct dal_http_stream_options){.status = 200,
-									    .type = DAL_API_JSON,
-									    .fill = fill,
-									    .release = release,
-									    .own = e});
+	dal_http_stream_start(e->request,
+			      &(struct dal_http_stream_options){.status = 200,
+								.type = DAL_API_JSON,
+								.fill = fill,
+								.release = release,
+								.own = e,
+								.heartbeat_ms = PAUSE_MS});
 }
 
 /* --- the request --- */

@@ -2,13 +2,15 @@
 
 #include <stdlib.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/event/json_write.h"
 
 enum {
 	PIECE_BYTES = 64 * DAL_KIB,
-	PIECE_GUARDS = 16, /* asked in one piece: each may take its 50 ms */
+	PIECE_US = 20 * 1000, /* that guards take; the last of them may take its 50 ms more */
+	PATIENCE_US = 10 * 1000 * 1000, /* while others ask guards */
 };
 
 /* Rules, or projections. */
@@ -28,7 +30,9 @@ struct dal_explanation {
 	struct list lists[2];
 	size_t list; /* that is being put */
 	bool begun;
-	size_t asked, passed;
+	size_t asked, not_asked, passed;
+	bool holds;                           /* the guards, while a piece is made */
+	int64_t begun_us, piece_us, spent_us; /* the latter by guards: of this piece, of all */
 	struct dal_json_writer w;
 };
 
@@ -62,6 +66,8 @@ struct dal_explanation *dal_explanation_new(const struct dal_explanation_options
 	e->options.rules = dal_rules_ref(rules);
 	e->options.question.rules = rules;
 	e->options.question.event = options->event;
+	e->options.question.again = true;
+	e->begun_us = dal_clock_monotonic_us();
 	e->reasons = dal_reasons_new(rules, options->event);
 	e->lists[0] = (struct list){.name = "rules", .kind = "rule"};
 	e->lists[1] = (struct list){
@@ -87,6 +93,66 @@ void dal_explanation_free(struct dal_explanation *e)
 		dal_rules_unref(e->options.rules);
 		free(e);
 	}
+}
+
+/* --- guards --- */
+
+static void ask_none(struct dal_explanation *e, const char *why)
+{
+	dal_guard_answer_deinit(&e->answer);
+	e->answer = (struct dal_guard_answer){.kind = DAL_GUARD_NOT_ASKED};
+	dal_buffer_text(&e->answer.message, why);
+	e->not_asked++;
+}
+
+static void ask_now(struct dal_explanation *e, uint32_t rule)
+{
+	struct dal_guard_question *question = &e->options.question;
+	int64_t begun_us = dal_clock_monotonic_us(), took_us;
+
+	question->rule = rule;
+	dal_guards_ask(e->options.guards, question, &e->answer);
+	took_us = dal_clock_monotonic_us() - begun_us;
+	e->piece_us += took_us;
+	e->spent_us += took_us;
+	*(e->answer.kind == DAL_GUARD_NOT_ASKED ? &e->not_asked : &e->asked) += 1;
+	if (e->answer.asked_again) {
+		question->again = false; /* a machine for each guard would take more than they do */
+	}
+}
+
+/* False: not now, as others are asking. */
+static bool ask(struct dal_explanation *e, uint32_t rule)
+{
+	bool bounded = e->options.guards_us > 0;
+
+	if (bounded && e->spent_us >= e->options.guards_us) {
+		ask_none(e, "the guards before it took all the time there is for one question: "
+			    "ask for this rule alone (\"rule\")");
+		return true;
+	}
+	e->holds = e->holds || dal_guards_take(e->options.guards);
+	if (e->holds) {
+		ask_now(e, rule);
+	} else if (bounded && dal_clock_monotonic_us() - e->begun_us > PATIENCE_US) {
+		ask_none(e, "guards of other questions take all the time there is: ask again");
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* After a slow piece guards rest as long as it took, so that others on these threads have half of
+ * them at the least. */
+static void leave(struct dal_explanation *e)
+{
+	if (e->holds) {
+		dal_guards_release(e->options.guards,
+				   e->options.guards_us > 0 && e->piece_us >= PIECE_US ? e->piece_us
+										       : 0);
+	}
+	e->holds = false;
+	e->piece_us = 0;
 }
 
 /* --- writing --- */
@@ -161,18 +227,15 @@ static void put_miss(struct dal_json_writer *w, const struct dal_pattern_miss *m
 	put_count(w, "conditions", miss->conditions);
 }
 
-static void put_guard(struct dal_explanation *e, uint32_t rule)
+static void put_guard(struct dal_explanation *e)
 {
 	static const char *const words[] = {
 		[DAL_GUARD_PASSED] = "yes",
 		[DAL_GUARD_REFUSED] = "no",
 		[DAL_GUARD_FAILED] = "error",
+		[DAL_GUARD_NOT_ASKED] = "not asked",
 	};
-	struct dal_guard_question question = e->options.question;
 
-	question.rule = rule;
-	dal_guards_ask(e->options.guards, &question, &e->answer);
-	e->asked++;
 	dal_json_key(&e->w, "guard");
 	dal_json_begin_object(&e->w);
 	put_text(&e->w, "answer", dal_slice_text(words[e->answer.kind]));
@@ -188,14 +251,22 @@ static void put_guard(struct dal_explanation *e, uint32_t rule)
 	dal_json_end_object(&e->w);
 }
 
-static void put_taken(struct dal_explanation *e, uint32_t id)
+static bool has_guard(const struct dal_explanation *e, uint32_t id)
 {
 	const struct dal_rules *rules = e->options.rules;
-	bool guarded = id < dal_rules_rule_count(rules) && dal_rules_rule(rules, id)->has_when;
+
+	return id < dal_rules_rule_count(rules) && dal_rules_rule(rules, id)->has_when;
+}
+
+static void put_taken(struct dal_explanation *e, uint32_t id)
+{
 	bool passed = true;
 
-	if (guarded) {
-		put_guard(e, id);
+	if (has_guard(e, id)) {
+		put_guard(e);
+		if (e->answer.kind == DAL_GUARD_NOT_ASKED) {
+			return;
+		}
 		passed = e->answer.kind == DAL_GUARD_PASSED;
 	}
 	put_flag(&e->w, "passed", passed);
@@ -225,11 +296,16 @@ static void put_declaration(struct dal_explanation *e, const struct list *list, 
 	put_count(&e->w, "line", (size_t)line);
 }
 
-static void put_item(struct dal_explanation *e, struct list *list)
+/* False: its guard can't be asked now. */
+static bool put_item(struct dal_explanation *e, struct list *list)
 {
 	bool matched = list->at < list->matched;
-	uint32_t id = list->order[list->at++];
+	uint32_t id = list->order[list->at];
 
+	if (matched && has_guard(e, id) && !ask(e, id)) {
+		return false;
+	}
+	list->at++;
 	dal_json_begin_object(&e->w);
 	put_declaration(e, list, id);
 	put_flag(&e->w, "matched", matched);
@@ -240,6 +316,7 @@ static void put_item(struct dal_explanation *e, struct list *list)
 		put_miss(&e->w, &e->reason.miss);
 	}
 	dal_json_end_object(&e->w);
+	return true;
 }
 
 static void put_counts(struct dal_explanation *e)
@@ -261,6 +338,9 @@ static void put_guards(struct dal_explanation *e)
 	dal_json_key(&e->w, "guards");
 	dal_json_begin_object(&e->w);
 	put_count(&e->w, "asked", e->asked);
+	if (e->not_asked > 0) {
+		put_count(&e->w, "not_asked", e->not_asked);
+	}
 	if (e->options.at.size > 0) {
 		dal_json_key(&e->w, "at");
 		dal_json_put_raw(&e->w, e->options.at);
@@ -278,8 +358,8 @@ static bool has_more(const struct dal_explanation *e, const struct list *list)
 	return list->at < list->count && list->at < e->options.limit;
 }
 
-/* True: the list is put whole. `size` and `asked`: where the piece began. */
-static bool put_list(struct dal_explanation *e, struct list *list, size_t size, size_t asked)
+/* True: the list is put whole. `size`: where the piece began. */
+static bool put_list(struct dal_explanation *e, struct list *list, size_t size)
 {
 	if (!list->begun) {
 		dal_json_key(&e->w, list->name);
@@ -287,27 +367,26 @@ static bool put_list(struct dal_explanation *e, struct list *list, size_t size, 
 		list->begun = true;
 	}
 	while (has_more(e, list)) {
-		if (e->w.out->size - size >= PIECE_BYTES || e->asked - asked >= PIECE_GUARDS) {
+		if (e->w.out->size - size >= PIECE_BYTES || e->piece_us >= PIECE_US ||
+		    !put_item(e, list)) {
 			return false;
 		}
-		put_item(e, list);
 	}
 	dal_json_end_array(&e->w);
 	return true;
 }
 
-bool dal_explanation_put(struct dal_explanation *e, struct dal_buffer *out)
+static bool put_piece(struct dal_explanation *e)
 {
-	size_t size = out->size, asked = e->asked;
+	size_t size = e->w.out->size;
 
-	e->w.out = out;
 	if (!e->begun) {
 		dal_json_begin_object(&e->w);
 		put_event(e);
 		e->begun = true;
 	}
 	for (; e->list < 2; e->list++) {
-		if (!put_list(e, &e->lists[e->list], size, asked)) {
+		if (!put_list(e, &e->lists[e->list], size)) {
 			return true;
 		}
 	}
@@ -315,4 +394,14 @@ bool dal_explanation_put(struct dal_explanation *e, struct dal_buffer *out)
 	put_guards(e);
 	dal_json_end_object(&e->w);
 	return false;
+}
+
+bool dal_explanation_put(struct dal_explanation *e, struct dal_buffer *out)
+{
+	bool more;
+
+	e->w.out = out;
+	more = put_piece(e);
+	leave(e);
+	return more;
 }

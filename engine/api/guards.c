@@ -1,26 +1,55 @@
 #include "engine/api/guards.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/base/clock.h"
+#include "engine/base/limits.h"
 #include "engine/base/memory.h"
 #include "engine/event/json_write.h"
+#include "engine/stream/cache.h"
 
 #define VIEWS_MAX 16    /* reads of one guard that are told */
 #define VIEW_BYTES 2048 /* of an entry; a larger one's size is told instead */
+/* What one guard may read: keys and entries as JSON. As Lua values they are up to 25 times that. */
+#define READ_BYTES (4 * DAL_MIB)
+#define READ_BYTES_EACH 256 /* what a key costs beside its bytes */
 
 struct dal_guards {
 	pthread_mutex_t lock;
 	struct dal_rules *rules; /* that the machine was made of */
 	struct dal_vm *vm;       /* or NULL: nobody asked yet */
+	struct dal_cache *cache; /* what the question read: views don't change meanwhile */
+	int64_t rest_until_us;
 
 	/* while a question is answered */
 	const struct dal_guard_question *question;
 	struct dal_guard_answer *answer;
-	struct dal_vm_entry **lent;
-	size_t lent_count, lent_capacity, views;
+	size_t views, read_bytes;
+	int fatal; /* of a read; the guard may have caught it, and yet its answer is none */
 	struct dal_buffer memory;
 };
+
+/* --- who has it --- */
+
+bool dal_guards_take(struct dal_guards *guards)
+{
+	if (pthread_mutex_trylock(&guards->lock) != 0) {
+		return false;
+	}
+	if (dal_clock_monotonic_us() < guards->rest_until_us) {
+		pthread_mutex_unlock(&guards->lock);
+		return false;
+	}
+	return true;
+}
+
+void dal_guards_release(struct dal_guards *guards, int64_t rest_us)
+{
+	guards->rest_until_us = dal_clock_monotonic_us() + rest_us;
+	pthread_mutex_unlock(&guards->lock);
+}
 
 /* --- the machine --- */
 
@@ -29,6 +58,7 @@ struct dal_guards *dal_guards_new(void)
 	struct dal_guards *guards = dal_calloc(1, sizeof(*guards));
 
 	pthread_mutex_init(&guards->lock, NULL);
+	guards->cache = dal_cache_new(0);
 	return guards;
 }
 
@@ -43,8 +73,8 @@ static void machine_drop(struct dal_guards *guards)
 void dal_guards_free(struct dal_guards *guards)
 {
 	if (guards) {
+		dal_cache_free(guards->cache);
 		machine_drop(guards);
-		free(guards->lent);
 		dal_buffer_deinit(&guards->memory);
 		pthread_mutex_destroy(&guards->lock);
 		free(guards);
@@ -97,26 +127,35 @@ static void note_view(struct dal_guards *guards, const struct dal_projection *pr
 	dal_json_end_object(&w);
 }
 
-static int lend(struct dal_guards *guards, uint32_t projection, struct dal_slice json,
-		const struct dal_vm_entry **out)
+/* Into `cached`, which is as fresh from the cache: without a value, not parked. */
+static int load(struct dal_guards *guards, struct dal_cache_entry *cached)
 {
-	struct dal_vm_entry *entry;
-	int r = dal_vm_entry_decode(guards->vm, projection, json, &entry);
+	const struct dal_guard_question *q = guards->question;
+	struct dal_slice key = dal_cache_key(cached);
+	struct dal_view_entry stored = {0};
+	int r = DAL_STATE_ABSENT;
 
-	if (r == 0) {
-		DAL_GROW(guards->lent, guards->lent_count, guards->lent_capacity);
-		guards->lent[guards->lent_count++] = entry;
-		*out = entry;
+	if (q->load) {
+		dal_buffer_clear(&guards->memory);
+		r = q->load(q->own, cached->projection, key, &stored, &guards->memory);
 	}
-	return r;
-}
-
-static void lent_free(struct dal_guards *guards)
-{
-	for (size_t i = 0; i < guards->lent_count; i++) {
-		dal_vm_entry_free(guards->lent[i]);
+	if (r < 0) {
+		return r;
 	}
-	guards->lent_count = 0;
+	guards->read_bytes += READ_BYTES_EACH + key.size + stored.json.size;
+	if (guards->read_bytes > READ_BYTES) {
+		return -E2BIG;
+	}
+	if (r == 0 && stored.parked) {
+		cached->parked = true;
+		cached->parked_at = stored.parked_at;
+		cached->message = dal_slice_dup(stored.message);
+		return 0;
+	}
+	note_view(guards, dal_rules_projection(q->rules, cached->projection), key, stored.json);
+	return stored.json.size > 0 ? dal_vm_entry_decode(guards->vm, cached->projection,
+							  stored.json, &cached->value)
+				    : 0;
 }
 
 static int on_view(void *own, uint32_t projection, struct dal_slice key,
@@ -124,30 +163,29 @@ static int on_view(void *own, uint32_t projection, struct dal_slice key,
 {
 	struct dal_guards *guards = own;
 	const struct dal_guard_question *q = guards->question;
-	struct dal_view_entry stored = {0};
-	int r = DAL_STATE_ABSENT;
+	struct dal_cache_entry *cached = NULL;
+	bool fresh;
 
 	*entry = NULL;
 	if (q->rights &&
 	    !q->rights->may_read(q->rights->own, q->event, q->rule, projection, key, message)) {
 		return DAL_VM_VIEW_REFUSED;
 	}
-	if (q->load) {
-		dal_buffer_clear(&guards->memory);
-		r = q->load(q->own, projection, key, &stored, &guards->memory);
+	if (guards->fatal == 0) {
+		cached = dal_cache_get(guards->cache, projection, key, &fresh);
+		guards->fatal = fresh ? load(guards, cached) : 0;
 	}
-	if (r < 0) {
-		return r;
+	if (guards->fatal < 0) {
+		return guards->fatal;
 	}
-	if (r == 0 && stored.parked) {
+	if (cached->parked) {
 		dal_buffer_text(message, "this key is parked since ");
-		dal_place_format(&stored.parked_at, message);
-		dal_buffer_text(message, ": ");
-		dal_buffer_slice_append(message, stored.message);
+		dal_place_format(&cached->parked_at, message);
+		dal_buffer_printf(message, ": %s", cached->message);
 		return DAL_VM_VIEW_PARKED;
 	}
-	note_view(guards, dal_rules_projection(q->rules, projection), key, stored.json);
-	return stored.json.size > 0 ? lend(guards, projection, stored.json, entry) : 0;
+	*entry = cached->value;
+	return 0;
 }
 
 /* --- a question --- */
@@ -173,14 +211,15 @@ static int run(struct dal_guards *guards)
 	const struct dal_guard_question *q = guards->question;
 	int r = machine_take(guards, q->rules);
 
+	guards->fatal = 0;
 	if (r == 0) {
 		answer_clear(guards->answer);
-		guards->views = 0;
+		guards->views = guards->read_bytes = 0;
 		dal_vm_event(guards->vm, q->event);
 		r = dal_vm_when_explained(guards->vm, q->rule, &guards->answer->returned);
-		lent_free(guards);
+		dal_cache_forget(guards->cache);
 	}
-	return r;
+	return guards->fatal < 0 ? guards->fatal : r;
 }
 
 /* Without the frame of whoever called the guard. */
@@ -196,18 +235,35 @@ static struct dal_slice trace_of(const struct dal_vm_failure *failure)
 	return trace;
 }
 
+static void say_no_answer(struct dal_guard_answer *answer, int r)
+{
+	dal_buffer_clear(&answer->returned);
+	if (r == -E2BIG) {
+		answer->kind = DAL_GUARD_NOT_ASKED;
+		dal_buffer_printf(&answer->message,
+				  "it reads more than %llu MiB of entries, which only its lane "
+				  "does; GET /v1/rules counts what it said there",
+				  READ_BYTES / DAL_MIB);
+	} else {
+		answer->kind = DAL_GUARD_FAILED;
+		dal_buffer_printf(&answer->message, "the engine failed, not the guard: %s",
+				  strerror(-r));
+	}
+}
+
 static void say(struct dal_guards *guards, int r)
 {
 	struct dal_guard_answer *answer = guards->answer;
 	struct dal_vm_failure failure;
 
+	if (r < 0) {
+		say_no_answer(answer, r);
+		return;
+	}
 	answer->kind = r == 0           ? DAL_GUARD_PASSED
 		       : r == DAL_VM_NO ? DAL_GUARD_REFUSED
 					: DAL_GUARD_FAILED;
-	if (r < 0) {
-		dal_buffer_printf(&answer->message, "the engine failed, not the guard: %s",
-				  strerror(-r));
-	} else if (answer->kind == DAL_GUARD_FAILED) {
+	if (answer->kind == DAL_GUARD_FAILED) {
 		failure = dal_vm_failure(guards->vm);
 		dal_buffer_slice_append(&answer->message, failure.message);
 		dal_buffer_slice_append(&answer->trace, trace_of(&failure));
@@ -219,15 +275,14 @@ void dal_guards_ask(struct dal_guards *guards, const struct dal_guard_question *
 {
 	int r;
 
-	pthread_mutex_lock(&guards->lock);
 	guards->question = question;
 	guards->answer = answer;
 	answer_clear(answer);
 	r = run(guards);
-	if (r == DAL_VM_LIMIT) { /* what a fresh machine says counts */
+	answer->asked_again = r == DAL_VM_LIMIT && question->again;
+	if (answer->asked_again) {
 		machine_drop(guards);
 		r = run(guards);
 	}
 	say(guards, r);
-	pthread_mutex_unlock(&guards->lock);
 }

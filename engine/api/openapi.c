@@ -51,8 +51,9 @@ const struct dal_operation dal_operations[] = {
 	{"POST", "/v1/rules/explain", "query",
 	 "For each rule and projection: does it match this event, or one of the log "
 	 "(`position`), and if not, the first field that fails and what is nearly right. Guards "
-	 "are asked on the views as they are now, and tell what they read. Those that match come "
-	 "first, then the nearest: `limit` of them (100), or `all`.",
+	 "are asked on the views as they are now, and tell what they read; after a second the rest "
+	 "is told as not asked. Those that match come first, then the nearest: `limit` of them "
+	 "(100), or `all`.",
 	 "", "{\"position\":\"events/0/17\",\"rule\":\"large-order\"}", JSON},
 	{"GET", "/v1/dead", "query", "Dead letters: calls that failed for good.",
 	 "function limit cursor", NULL, JSON},

@@ -5,6 +5,7 @@
 enum { VALUE_BYTES = 200 };
 
 #define INDENT "      "
+#define NOT_ASKED "not asked"
 
 static bool has(const struct dal_json *json, uint32_t node, const char *key)
 {
@@ -77,12 +78,14 @@ static void print_guard(FILE *to, const struct dal_json *json, uint32_t guard)
 	struct dal_slice answer = dal_member_text(json, guard, "answer");
 	uint32_t views = dal_json_find(json, guard, dal_slice_text("views"));
 	bool failed = dal_slice_is(answer, "error");
+	bool not_asked = dal_slice_is(answer, NOT_ASKED);
 
 	fprintf(to, INDENT "its guard (when) %s",
 		failed                        ? "failed: "
+		: not_asked                   ? "was not asked: "
 		: dal_slice_is(answer, "yes") ? "says yes, it returned "
 					      : "says no, it returned ");
-	print_member(to, json, guard, failed ? "message" : "returned");
+	print_member(to, json, guard, failed || not_asked ? "message" : "returned");
 	fputc('\n', to);
 	for (uint32_t i = 0; views != DAL_JSON_NONE && i < dal_json_count(json, views); i++) {
 		print_view(to, json, dal_json_at(json, views, i));
@@ -136,6 +139,9 @@ static const char *mark_of(const struct dal_json *json, uint32_t node)
 
 	if (dal_slice_is(dal_member_text(json, guard, "answer"), "error")) {
 		return "err";
+	}
+	if (dal_slice_is(dal_member_text(json, guard, "answer"), NOT_ASKED)) {
+		return "?  ";
 	}
 	return dal_member_true(json, node, "passed") ? "yes" : "no ";
 }
@@ -236,9 +242,11 @@ void dal_explained_print(FILE *to, const struct dal_json *json)
 bool dal_explained_taken(const struct dal_json *json)
 {
 	uint32_t counts = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("counts"));
+	uint32_t guards = dal_json_find(json, DAL_JSON_ROOT, dal_slice_text("guards"));
 
-	/* Of those that are not told no guard was asked. */
+	/* Of those that are not told no guard was asked, nor of some that are. */
 	return dal_member_integer(json, counts, "passed") > 0 ||
+	       dal_member_integer(json, guards, "not_asked") > 0 ||
 	       totals_of(json, "rules", "rules_matched").left_matched > 0 ||
 	       totals_of(json, "projections", "projections_matched").left_matched > 0;
 }

@@ -1,6 +1,8 @@
 """dalamb explain, as people read it: without an engine, by a running one, of events of its log."""
 
+import concurrent.futures
 import json
+import time
 import urllib.request
 
 from cli_support import DONE, NO, USAGE, dalamb, running, wait_for, write
@@ -190,3 +192,109 @@ def test_after_a_reload_the_new_guards_are_asked(tmp_path):
         assert engine("reload").status == DONE
         after = engine("explain", "-", "--rule", "regular", stdin=order())
         assert after.status == DONE and "says yes, it returned 7\n" in after.out
+
+
+SLOW = (
+    "local n = 0 for i = 1, 1e9 do n = n + #string.rep('abc', 1000) end return true",
+    "local t = {} for i = 1, 1e9 do t[i] = string.rep('abc', 1000) .. i end return true",
+)
+LIMITS = ("too many instructions", "too much CPU time", "not enough memory")
+LIVE_S = 2  # idle it is some ms; the guards of one question took 20 s
+
+
+def explained(engine, **question):
+    body = json.dumps(question).encode()
+    request = urllib.request.Request(
+        engine.url + "/v1/rules/explain", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def live_s(engine):
+    begun = time.monotonic()
+    with urllib.request.urlopen(engine.url + "/livez", timeout=30) as answer:
+        assert answer.status == 200
+    return time.monotonic() - begun
+
+
+def test_slow_guards_leave_the_server_to_others(tmp_path):
+    rules = "".join(
+        f'rule "slow{i}" {{ on = {{ type = "slow" }}, emit = function() end,\n'
+        f"  when = function() {SLOW[i % 2]} end }}\n"
+        for i in range(300)
+    )
+    with running(app_of(tmp_path, rules), tmp_path / "data") as engine:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            asked = [pool.submit(explained, engine, event={"type": "slow"}) for _ in range(2)]
+            took = [live_s(engine)]
+            while not all(one.done() for one in asked):
+                took.append(live_s(engine))
+                time.sleep(0.02)
+        assert max(took) < LIVE_S
+        for one in asked:
+            guards = [rule["guard"] for rule in one.result()["rules"]]
+            errors = [guard for guard in guards if guard["answer"] == "error"]
+            others = [guard for guard in guards if guard["answer"] == "not asked"]
+            assert len(errors) + len(others) == 100 and len(others) > 50
+            assert all(any(limit in guard["message"] for limit in LIMITS) for guard in errors)
+            assert one.result()["guards"].get("not_asked") == len(others)
+        assert any("this rule alone" in guard["message"] for guard in others)
+        shown = engine("explain", "-", stdin=json.dumps({"type": "slow"}))
+        assert "err rule slow0 (" in shown.out
+        alone = engine("explain", "-", "--rule", "slow299", stdin=json.dumps({"type": "slow"}))
+        assert alone.status == NO and "failed: " in alone.out
+
+
+READS = """
+projection "kept" { on = { type = "keep" }, key = "subject",
+  fold = function(state, event) return event.data end }
+rule "often" { on = { type = "read" }, emit = function() end,
+  when = function()
+    local found = 0
+    for i = 1, 2000 do found = found + #view("kept", "list") end
+    return found == 2000 * 30000
+  end }
+rule "much" { on = { type = "read" }, emit = function() end,
+  when = function()
+    local found = 0
+    for i = 1, 6 do
+      local _, text = pcall(view, "kept", "text" .. i)
+      found = found + #text
+    end
+    return found > 0
+  end }
+"""
+
+
+def test_a_guard_that_reads_much_is_told_as_in_its_lane(tmp_path):
+    def keep(engine, key, data):
+        file = tmp_path / key
+        file.write_text(json.dumps(data))
+        sent = engine("emit", "keep", "--subject", key, "--data", f"@{file}")
+        assert sent.status == DONE, sent
+
+    with running(app_of(tmp_path, READS), tmp_path / "data") as engine:
+        keep(engine, "list", [[i] for i in range(30000)])
+        for i in range(1, 7):
+            keep(engine, f"text{i}", "x" * 900_000)
+        engine("emit", "read", "--data", "{}")
+
+        def counted():
+            rules = {rule["name"]: rule for rule in rules_of(engine)}
+            return rules if rules["often"]["matched"] == 1 else None
+
+        rules = wait_for("the rules", counted)
+        assert rules["often"]["passed"] == rules["much"]["passed"] == 1, rules
+        told = explained(engine, event={"type": "read"})["rules"]
+        told = {rule["rule"]: rule for rule in told}
+        often = told["often"]["guard"]
+        assert (often["answer"], often.get("message")) == ("yes", None)
+        assert [view["key"] for view in often["views"]] == ["list"]
+        # Not an answer that is none: it caught the error.
+        much = told["much"]
+        assert much["guard"]["answer"] == "not asked" and "passed" not in much
+        assert "reads more than 4 MiB" in much["guard"]["message"]
+        shown = engine("explain", "-", "--rule", "much", stdin=json.dumps({"type": "read"}))
+        assert shown.status == DONE
+        assert "?   rule much (" in shown.out and "was not asked: it reads more than" in shown.out

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "engine/api/explanation.h"
+#include "engine/app/app.h"
 #include "engine/base/memory.h"
 
 static const char rules[] =
@@ -283,6 +285,47 @@ static void several_ask_at_a_time(void **state)
 	}
 }
 
+/* No thread waits for the guards of another. */
+static void while_others_ask_guards_nothing_comes(void **state)
+{
+	struct dal_app *app = dal_engine_app(harness_engine());
+	struct dal_guards *guards = dal_guards_new();
+	struct dal_json *json = dal_json_new();
+	struct dal_explanation *explanation;
+	struct dal_buffer out = {0};
+	struct dal_event event;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(dal_json_parse(json, dal_slice_text("{\"type\":\"typed\",\"data\":3}"), 0,
+					NULL),
+			 0);
+	dal_event_view(&event, json);
+	event.place.topic = dal_slice_text("events");
+	explanation = dal_explanation_new(
+		&(struct dal_explanation_options){.rules = app->rules,
+						  .event = &event,
+						  .rule = dal_slice_text("typed"),
+						  .limit = SIZE_MAX,
+						  .guards = guards,
+						  .guards_us = 1000000});
+	assert_true(dal_guards_take(guards));
+	assert_false(dal_guards_take(guards));
+	assert_true(dal_explanation_put(explanation, &out));
+	size = out.size;
+	assert_true(dal_explanation_put(explanation, &out));
+	assert_int_equal(out.size, size);
+	dal_guards_release(guards, 3600 * 1000000ll); /* and rests for an hour */
+	assert_true(dal_explanation_put(explanation, &out));
+	assert_int_equal(out.size, size);
+	dal_explanation_free(explanation);
+	assert_false(dal_guards_take(guards));
+	dal_guards_free(guards);
+	dal_json_free(json);
+	dal_buffer_deinit(&out);
+	dal_app_free(app);
+}
+
 static void thousands_of_rules_come_in_pieces(void **state)
 {
 	struct dal_buffer many = {0};
@@ -345,6 +388,7 @@ int main(void)
 		TEST(what_a_guard_returns_is_told_in_words),
 		TEST(a_parked_key_raises_in_the_guard),
 		TEST(several_ask_at_a_time),
+		TEST(while_others_ask_guards_nothing_comes),
 		TEST(thousands_of_rules_come_in_pieces),
 		TEST(mistakes_are_told),
 	};
