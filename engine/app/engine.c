@@ -457,6 +457,7 @@ void dal_engine_free(struct dal_engine *engine)
 	}
 	free(engine->lanes);
 	dal_edition_deinit(&engine->edition);
+	dal_edition_deinit(&engine->half);
 	dal_functions_free(engine->functions);
 	dal_watch_free(engine->watch);
 	dal_log_close(engine->log);

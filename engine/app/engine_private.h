@@ -24,6 +24,9 @@ struct dal_engine {
 	struct dal_watch *watch;
 	pthread_mutex_t edition_lock;
 	struct dal_edition edition; /* that runs; changed by the reloader alone */
+	/* The reloader's: some lanes run on it, others don't. One broke, or all are being stopped:
+	 * both stay until the end. */
+	struct dal_edition half;
 	struct dal_reloader *reloader;
 	struct dal_app_lane **lanes; /* lane_count of them */
 	uint16_t lane_count;

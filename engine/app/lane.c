@@ -270,6 +270,13 @@ void dal_app_lane_forget(struct dal_app_lane *lane)
 	lane->next = NULL;
 }
 
+void dal_app_lane_expect(struct dal_app_lane *lane, const struct dal_edition *edition)
+{
+	dal_dispatch_expect(lane->dispatch,
+			    (const struct dal_function *const *)edition->app->functions,
+			    edition->app->function_count);
+}
+
 void dal_app_lane_configure(struct dal_app_lane *lane, const struct dal_edition *edition)
 {
 	dal_dispatch_configure(lane->dispatch,

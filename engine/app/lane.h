@@ -59,6 +59,8 @@ int dal_app_lane_hold(struct dal_app_lane *lane, int64_t timeout_us, struct dal_
 void dal_app_lane_release(struct dal_app_lane *lane);
 int dal_app_lane_go(struct dal_app_lane *lane, struct dal_slice generation);
 void dal_app_lane_forget(struct dal_app_lane *lane);
+/* Rows for an edition's functions may come before `configure`: they wait for it. */
+void dal_app_lane_expect(struct dal_app_lane *lane, const struct dal_edition *edition);
 /* The functions are the edition's from now on. */
 void dal_app_lane_configure(struct dal_app_lane *lane, const struct dal_edition *edition);
 

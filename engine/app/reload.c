@@ -213,9 +213,14 @@ static int lanes_go(struct attempt *attempt)
 		},
 		&text);
 	for (uint16_t i = 0; r == 0 && i < engine->lane_count; i++) {
+		dal_app_lane_expect(engine->lanes[i], &attempt->edition);
 		r = dal_app_lane_go(engine->lanes[i], dal_buffer_slice(&text));
 	}
 	dal_buffer_deinit(&text);
+	if (r != 0) {
+		engine->half = attempt->edition;
+		attempt->edition = (struct dal_edition){0};
+	}
 	return r;
 }
 
@@ -235,21 +240,23 @@ static void exchange(struct attempt *attempt)
 }
 
 /* They come last: rows for new ones wait that long, and those of the ones that go had their chance.
- */
+ * If the functions are being stopped all of it stays so: the next start has the new ones. */
 static void functions_go(struct attempt *attempt)
 {
 	struct dal_reloader *reloader = attempt->reloader;
 	struct dal_engine *engine = attempt->engine;
 	const struct dal_app *app = engine->edition.app;
+	bool ending;
 
 	pthread_mutex_lock(&reloader->lock);
-	if (!reloader->ending) { /* else the functions are being stopped */
+	ending = reloader->ending;
+	if (!ending) {
 		dal_functions_configure(engine->functions,
 					(const struct dal_function *const *)app->functions,
 					app->function_count);
 	}
 	pthread_mutex_unlock(&reloader->lock);
-	for (uint16_t i = 0; i < engine->lane_count; i++) {
+	for (uint16_t i = 0; !ending && i < engine->lane_count; i++) {
 		dal_app_lane_configure(engine->lanes[i], &engine->edition);
 	}
 	dal_app_free(reloader->before);
@@ -260,8 +267,12 @@ static void functions_go(struct attempt *attempt)
 
 static int attempt_run(struct attempt *attempt)
 {
-	int r = load(attempt);
+	int r;
 
+	if (attempt->engine->half.app) {
+		return unavailable(attempt, "the engine is stopping");
+	}
+	r = load(attempt);
 	r = r == 0 ? ready(attempt) : r;
 	if (r != 0) {
 		return r;
@@ -287,7 +298,7 @@ static void drop(struct dal_reloader *reloader)
 
 	dal_app_free(reloader->before);
 	reloader->before = NULL;
-	for (uint16_t i = 0; i < engine->lane_count; i++) {
+	for (uint16_t i = 0; !engine->half.app && i < engine->lane_count; i++) {
 		int r = dal_lane_rules_drop(engine->state, i, engine->edition.app->rules);
 		if (r < 0) {
 			dal_logger_write(DAL_LOGGER_WARN, "reload",

@@ -79,6 +79,22 @@ static uint32_t capacity(struct dal_dispatch *dispatch, const struct dal_lane_fu
 	return most > running ? most - running : 0;
 }
 
+/* It is not there yet: its rows wait. Asked after the scan, so that none of theirs is missed. */
+static bool awaited(struct dal_dispatch *dispatch, const struct dal_lane_function *function)
+{
+	bool yes = false;
+
+	if (function->function) {
+		return false;
+	}
+	pthread_mutex_lock(&dispatch->lock);
+	for (size_t i = 0; !yes && i < dispatch->expected_count; i++) {
+		yes = strcmp(dispatch->expected[i]->name, function->name) == 0;
+	}
+	pthread_mutex_unlock(&dispatch->lock);
+	return yes;
+}
+
 /* This machine can't run it (no namespaces, say): its rows wait, and it is said once. */
 static bool obstructed(struct dal_dispatch *dispatch, struct dal_lane_function *function)
 {
@@ -116,7 +132,7 @@ static int send(struct dal_dispatch *dispatch, struct dal_lane_function *functio
 	dal_dispatch_queue_ripen(&function->queue, dal_clock_now_us());
 	pthread_mutex_unlock(&dispatch->lock);
 	if (r < 0 || dal_dispatch_queue_size(&function->queue) == 0 ||
-	    obstructed(dispatch, function)) {
+	    awaited(dispatch, function) || obstructed(dispatch, function)) {
 		return r;
 	}
 	for (room = capacity(dispatch, function); room > 0; room--) {
@@ -216,6 +232,7 @@ static struct dal_lane_function *function_add(struct dal_dispatch *dispatch, str
 static void list_take(struct dal_dispatch *dispatch, const struct dal_function *const *list,
 		      size_t count)
 {
+	dispatch->expected_count = 0;
 	for (size_t i = 0; i < dispatch->count; i++) {
 		dispatch->functions[i]->function = NULL;
 	}
@@ -260,6 +277,17 @@ void dal_dispatch_configure(struct dal_dispatch *dispatch, const struct dal_func
 		list_take(dispatch, list, count);
 		dispatch->configured = true;
 	}
+	pthread_mutex_unlock(&dispatch->lock);
+}
+
+void dal_dispatch_expect(struct dal_dispatch *dispatch, const struct dal_function *const *list,
+			 size_t count)
+{
+	pthread_mutex_lock(&dispatch->lock);
+	dispatch->expected = list;
+	dispatch->expected_count = count;
+	dispatch->woken = true; /* there may be rows that waited for nothing */
+	pthread_cond_signal(&dispatch->wake);
 	pthread_mutex_unlock(&dispatch->lock);
 }
 

@@ -61,6 +61,13 @@ int dal_dispatch_start(struct dal_dispatch *dispatch);
  */
 void dal_dispatch_configure(struct dal_dispatch *dispatch, const struct dal_function *const *list,
 			    size_t count);
+/*
+ * Before rows for functions come about that are configured only later: rows of one that is not
+ * there yet, or not there again, wait for the next `configure` instead of their verdict. The list
+ * is looked at until then, or until another is expected (NULL, 0: none). Any thread.
+ */
+void dal_dispatch_expect(struct dal_dispatch *dispatch, const struct dal_function *const *list,
+			 size_t count);
 /* Rows may have been committed. */
 void dal_dispatch_wake(struct dal_dispatch *dispatch);
 /* Starts nothing more. What runs may end: the owner then stops the functions, then frees. */

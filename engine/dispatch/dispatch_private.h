@@ -37,6 +37,9 @@ struct dal_dispatch {
 	const struct dal_function *const *listed;
 	size_t listed_count;
 	bool configured, alive, ended;
+	/* those that are about to be configured */
+	const struct dal_function *const *expected;
+	size_t expected_count;
 
 	/* the thread's own */
 	size_t flying;             /* deliveries that are not done with */

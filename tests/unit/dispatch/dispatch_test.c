@@ -95,6 +95,55 @@ static void rows_of_a_function_that_is_gone(void **state)
 	rig_teardown(&rig);
 }
 
+static void on_waiting(const struct dal_dispatch_status *status, void *own)
+{
+	*(uint64_t *)own += status->waiting;
+}
+
+static void waiting_wait(struct rig *rig)
+{
+	uint64_t waiting = 0;
+
+	for (int i = 0; waiting == 0 && i < 4000; i++) {
+		(void)usleep(5000);
+		dal_dispatch_status(rig->dispatch, on_waiting, &waiting);
+	}
+	assert_int_equal(waiting, 1);
+}
+
+/* Its rows come about before dispatch has it: they wait if it is expected. */
+static void rows_of_a_function_that_comes_back(void **state)
+{
+	struct rig rig;
+	const struct dal_function *list[1];
+
+	rig_setup(&rig, state, CALL, FIELDS({"backoff", "10ms"}));
+	list[0] = rig.function;
+	rig_call(&rig, "{\"name\":\"a\"}");
+	assert_int_equal(fixture_open(rig.f, CALL), 0); /* so that dispatch knows its name */
+	assert_int_equal(fixture_run(rig.f), 0);
+	fixture_close(rig.f);
+	rig_start(&rig, false);
+	rig_wait(&rig, "\"reason\":\"gone\"", 1);
+	rig_settle(&rig);
+	dal_dispatch_expect(rig.dispatch, list, 1);
+	rig_call(&rig, "{\"name\":\"b\"}");
+	waiting_wait(&rig);
+	dal_dispatch_expect(rig.dispatch, NULL, 0); /* it does not come after all */
+	rig_wait(&rig, "\"reason\":\"gone\"", 2);
+	rig_settle(&rig);
+	dal_dispatch_expect(rig.dispatch, list, 1);
+	rig_call(&rig, "{\"name\":\"c\"}");
+	waiting_wait(&rig);
+	assert_int_equal(dal_functions_configure(rig.app->functions, list, 1), 0);
+	dal_dispatch_configure(rig.dispatch, list, 1);
+	rig_settle(&rig);
+	assert_int_equal(rig_tries(&rig, "b"), 0);
+	assert_int_equal(rig_tries(&rig, "c"), 1);
+	assert_int_equal(rig_count(&rig, "\"reason\":\"gone\""), 2);
+	rig_teardown(&rig);
+}
+
 /* The n-th call of a key is named KEY-n. Of each key all are there, one after another. */
 static void expect_turns(const char *trace, const char *key, unsigned count)
 {
@@ -425,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_row_is_tried_until_it_succeeds),
 		cmocka_unit_test(rows_are_given_up),
 		cmocka_unit_test(rows_of_a_function_that_is_gone),
+		cmocka_unit_test(rows_of_a_function_that_comes_back),
 		cmocka_unit_test(turns_by_order_key),
 		cmocka_unit_test(a_busy_function_costs_nothing),
 		cmocka_unit_test(the_log_refuses_for_a_while),
