@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -15,7 +16,8 @@
 #include "engine/base/memory.h"
 #include "engine/cli/cli.h"
 
-#define LOOK_MS 250 /* --dev: how often it looks for changed files */
+#define LOOK_MS 250        /* --dev: how often it looks for changed files */
+#define AGAIN_US 2000000ll /* after a reload that was not possible just then */
 
 struct running {
 	struct dal_app_options load;
@@ -26,6 +28,11 @@ struct running {
 	struct dal_errors errors, warnings;
 	uint64_t stamp; /* of its files, before they were loaded */
 	int signals;    /* descriptor */
+	/* reloads, told by the reloader's thread */
+	atomic_int under_way;
+	_Atomic(const char *)
+		refused;             /* by whom the last that was not possible just then; or NULL */
+	_Atomic(int64_t) refused_us; /* monotonic */
 };
 
 static void on_broken(void *own)
@@ -123,6 +130,13 @@ static void ready_print(const struct running *running, int64_t since_us)
 
 static void on_reloaded(struct dal_reload *reload)
 {
+	struct running *running = reload->own;
+
+	if (reload->outcome == DAL_RELOAD_UNAVAILABLE) {
+		atomic_store(&running->refused_us, dal_clock_monotonic_us());
+		atomic_store(&running->refused, reload->by);
+	}
+	atomic_fetch_sub(&running->under_way, 1);
 	free(reload); /* the engine has logged how it went */
 }
 
@@ -131,17 +145,33 @@ static void reload(struct running *running, const char *by)
 	struct dal_reload *wanted = dal_calloc(1, sizeof(*wanted));
 
 	wanted->by = by;
+	wanted->own = running;
 	wanted->done = on_reloaded;
+	atomic_store(&running->refused, NULL); /* this one does for both */
+	atomic_fetch_add(&running->under_way, 1);
 	dal_engine_reload(running->engine, wanted);
 }
 
-/* The signal, or 0 after a while (without --dev there is none). */
-static int signal_next(const struct running *running, bool dev)
+/* Nobody asks a second time for what came while projections were built, say: it is done once the
+ * engine can. */
+static void reload_again(struct running *running)
+{
+	const char *by = atomic_load(&running->refused);
+
+	if (by && dal_clock_monotonic_us() - atomic_load(&running->refused_us) >= AGAIN_US &&
+	    dal_engine_ready(running->engine)) {
+		reload(running, by);
+	}
+}
+
+/* The signal, or 0 after a while if there is something to look at. */
+static int signal_next(struct running *running, bool dev)
 {
 	struct pollfd wait = {.fd = running->signals, .events = POLLIN};
 	struct signalfd_siginfo info;
+	bool looks = dev || atomic_load(&running->under_way) > 0 || atomic_load(&running->refused);
 
-	if (poll(&wait, 1, dev ? LOOK_MS : -1) <= 0 ||
+	if (poll(&wait, 1, looks ? LOOK_MS : -1) <= 0 ||
 	    read(running->signals, &info, sizeof(info)) != sizeof(info)) {
 		return 0;
 	}
@@ -169,7 +199,10 @@ static void run_until_signal(struct running *running, bool dev)
 		got = signal_next(running, dev);
 		if (got == SIGHUP) {
 			reload(running, "SIGHUP");
-		} else if (got == 0 && dev) {
+		} else if (got == 0) {
+			reload_again(running);
+		}
+		if (got == 0 && dev) {
 			look(running, &stamp, &seen);
 		}
 	}
