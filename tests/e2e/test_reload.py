@@ -322,6 +322,7 @@ def handler(event, key):
         time.sleep(1.5)
     return "%s"
 """
+CROWD = 100
 CALL = 'rule "call" { on = { type = "go" }, call = "f" }\n'
 
 
@@ -381,6 +382,40 @@ def test_rows_of_a_function_that_is_gone_are_dead(engine):
     assert dead[0]["generation_number"] == 1
 
 
+def crowd(k):
+    """Functions that change with k: it takes a moment to give them to pool and dispatch."""
+    return {"functions/crowd.lua": "".join(
+        'func "crowd%d" { command = { "/bin/true" }, sandbox = false, env = { K = "%d" } }\n'
+        % (i, k) for i in range(CROWD)),
+        **{"functions/crowd%d/program" % i: "" for i in range(CROWD)}}
+
+
+def test_a_function_comes_back(engine):
+    """Rows of its new generation wait until dispatch has it, however long that takes."""
+    files = {"rules/r.lua": RULES % {"set": 1}, **function("f", "import time\n" + CODE % "one")}
+    call = 'rule "back%d" { on = { type = "tick" }, call = "f" }\n'
+    one = engine({**files, **crowd(0), "rules/call.lua": call % 0})
+    one.send("tick", {"n": 0, "k": "a"})
+    wait_for(lambda: len(completions(one)) == 1)
+    sent = 0
+    for k in range(1, 11):
+        (one.app / "functions/f.lua").unlink()
+        (one.app / "rules/call.lua").unlink()
+        reload(one)
+        rewrite(one, {**files, "rules/call.lua": call % k,
+                      "functions/crowd.lua": crowd(k)["functions/crowd.lua"]})
+        producer = Producer(one, size=60)
+        producer.sent = sent
+        with producer:
+            back = reload(one)["generation_number"]
+            sent = producer.sent
+            wait_for(lambda: producer.sent > sent + 100)
+        sent = producer.sent
+        one.drain(60)
+        assert back in {d["generation_number"] for d in completions(one)}
+        assert one.dead() == []
+
+
 def test_secrets_are_read_again(engine, folder):
     (folder / "secrets").mkdir()
     (folder / "secrets/KEY").write_text("old")
@@ -413,6 +448,46 @@ def test_dev_reloads_as_files_change(engine):
     assert one.entries("ticks")["a"]["value"]["n"] == 1
 
 
+SLOW = """
+projection "totals" {
+  version = %d, on = { type = "tick" }, key = "data.k", init = { n = 0 },
+  fold = function(s, e) for i = 1, %d do s.n = s.n + 0 end s.n = s.n + 1 return s end,
+}
+"""
+
+
+def is_at(engine, generation):
+    """It may not listen yet."""
+    try:
+        return number(engine) == generation
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_a_change_while_projections_are_built_is_loaded_afterwards(engine, dev):
+    one = engine({"rules/r.lua": RULES % {"set": 1}, "rules/totals.lua": SLOW % (1, 1)},
+                 args=["--dev"] if dev else [])
+    producer = Producer(one, size=1000)
+    for _ in range(4):
+        producer.batch()
+    one.drain()
+    one.stop()
+    write(one, "rules/totals.lua", SLOW % (2, 50000))
+    one.launch()
+    wait_for(lambda: is_at(one, 2), what="the start")
+    write(one, "rules/r.lua", RULES % {"set": 2})
+    if not dev:
+        one.process.send_signal(signal.SIGHUP)
+    failed = wait_for(lambda: one.status()["reload"].get("failed"), what="that it is too early")
+    assert "being built" in failed["errors"][0]["text"], failed
+    assert one.get("/readyz").status == 503
+    wait_for(lambda: number(one) == 3, 60, what="the change")
+    assert "failed" not in one.status()["reload"]
+    one.send("tick", {"n": 1, "k": "a"})
+    wait_for(lambda: {i["event"]["data"]["set"] for i in one.events(type="first")} == {1, 2})
+
+
 # --- stop and crash ---
 
 
@@ -434,7 +509,7 @@ def test_a_crash_amid_reloads(engine):
     one = engine({"rules/r.lua": RULES % {"set": 1}})
     sent = 0
     for k in range(2, 22):
-        producer = Producer(one)
+        producer = Producer(one, size=60)
         producer.sent = sent
         producer.start()
         write(one, "rules/r.lua", RULES % {"set": k})
