@@ -127,13 +127,18 @@ static const struct set *mask_of(struct dal_regexp_bits *bits, uint32_t characte
 		return mask;
 	}
 	uint32_t category = dal_regexp_category(character);
+	const struct dal_regexp_class *class = NULL; /* repeated ones stand side by side */
+	bool in_class = false;
 	*mask = (struct set){{0}};
 	for (uint32_t bit = 1; bit < bits->count; bit++) {
 		const struct dal_regexp_state *state =
 			&bits->regexp->states.items[bits->states[bit]];
-		if (state->kind == DAL_REGEXP_STATE_CLASS
-			    ? dal_regexp_class_has_known(state->class, character, category)
-			    : state->character == character) {
+		bool is_class = state->kind == DAL_REGEXP_STATE_CLASS;
+		if (is_class && state->class != class) {
+			class = state->class;
+			in_class = dal_regexp_class_has_known(class, character, category);
+		}
+		if (is_class ? in_class : state->character == character) {
 			add_bit(mask, bit);
 		}
 	}

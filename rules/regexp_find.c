@@ -19,6 +19,7 @@ enum {
 	SLOTS = 4 * CACHED_STATES, /* of each hash table */
 	FAR_STEPS = SLOTS / 2,     /* steps by characters beyond ASCII */
 	PAYING_STEPS = 10,         /* steps that a state must serve on average */
+	FARS_A_STATE = 4,          /* steps beyond ASCII that are counted as one state */
 	RESTING_STEPS = 32 * 1024, /* simulated before the cache is tried again */
 	WATCHES = 1024,
 };
@@ -156,7 +157,8 @@ static uint32_t intern(struct dal_regexp_scratch *scratch, struct watch *watch)
 	}
 	uint32_t id = scratch->far_count < FAR_STEPS ? keep(scratch, watch->generation) : UNKNOWN;
 	if (id == UNKNOWN) {
-		bool paid = scratch->steps >= (uint64_t)PAYING_STEPS * scratch->count;
+		uint32_t made = scratch->count + scratch->far_count / FARS_A_STATE;
+		bool paid = scratch->steps >= (uint64_t)PAYING_STEPS * made;
 		begin_cache(scratch);
 		watch->resting = paid ? 0 : RESTING_STEPS;
 		id = paid ? keep(scratch, watch->generation) : UNKNOWN;

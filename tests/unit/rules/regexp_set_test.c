@@ -292,6 +292,39 @@ static void outgrows_the_cache(void **state)
 	free_fixture(f);
 }
 
+/* Hundreds of states are reached all the time, and no two sets of them are alike: all three ways
+ * take their part, the last of them on expressions that change. */
+static void asks_each_alone(void **state)
+{
+	(void)state;
+	enum { SIZE = 6000, FIRST = 200, ALL = 6 };
+	struct fixture *f = new_fixture();
+	char value[SIZE + 1] = "", source[64];
+	for (uint32_t round = 0; round < 2 * ALL; round++) {
+		uint32_t changed = round % ALL;
+		if (round >= ALL) {
+			drop(f, changed);
+		}
+		uint32_t behind = FIRST + round;
+		snprintf(source, sizeof(source), "(a|b)*a(a|b){%u}", behind);
+		put(f, changed, source);
+		for (int at = 0; at < SIZE; at++) {
+			value[at] = (char)('a' + (int)random_below(2));
+		}
+		for (int size = SIZE; size > SIZE - 3; size--) {
+			value[size] = '\0';
+			ask(f, value);
+			for (uint32_t id = 0; id < f->count; id++) {
+				uint32_t at = round / ALL * ALL + id;
+				at = FIRST + (at <= round ? at : at - ALL);
+				assert_int_equal(f->times[id],
+						 value[(uint32_t)size - 1 - at] == 'a');
+			}
+		}
+	}
+	free_fixture(f);
+}
+
 /* More characters than steps beyond ASCII are kept for. */
 static void outgrows_the_steps_beyond_ascii(void **state)
 {
@@ -321,6 +354,7 @@ int main(void)
 		cmocka_unit_test(agrees_while_it_changes),
 		cmocka_unit_test(takes_ten_thousand),
 		cmocka_unit_test(outgrows_the_cache),
+		cmocka_unit_test(asks_each_alone),
 		cmocka_unit_test(outgrows_the_steps_beyond_ascii),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
