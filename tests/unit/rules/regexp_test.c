@@ -354,7 +354,7 @@ static void write_hostile(const char *from, struct dal_buffer *out)
 }
 
 /* A quarter of a mebibyte takes a tenth of a second on a machine of today; the test says no more
- * than that it is not a minute, as it was. */
+ * than that it is not many seconds, as it was. */
 static void takes_a_long_value(void **state)
 {
 	(void)state;
