@@ -194,8 +194,7 @@ static void tells_kinds_defaults_and_what_is_required(void **state)
 		"\n---@field inner? dalamb.func.inner A table.\n",
 		"\n---@field many? string|string[]|table<string, dalamb.func.many> Tables.\n",
 		"\n---@field size? string|number How large. Default: `4096`.\n",
-		"\n---@param name string\n---@return fun(fields: dalamb.func)\n"
-		"function func(name) end\n",
+		"\n---@return fun(fields: dalamb.func)\nfunction func(name) end\n",
 		"\n---@param fields dalamb.http\nfunction http(fields) end\n",
 		"\n---@param name string\nfunction app(name) end\n",
 	};
