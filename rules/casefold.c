@@ -22,16 +22,6 @@ uint32_t dal_casefold(uint32_t character)
 	return character;
 }
 
-/* Of a character of more than one byte; `size` is as its first byte says. */
-static uint32_t decode(const char *at, size_t size)
-{
-	uint32_t character = (unsigned char)*at & (0x7Fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		character = character << 6 | ((unsigned char)at[i] & 0x3F);
-	}
-	return character;
-}
-
 /* Folds the character that begins at `*at` into `out` (at most 4 bytes) and goes behind it. */
 static size_t fold_next(struct dal_slice text, size_t *at, char *out)
 {
@@ -48,7 +38,7 @@ static size_t fold_next(struct dal_slice text, size_t *at, char *out)
 		return 1;
 	}
 	*at += size;
-	return dal_utf8_encode(dal_casefold(decode(text.data + *at - size, size)), out);
+	return dal_utf8_encode(dal_casefold(dal_utf8_decode(text.data + *at - size, size)), out);
 }
 
 void dal_casefold_append(struct dal_buffer *out, struct dal_slice text)
