@@ -10,28 +10,6 @@ struct asked {
 	struct dal_api *api;
 };
 
-static void put_errors(struct dal_json_writer *w, const char *key, const struct dal_errors *errors)
-{
-	dal_json_key(w, key);
-	dal_json_begin_array(w);
-	for (size_t i = 0; i < errors->count && errors->items; i++) {
-		const struct dal_error *error = &errors->items[i];
-		dal_json_begin_object(w);
-		if (error->file[0]) {
-			dal_json_key(w, "file");
-			dal_json_put_text(w, error->file);
-		}
-		if (error->line > 0) {
-			dal_json_key(w, "line");
-			dal_json_put_integer(w, error->line);
-		}
-		dal_json_key(w, "text");
-		dal_json_put_text(w, error->text);
-		dal_json_end_object(w);
-	}
-	dal_json_end_array(w);
-}
-
 static void put_count(struct dal_json_writer *w, const char *key, uint64_t count)
 {
 	dal_json_key(w, key);
@@ -53,7 +31,7 @@ static void reply_done(struct asked *asked)
 	put_count(&w, "rules", dal_rules_rule_count(app->rules));
 	put_count(&w, "projections", dal_rules_projection_count(app->rules));
 	put_count(&w, "functions", app->function_count);
-	put_errors(&w, "warnings", &asked->reload.warnings);
+	dal_json_put_errors(&w, "warnings", &asked->reload.warnings);
 	dal_json_end_object(&w);
 	dal_api_reply(asked->request, &body);
 }
@@ -67,7 +45,7 @@ static void reply_failed(struct asked *asked)
 	char *detail;
 
 	dal_json_begin_object(&w);
-	put_errors(&w, "errors", errors);
+	dal_json_put_errors(&w, "errors", errors);
 	dal_json_end_object(&w);
 	if (refused) {
 		detail = dal_asprintf("the app's files have %zu %s: what ran before still runs",
@@ -131,7 +109,7 @@ void dal_api_put_reload(struct dal_json_writer *w, struct dal_api *api)
 		dal_json_put_time(w, status.failed_us);
 		dal_json_key(w, "by");
 		dal_json_put_text(w, status.failed_by);
-		put_errors(w, "errors", &status.errors);
+		dal_json_put_errors(w, "errors", &status.errors);
 		dal_json_end_object(w);
 	}
 	dal_json_end_object(w);

@@ -26,28 +26,6 @@ static bool is_good(const struct checking *c)
 	return c->app && !(c->strict && c->warnings.count > 0);
 }
 
-static void put_list(struct dal_json_writer *w, const char *name, const struct dal_errors *errors)
-{
-	dal_json_key(w, name);
-	dal_json_begin_array(w);
-	for (size_t i = 0; i < errors->count; i++) {
-		const struct dal_error *error = &errors->items[i];
-		dal_json_begin_object(w);
-		if (error->file[0]) {
-			dal_json_key(w, "file");
-			dal_json_put_text(w, error->file);
-		}
-		if (error->line > 0) {
-			dal_json_key(w, "line");
-			dal_json_put_integer(w, error->line);
-		}
-		dal_json_key(w, "text");
-		dal_json_put_text(w, error->text);
-		dal_json_end_object(w);
-	}
-	dal_json_end_array(w);
-}
-
 static void print_json(const struct checking *c)
 {
 	const struct dal_app *app = c->app;
@@ -69,9 +47,9 @@ static void print_json(const struct checking *c)
 		dal_json_key(&w, "tests");
 		dal_json_put_integer(&w, (int64_t)dal_rules_test_count(app->rules));
 	}
-	put_list(&w, "errors", &c->errors);
-	put_list(&w, "warnings", &c->warnings);
-	put_list(&w, "notes", &c->notes);
+	dal_json_put_errors(&w, "errors", &c->errors);
+	dal_json_put_errors(&w, "warnings", &c->warnings);
+	dal_json_put_errors(&w, "notes", &c->notes);
 	dal_json_end_object(&w);
 	printf("%s\n", dal_buffer_cstr(&out));
 	dal_buffer_deinit(&out);

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "engine/base/clock.h"
-#include "engine/base/error.h"
 #include "engine/event/json_index.h"
 #include "engine/event/utf8.h"
 
@@ -228,4 +227,27 @@ void dal_json_append_double(struct dal_buffer *out, double value)
 	} else {
 		append_exponent(out, digits, count, exponent);
 	}
+}
+
+void dal_json_put_errors(struct dal_json_writer *writer, const char *key,
+			 const struct dal_errors *errors)
+{
+	dal_json_key(writer, key);
+	dal_json_begin_array(writer);
+	for (size_t i = 0; i < errors->count && errors->items; i++) {
+		const struct dal_error *error = &errors->items[i];
+		dal_json_begin_object(writer);
+		if (error->file[0]) {
+			dal_json_key(writer, "file");
+			dal_json_put_text(writer, error->file);
+		}
+		if (error->line > 0) {
+			dal_json_key(writer, "line");
+			dal_json_put_integer(writer, error->line);
+		}
+		dal_json_key(writer, "text");
+		dal_json_put_text(writer, error->text);
+		dal_json_end_object(writer);
+	}
+	dal_json_end_array(writer);
 }

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/slice.h"
 
 struct dal_json_writer {
@@ -38,6 +39,9 @@ void dal_json_put_boolean(struct dal_json_writer *writer, bool value);
 void dal_json_put_null(struct dal_json_writer *writer);
 void dal_json_put_raw(struct dal_json_writer *writer, struct dal_slice json); /* already JSON */
 void dal_json_put_time(struct dal_json_writer *writer, int64_t time_us);      /* RFC 3339 */
+/* Under `key`, a list of objects: file and line where they are known, text. */
+void dal_json_put_errors(struct dal_json_writer *writer, const char *key,
+			 const struct dal_errors *errors);
 
 /* A quoted string appended to `out`. Bytes that are not UTF-8 become U+FFFD. */
 void dal_json_append_string(struct dal_buffer *out, struct dal_slice text);
