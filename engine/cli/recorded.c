@@ -144,6 +144,23 @@ struct dal_log_batch dal_recorded_batch(const struct dal_recorded *recorded)
 				      .capacity = recorded->count};
 }
 
+void dal_recorded_put(const struct dal_log_record *record, struct dal_buffer *out)
+{
+	struct dal_json_writer w = {.out = out};
+	struct dal_buffer place = {0};
+
+	dal_place_format(&record->place, &place);
+	dal_json_begin_object(&w);
+	dal_json_key(&w, "position");
+	dal_json_put_text(&w, dal_buffer_cstr(&place));
+	dal_json_key(&w, "appended");
+	dal_json_put_time(&w, record->appended_us);
+	dal_json_key(&w, "event");
+	dal_json_put_raw(&w, record->event);
+	dal_json_end_object(&w);
+	dal_buffer_deinit(&place);
+}
+
 void dal_recorded_deinit(struct dal_recorded *recorded)
 {
 	for (size_t i = 0; i < recorded->count; i++) {

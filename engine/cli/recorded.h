@@ -26,6 +26,8 @@ int dal_recorded_add(struct dal_recorded *recorded, struct dal_slice json, const
 		     struct dal_error *error);
 /* The records as a batch, valid until something is added. */
 struct dal_log_batch dal_recorded_batch(const struct dal_recorded *recorded);
+/* A record as a line of GET /v1/events has it, without its end. Appends. */
+void dal_recorded_put(const struct dal_log_record *record, struct dal_buffer *out);
 void dal_recorded_deinit(struct dal_recorded *recorded);
 
 #endif

@@ -102,26 +102,14 @@ static bool is_within(const struct recording *r, const struct dal_log_record *re
 	return !r->has_to || dal_moment_after(&r->to, record);
 }
 
-/* As GET /v1/events has it. */
 static bool record_keep(struct recording *r, const struct dal_log_record *record)
 {
-	struct dal_json_writer w = {.out = &r->line};
-	struct dal_buffer place = {0};
 	struct dal_error error;
 	int kept;
 
 	dal_buffer_clear(&r->line);
-	dal_place_format(&record->place, &place);
-	dal_json_begin_object(&w);
-	dal_json_key(&w, "position");
-	dal_json_put_text(&w, dal_buffer_cstr(&place));
-	dal_json_key(&w, "appended");
-	dal_json_put_time(&w, record->appended_us);
-	dal_json_key(&w, "event");
-	dal_json_put_raw(&w, record->event);
-	dal_json_end_object(&w);
+	dal_recorded_put(record, &r->line);
 	kept = dal_recorded_add(&r->events, dal_buffer_slice(&r->line), r->app->name, &error);
-	dal_buffer_deinit(&place);
 	r->too_many = r->events.count > EVENTS_MAX;
 	if (kept != 0) {
 		fprintf(stderr, "dalamb test: an event is left out: %s\n", error.text);

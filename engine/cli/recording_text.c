@@ -64,21 +64,8 @@ static void put_events(struct writing *w)
 static void put_lines(const struct dal_recorded *events, struct dal_buffer *out)
 {
 	for (size_t i = 0; i < events->count; i++) {
-		const struct dal_log_record *record = &events->records[i];
-		struct dal_json_writer w = {.out = out};
-		struct dal_buffer place = {0};
-
-		dal_place_format(&record->place, &place);
-		dal_json_begin_object(&w);
-		dal_json_key(&w, "position");
-		dal_json_put_text(&w, dal_buffer_cstr(&place));
-		dal_json_key(&w, "appended");
-		dal_json_put_time(&w, record->appended_us);
-		dal_json_key(&w, "event");
-		dal_json_put_raw(&w, record->event);
-		dal_json_end_object(&w);
+		dal_recorded_put(&events->records[i], out);
 		dal_buffer_byte(out, '\n');
-		dal_buffer_deinit(&place);
 	}
 }
 
